@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The Gossamer authors */
+/**
+ * Gossamer: communication collectives with the NCCL API, for host memory and GPUs.
+ *
+ * A *communicator* connects `nranks` ranks: threads or processes, on one host or many. Every rank
+ * calls the same collectives in the same order, and every rank receives bit-identical results.
+ * Names, argument order, enumerators and error codes are NCCL's, with `goss` instead of `nccl`.
+ *
+ * A complete program (save as hello.c, build with `cc hello.c -lgossamer`, start it with
+ * `mpirun -np 4 ./a.out`, torchrun, srun, or alone):
+ *
+ * @code{.c}
+ * #include <gossamer/gossamer.h>
+ * #include <stdio.h>
+ *
+ * int main(void) {
+ *   gossComm_t comm;
+ *   if (gossCommInitEnv(&comm, NULL) != gossSuccess) {
+ *     fprintf(stderr, "%s\n", gossGetLastError(NULL));
+ *     return 1;
+ *   }
+ *   int rank, nranks;
+ *   gossCommUserRank(comm, &rank);
+ *   gossCommCount(comm, &nranks);
+ *   float x[4] = {rank, rank + 1, rank + 2, rank + 3};
+ *   gossResult_t result = gossAllReduce(x, x, 4, gossFloat, gossSum, comm, NULL);
+ *   if (result != gossSuccess) fprintf(stderr, "%s\n", gossGetLastError(comm));
+ *   else printf("rank %d of %d: %g %g %g %g\n", rank, nranks, x[0], x[1], x[2], x[3]);
+ *   gossCommDestroy(comm);
+ *   return result != gossSuccess;
+ * }
+ * @endcode
+ *
+ * Streams. `NULL` means *synchronous*: the result is complete when the call (or the outermost
+ * gossGroupEnd) returns; the caller's own thread does the work. Any other stream is a queue made
+ * by gossStreamCreate: the call returns at once and the library's thread does the work.
+ * Operations of one communicator run in the order of the calls whatever the stream.
+ *
+ * Threads. Different communicators may be used from different threads at once. One communicator
+ * belongs to one thread at a time (a second one inside it gets gossInvalidUsage); gossCommAbort and
+ * gossCommGetAsyncError may be called from any thread at any time.
+ *
+ * Errors. No function prints, exits or throws. A code says what kind of failure it was,
+ * gossGetLastError() says what, where, with which numbers, and what to do. After a code other than
+ * gossSuccess, gossInProgress and gossInvalidArgument the communicator stays failed: later
+ * operations return the first cause; gossCommAbort and gossCommDestroy always work.
+ */
+#ifndef GOSSAMER_H_
+#define GOSSAMER_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GOSS_MAJOR 0
+#define GOSS_MINOR 1
+#define GOSS_PATCH 0
+/** Version as one number: major * 10000 + minor * 100 + patch. */
+#define GOSS_VERSION_CODE (GOSS_MAJOR * 10000 + GOSS_MINOR * 100 + GOSS_PATCH)
+
+#if defined(__GNUC__)
+#define GOSS_API __attribute__((visibility("default")))
+#else
+#define GOSS_API
+#endif
+
+/* ------------------------------------------------------------------ results -------------- */
+
+/** What a call came to. Values are NCCL's. */
+typedef enum {
+  gossSuccess = 0,            /**< done, or queued on the stream */
+  gossUnhandledCudaError = 1, /**< a GPU runtime call failed; the communicator has failed */
+  gossSystemError = 2,        /**< memory, sockets, files; the communicator has failed */
+  gossInternalError = 3,      /**< a bug in Gossamer: please report it */
+  gossInvalidArgument = 4,    /**< one argument is wrong; nothing was done, go on using it */
+  gossInvalidUsage = 5,       /**< a wrong call order, or ranks that disagree */
+  gossRemoteError = 6,        /**< another rank died, aborted or was lost: abort or shrink */
+  gossInProgress = 7,         /**< not done yet: poll gossCommGetAsyncError */
+  gossTimeout = 8,            /**< a rank did not arrive within the limit (GOSS_TIMEOUT) */
+  gossNumResults = 9
+} gossResult_t;
+
+/** Element types. Values are NCCL's. */
+typedef enum {
+  gossInt8 = 0,
+  gossChar = 0,
+  gossUint8 = 1,
+  gossInt32 = 2,
+  gossInt = 2,
+  gossUint32 = 3,
+  gossInt64 = 4,
+  gossUint64 = 5,
+  gossFloat16 = 6,
+  gossHalf = 6,
+  gossFloat32 = 7,
+  gossFloat = 7,
+  gossFloat64 = 8,
+  gossDouble = 8,
+  gossBfloat16 = 9,
+  gossFloat8e4m3 = 10,
+  gossFloat8e5m2 = 11,
+  gossNumTypes = 12
+} gossDataType_t;
+
+/**
+ * Reductions. Values are NCCL's.
+ *
+ * The left operand is always the lower rank: ((x0 + x1) + x2) + ... for every algorithm.
+ * Integers wrap around. fp16, bf16 and fp8 are summed in fp32 and rounded once. gossAvg of floats is
+ * the sum times 1/nranks in fp32 (fp64 for fp64), rounded once; of integers the wrapped sum
+ * divided by nranks, truncated towards zero. gossMin and gossMax are IEEE 754-2019 minimumNumber
+ * and maximumNumber: a NaN loses against a number, and -0 < +0. A NaN result is the
+ * canonical quiet NaN.
+ */
+typedef enum {
+  gossSum = 0,
+  gossProd = 1,
+  gossMax = 2,
+  gossMin = 3,
+  gossAvg = 4,
+  gossNumOps = 5
+} gossRedOp_t;
+
+/** Library version as GOSS_VERSION_CODE. Errors: gossInvalidArgument (NULL). */
+GOSS_API gossResult_t gossGetVersion(int* version);
+
+/** One fixed English phrase per code; never NULL. */
+GOSS_API const char* gossGetErrorString(gossResult_t result);
+
+/**
+ * The sentence that explains the last failure: of `comm`, or of the calling thread when NULL.
+ * "" when nothing failed. Valid until the thread's next call into the library.
+ */
+GOSS_API const char* gossGetLastError(void* comm);
+
+/* ------------------------------------------------------------------ communicators -------- */
+
+typedef struct gossComm* gossComm_t;
+typedef struct gossStream* gossStream_t;
+typedef struct gossEvent* gossEvent_t;
+
+#define GOSS_COMM_NULL NULL
+#define GOSS_UNIQUE_ID_BYTES 128
+/** Names a communicator to be; carries a random secret: do not print it or pass it on a command
+ * line. */
+typedef struct {
+  char internal[GOSS_UNIQUE_ID_BYTES];
+} gossUniqueId;
+
+#define GOSS_CONFIG_UNDEF_INT INT32_MIN
+#define GOSS_CONFIG_UNDEF_PTR NULL
+#define GOSS_SPLIT_NOCOLOR -1
+#define GOSS_API_MAGIC 0x60551a3eu
+/** Value of gossConfig_t::device for a communicator on host memory. */
+#define GOSS_DEVICE_HOST -1
+
+/**
+ * Options of one communicator. Start from GOSS_CONFIG_INITIALIZER. Fields are only ever appended;
+ * `size` and `version` say which of them the caller knows. Every field left undefined takes its
+ * value from the environment, then from the default.
+ */
+typedef struct {
+  size_t size;          /**< sizeof(gossConfig_t) as the caller was compiled */
+  unsigned int magic;   /**< GOSS_API_MAGIC */
+  unsigned int version; /**< GOSS_VERSION_CODE as the caller was compiled */
+  int blocking;         /**< 1 (default): calls complete; 0: they return gossInProgress */
+  int device;           /**< GOSS_DEVICE_HOST (default), or a GPU ordinal */
+  const char* commName; /**< appears in messages; copied */
+  int timeoutMs;        /**< error after waiting so long in an operation; 0 = never (GOSS_TIMEOUT) */
+  int warnMs;           /**< first warning after waiting so long (GOSS_WARN_AFTER) */
+  int initTimeoutMs;    /**< limit of initialisation (GOSS_INIT_TIMEOUT) */
+} gossConfig_t;
+
+#define GOSS_CONFIG_INITIALIZER                                                                \
+  {                                                                                            \
+    sizeof(gossConfig_t), GOSS_API_MAGIC, GOSS_VERSION_CODE, GOSS_CONFIG_UNDEF_INT,            \
+        GOSS_CONFIG_UNDEF_INT, GOSS_CONFIG_UNDEF_PTR, GOSS_CONFIG_UNDEF_INT,                   \
+        GOSS_CONFIG_UNDEF_INT, GOSS_CONFIG_UNDEF_INT                                           \
+  }
+
+/**
+ * Make the id of a new communicator. Call it on one rank, give the bytes to all others.
+ * The calling process serves the rendezvous until the communicator is complete.
+ * Errors: gossInvalidArgument (NULL), gossSystemError (no usable interface: GOSS_IFNAME).
+ */
+GOSS_API gossResult_t gossGetUniqueId(gossUniqueId* uniqueId);
+
+/**
+ * Join the communicator `id` as `rank` of `nranks`. Collective: returns when all ranks have joined
+ * (at once with gossInProgress when config->blocking is 0, or inside a group, whose
+ * gossGroupEnd waits). One thread that joins several ranks must do so inside one group.
+ * `*comm` is set at once.
+ * Errors: gossInvalidArgument (NULL, nranks < 1, rank outside 0..nranks-1, a foreign or damaged
+ * id, a bad config), gossInvalidUsage (versions, nranks or settings of the ranks differ),
+ * gossTimeout (names the ranks that did not come), gossRemoteError, gossSystemError.
+ */
+GOSS_API gossResult_t gossCommInitRank(gossComm_t* comm, int nranks, gossUniqueId id, int rank);
+GOSS_API gossResult_t gossCommInitRankConfig(gossComm_t* comm, int nranks, gossUniqueId id,
+                                             int rank, gossConfig_t* config);
+
+/**
+ * Join the communicator that the launcher's environment describes (docs/environment.md): rank and
+ * number of ranks from torchrun, Slurm, Open MPI, MPICH or GOSS_RANK and GOSS_NRANKS; the meeting
+ * point from GOSS_ADDR and GOSS_PORT; the secret from GOSS_SECRET or GOSS_SECRET_FILE (without one
+ * only loopback addresses are accepted unless GOSS_INSECURE=1). Without a launcher: one rank.
+ * Errors: as gossCommInitRankConfig; gossInvalidUsage when the environment is incomplete.
+ */
+GOSS_API gossResult_t gossCommInitEnv(gossComm_t* comm, gossConfig_t* config);
+
+/**
+ * Make `ndev` communicators of one job in this process and thread, rank i in comms[i] on device
+ * devlist[i] (devlist NULL: host memory). Drive them inside groups or one per thread.
+ * Errors: gossInvalidArgument (comms NULL, ndev < 1).
+ */
+GOSS_API gossResult_t gossCommInitAll(gossComm_t* comms, int ndev, const int* devlist);
+
+/**
+ * Divide `comm`: ranks of equal `color` form a new communicator, ordered by `key`, then by old
+ * rank. Collective over `comm`. GOSS_SPLIT_NOCOLOR: take part, receive NULL. config NULL: the
+ * parent's. Errors: gossInvalidArgument (color < 0 other than NOCOLOR), those of operations.
+ */
+GOSS_API gossResult_t gossCommSplit(gossComm_t comm, int color, int key, gossComm_t* newcomm,
+                                    gossConfig_t* config);
+
+/** Wait for all queued work of this rank and of the others. Only destroy may follow.
+ * NULL: success. Errors: gossInvalidArgument (finalized before), those of operations. */
+GOSS_API gossResult_t gossCommFinalize(gossComm_t comm);
+/** Free the communicator, after finalizing it if that has not been done. Bounded in time also when
+ * other ranks have died. NULL: success. Errors: gossInvalidArgument (destroyed before). */
+GOSS_API gossResult_t gossCommDestroy(gossComm_t comm);
+/** Stop running operations, tell the other ranks, free the communicator, in bounded time.
+ * May be called from any thread; a call running in another thread returns gossInvalidUsage first.
+ * The others see gossRemoteError. NULL: success. */
+GOSS_API gossResult_t gossCommAbort(gossComm_t comm);
+
+/** State of the communicator: gossSuccess, gossInProgress, or the first failure. */
+GOSS_API gossResult_t gossCommGetAsyncError(gossComm_t comm, gossResult_t* asyncError);
+GOSS_API gossResult_t gossCommCount(const gossComm_t comm, int* count);
+GOSS_API gossResult_t gossCommUserRank(const gossComm_t comm, int* rank);
+/** The device ordinal, GOSS_DEVICE_HOST for host memory. */
+GOSS_API gossResult_t gossCommCuDevice(const gossComm_t comm, int* device);
+
+/** What a communicator has done and holds, since it was made. Fill in `size` before the call. */
+typedef struct {
+  size_t size;               /**< sizeof(gossCommStats_t) as the caller was compiled */
+  uint64_t operations;       /**< collectives completed, an aggregated group counting each */
+  uint64_t payload_bytes;    /**< bytes of the callers' send buffers */
+  uint64_t sent_bytes;       /**< bytes written for other ranks to read */
+  uint64_t waits;            /**< waits that outlasted the spin */
+  uint64_t plans;            /**< plans made (not found in the cache) */
+  uint64_t shared_bytes;     /**< shared memory mapped, per host */
+  uint64_t private_bytes;    /**< private memory held by this rank */
+} gossCommStats_t;
+/** Errors: gossInvalidArgument (NULL, size 0). */
+GOSS_API gossResult_t gossCommGetStats(gossComm_t comm, gossCommStats_t* stats);
+
+/* ------------------------------------------------------------------ collectives ---------- */
+
+/**
+ * Reduce `count` elements over all ranks; every rank receives the result.
+ *
+ * Shapes   send and recv: `count` elements of `datatype`. Same count, type and op on every rank.
+ * Units    count is elements, not bytes. 0 is allowed and moves nothing.
+ * Alias    recvbuff == sendbuff works in place. Any other overlap is undefined.
+ * Order    As described at the top (streams). Do not touch the buffers before completion.
+ * Exact    The same bits on all ranks and in every run, see gossRedOp_t.
+ * Errors   gossInvalidArgument; gossInvalidUsage (ranks disagree, naming both; failed communicator);
+ *          gossRemoteError, gossTimeout: contents of recv undefined, nobody writes to it any more.
+ */
+GOSS_API gossResult_t gossAllReduce(const void* sendbuff, void* recvbuff, size_t count,
+                                    gossDataType_t datatype, gossRedOp_t op, gossComm_t comm,
+                                    gossStream_t stream);
+
+/**
+ * Copy `count` elements from the root's sendbuff to recvbuff of every rank, the root included.
+ *
+ * Shapes   sendbuff (root only, else ignored and may be NULL) and recvbuff: `count` elements.
+ * Units    count is elements. 0 is allowed and moves nothing.
+ * Alias    recvbuff == sendbuff works in place on the root. Any other overlap is undefined.
+ * Order    As gossAllReduce. The root may return before the others have their data.
+ * Exact    Bytes are copied.
+ * Errors   As gossAllReduce; gossInvalidArgument for a root outside 0..nranks-1.
+ */
+GOSS_API gossResult_t gossBroadcast(const void* sendbuff, void* recvbuff, size_t count,
+                                    gossDataType_t datatype, int root, gossComm_t comm,
+                                    gossStream_t stream);
+/** gossBroadcast in place: `buff` is sent by the root and received by the others. */
+GOSS_API gossResult_t gossBcast(void* buff, size_t count, gossDataType_t datatype, int root,
+                                gossComm_t comm, gossStream_t stream);
+
+/**
+ * Complete on no rank before it was called on all.
+ *
+ * Shapes   no buffers.
+ * Units    none.
+ * Alias    none.
+ * Order    As gossAllReduce: on a stream, what follows on it waits.
+ * Exact    does not apply.
+ * Errors   As gossAllReduce.
+ */
+GOSS_API gossResult_t gossBarrier(gossComm_t comm, gossStream_t stream);
+
+/**
+ * Open and close a group. Operations between the two start together at the outermost gossGroupEnd,
+ * which drives them all from the calling thread, so that one thread can use (and initialise)
+ * several ranks. Groups nest. Neighbouring small operations of a communicator are moved together;
+ * the results are those of single calls. If a call inside fails, nothing starts
+ * and gossGroupEnd returns its code. Errors: gossInvalidUsage (no group is open).
+ */
+GOSS_API gossResult_t gossGroupStart(void);
+GOSS_API gossResult_t gossGroupEnd(void);
+
+/* ------------------------------------------------------------------ memory --------------- */
+
+/**
+ * Memory that the other ranks of this host read in place: collectives on it save two copies.
+ * Zeroed, page-aligned. Works everywhere an ordinary buffer does. Freeing it while peers have it
+ * mapped is safe; not before operations that use it are complete.
+ * Errors: gossInvalidArgument (NULL, size 0), gossSystemError (no memory; the size is in the text).
+ */
+GOSS_API gossResult_t gossMemAlloc(void** ptr, size_t size);
+/** NULL: success. Errors: gossInvalidArgument (not from gossMemAlloc, or freed before). */
+GOSS_API gossResult_t gossMemFree(void* ptr);
+
+/* ------------------------------------------------------------------ host streams --------- */
+
+/** A queue of operations on host memory that runs in order, on the library's thread. */
+GOSS_API gossResult_t gossStreamCreate(gossStream_t* stream);
+/** Wait for the work queued so far, then free. NULL: success. */
+GOSS_API gossResult_t gossStreamDestroy(gossStream_t stream);
+/** Wait for the work queued so far. Returns the error of the first operation that failed. */
+GOSS_API gossResult_t gossStreamSynchronize(gossStream_t stream);
+/** gossSuccess when all work queued so far is complete, else gossInProgress or the first error. */
+GOSS_API gossResult_t gossStreamQuery(gossStream_t stream);
+/** Run fn(data) on the library's thread when the work queued before it is complete. `fn` must not
+ * call functions of this library that wait. */
+GOSS_API gossResult_t gossStreamAddCallback(gossStream_t stream, void (*fn)(void* data),
+                                            void* data);
+/** Let later work on `stream` wait until `event`, as recorded last, has happened. */
+GOSS_API gossResult_t gossStreamWaitEvent(gossStream_t stream, gossEvent_t event);
+
+/** A point in a stream. One never recorded has happened. */
+GOSS_API gossResult_t gossEventCreate(gossEvent_t* event);
+GOSS_API gossResult_t gossEventDestroy(gossEvent_t event);
+GOSS_API gossResult_t gossEventRecord(gossEvent_t event, gossStream_t stream);
+/** gossSuccess when it has happened, else gossInProgress. */
+GOSS_API gossResult_t gossEventQuery(gossEvent_t event);
+GOSS_API gossResult_t gossEventSynchronize(gossEvent_t event);
+
+/* ------------------------------------------------------------------ introspection -------- */
+
+/**
+ * Say in one paragraph how an all-reduce, broadcast or barrier of this size would be done on this
+ * communicator: algorithm, transport, bytes, steps, and why. Local, moves nothing.
+ * `collective` is "all_reduce", "broadcast" or "barrier". The text is cut to `size` bytes with NUL.
+ * Errors: gossInvalidArgument (NULL, an unknown collective, size 0).
+ */
+GOSS_API gossResult_t gossExplain(gossComm_t comm, const char* collective, size_t count,
+                                  gossDataType_t datatype, char* text, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* GOSSAMER_H_ */

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Crew: the ranks that one thread drives, and what all crews of a job do together beside the
+// measurement: agree on numbers, meet at a barrier. All of it goes through the public API of the
+// library that is measured, so that it works however the ranks were started.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "gossamer/gossamer.h"
+#include "options.h"
+
+namespace goss::perf {
+
+// A failure that ends the tool; what() is complete, with the rank.
+class Failure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// Throws a Failure that names the rank, the call, the code and the library's explanation.
+void check(gossResult_t result, const char* call, int rank, gossComm_t comm);
+
+// Belongs to one thread. The communicators are those of ranks first_rank, first_rank + 1, ...;
+// destroyed by destroy(), or aborted by the destructor if that was not reached.
+class Crew {
+ public:
+  Crew(int nranks, int first_rank, int size);
+  Crew(Crew&&) = default;
+  Crew& operator=(Crew&&) = delete;
+  ~Crew();
+
+  int nranks() const { return nranks_; }
+  int first_rank() const { return first_rank_; }
+  int size() const { return static_cast<int>(comms_.size()); }
+  bool speaks() const { return first_rank_ == 0; }  // the one that prints
+  gossComm_t comm(int i) const { return comms_[i]; }
+  gossStream_t stream(int i) const { return streams_[i]; }  // NULL without make_streams
+  gossComm_t* comm_slot(int i) { return &comms_[i]; }
+
+  void make_streams();
+  void synchronize();
+  void destroy();
+
+  // Collective over all crews. Every rank of this crew contributes `value`; kSum counts it once.
+  double combine(double value, Combine how);
+  // values[j] becomes the maximum over all crews.
+  void combine_max(std::span<double> values);
+  // bytes[j] becomes the maximum over all crews: a gather when all but the owner pass zeros.
+  void combine_max(std::span<unsigned char> bytes);
+  void barrier();
+
+  // Runs issue(i) for each rank of the crew, in a group when they are several.
+  template <class Issue>  // gossResult_t(int i)
+  void together(const char* call, Issue issue) {
+    if (size() == 1) {
+      check(issue(0), call, first_rank_, comms_[0]);
+      return;
+    }
+    check(gossGroupStart(), "gossGroupStart", first_rank_, nullptr);
+    for (int i = 0; i < size(); ++i) check(issue(i), call, first_rank_ + i, comms_[i]);
+    check(gossGroupEnd(), call, first_rank_, nullptr);
+  }
+
+ private:
+  int nranks_;
+  int first_rank_;
+  std::vector<gossComm_t> comms_;
+  std::vector<gossStream_t> streams_;
+};
+
+}  // namespace goss::perf

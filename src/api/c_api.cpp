@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Every entry point of gossamer.h: check pointers, translate, call the engine, catch.
+#include <algorithm>
+#include <cstring>
+
+#include "api/last_error.h"
+#include "device/shared_memory.h"
+#include "engine/calls.h"
+#include "engine/group.h"
+#include "gossamer/gossamer.h"
+
+using goss::fail;
+using goss::Result;
+using goss::Status;
+using goss::api::guarded;
+using goss::collectives::Kind;
+using goss::engine::Operation;
+using goss::engine::Settings;
+namespace engine = goss::engine;
+
+namespace {
+
+Status null_argument(const char* function, const char* argument) {
+  return fail(gossInvalidArgument, "%s : %s argument is NULL", function, argument);
+}
+
+// A collective; a failure inside a group is kept for gossGroupEnd.
+Status collective(const Operation& operation, gossComm_t comm, gossStream_t stream) {
+  Status status = engine::submit(comm, operation, stream);
+  if (!status.ok() && status.code() != gossInProgress) engine::group_failed(status);
+  return status;
+}
+
+Status init(gossComm_t* comm, int nranks, const gossUniqueId& id, int rank,
+            const gossConfig_t* config) {
+  if (comm == nullptr) return null_argument("gossCommInitRank", "comm");
+  *comm = nullptr;
+  if (nranks < 1 || rank < 0 || rank >= nranks) {
+    return fail(gossInvalidArgument, "gossCommInitRank : invalid rank %d of %d ranks", rank,
+                nranks);
+  }
+  engine::JoinOptions options;
+  options.rank = rank;
+  options.nranks = nranks;
+  GOSS_TRY_ASSIGN(options.settings, Settings::from(config));
+  GOSS_TRY_ASSIGN(options.id, goss::bootstrap::UniqueId::parse(id));
+  return engine::init_rank(comm, options);
+}
+
+Status in_group(Status status) {
+  if (!status.ok() && status.code() != gossInProgress) engine::group_failed(status);
+  return status;
+}
+
+// For handles that may be NULL (success) or dead (gossInvalidArgument).
+template <class Fn>
+gossResult_t ending(gossComm_t comm, Fn fn) {
+  return guarded([&]() -> Status { return comm == nullptr ? Status() : fn(comm); });
+}
+
+Operation buffers(Kind kind, const void* sendbuff, void* recvbuff, size_t count,
+                  gossDataType_t type) {
+  Operation operation;
+  operation.kind = kind;
+  operation.type = type;
+  operation.count = count;
+  operation.buffer = {static_cast<const std::byte*>(sendbuff), static_cast<std::byte*>(recvbuff),
+                      count};
+  return operation;
+}
+
+}  // namespace
+
+extern "C" {
+
+gossResult_t gossGetVersion(int* version) {
+  return guarded([&]() -> Status {
+    if (version == nullptr) return null_argument("gossGetVersion", "version");
+    *version = GOSS_VERSION_CODE;
+    return {};
+  });
+}
+
+const char* gossGetErrorString(gossResult_t result) { return goss::to_string(result); }
+
+const char* gossGetLastError(void* comm) {
+  auto* handle = static_cast<gossComm_t>(comm);
+  if (handle == nullptr || !engine::is_live(handle)) return goss::api::last_error();
+  const Status failure = engine::async_error(handle);
+  return goss::api::keep_text(failure.ok() ? handle->get_failure().message() : failure.message());
+}
+
+gossResult_t gossGetUniqueId(gossUniqueId* uniqueId) {
+  return guarded([&]() -> Status {
+    if (uniqueId == nullptr) return null_argument("gossGetUniqueId", "uniqueId");
+    return engine::unique_id(uniqueId);
+  });
+}
+
+gossResult_t gossCommInitRank(gossComm_t* comm, int nranks, gossUniqueId id, int rank) {
+  return guarded([&] { return in_group(init(comm, nranks, id, rank, nullptr)); });
+}
+
+gossResult_t gossCommInitRankConfig(gossComm_t* comm, int nranks, gossUniqueId id, int rank,
+                                    gossConfig_t* config) {
+  return guarded([&] { return in_group(init(comm, nranks, id, rank, config)); });
+}
+
+gossResult_t gossCommInitEnv(gossComm_t* comm, gossConfig_t* config) {
+  return guarded([&]() -> Status {
+    if (comm == nullptr) return null_argument("gossCommInitEnv", "comm");
+    *comm = nullptr;
+    GOSS_TRY_ASSIGN(const Settings settings, Settings::from(config));
+    return in_group(engine::init_from_environment(comm, settings));
+  });
+}
+
+gossResult_t gossCommInitAll(gossComm_t* comms, int ndev, const int* devlist) {
+  return guarded([&]() -> Status {
+    if (comms == nullptr) return null_argument("gossCommInitAll", "comms");
+    if (ndev < 1) return fail(gossInvalidArgument, "gossCommInitAll : invalid ndev %d", ndev);
+    std::fill(comms, comms + ndev, nullptr);
+    return engine::init_all(comms, ndev, devlist);
+  });
+}
+
+gossResult_t gossCommSplit(gossComm_t comm, int color, int key, gossComm_t* newcomm,
+                           gossConfig_t* config) {
+  return guarded([&]() -> Status {
+    if (newcomm == nullptr) return null_argument("gossCommSplit", "newcomm");
+    *newcomm = nullptr;
+    GOSS_TRY(engine::check_handle(comm));
+    Settings settings = comm->settings;
+    settings.name.clear();
+    if (config != nullptr) {
+      GOSS_TRY_ASSIGN(settings, Settings::from(config));
+    }
+    return in_group(engine::split(comm, color, key, newcomm, settings));
+  });
+}
+
+gossResult_t gossCommFinalize(gossComm_t comm) {
+  return ending(comm, [](gossComm_t c) -> Status {
+    GOSS_TRY(engine::check_handle(c));
+    return engine::finalize(c);
+  });
+}
+
+gossResult_t gossCommDestroy(gossComm_t comm) { return ending(comm, engine::destroy); }
+
+gossResult_t gossCommAbort(gossComm_t comm) { return ending(comm, engine::abort); }
+
+gossResult_t gossCommGetAsyncError(gossComm_t comm, gossResult_t* asyncError) {
+  return guarded([&]() -> Status {
+    if (asyncError == nullptr) return null_argument("gossCommGetAsyncError", "asyncError");
+    GOSS_TRY(engine::check_handle(comm));
+    const Status state = engine::async_error(comm);
+    *asyncError = state.code();
+    return {};
+  });
+}
+
+gossResult_t gossCommCount(const gossComm_t comm, int* count) {
+  return guarded([&]() -> Status {
+    if (count == nullptr) return null_argument("gossCommCount", "count");
+    GOSS_TRY(engine::check_handle(comm));
+    *count = comm->nranks;
+    return {};
+  });
+}
+
+gossResult_t gossCommUserRank(const gossComm_t comm, int* rank) {
+  return guarded([&]() -> Status {
+    if (rank == nullptr) return null_argument("gossCommUserRank", "rank");
+    GOSS_TRY(engine::check_handle(comm));
+    *rank = comm->rank;
+    return {};
+  });
+}
+
+gossResult_t gossCommCuDevice(const gossComm_t comm, int* device) {
+  return guarded([&]() -> Status {
+    if (device == nullptr) return null_argument("gossCommCuDevice", "device");
+    GOSS_TRY(engine::check_handle(comm));
+    *device = comm->settings.device;
+    return {};
+  });
+}
+
+gossResult_t gossCommGetStats(gossComm_t comm, gossCommStats_t* stats) {
+  return guarded([&]() -> Status {
+    if (stats == nullptr) return null_argument("gossCommGetStats", "stats");
+    if (stats->size < sizeof(size_t)) {
+      return fail(gossInvalidArgument, "gossCommGetStats : size %zu: set it to sizeof(gossCommStats_t)",
+                  stats->size);
+    }
+    GOSS_TRY(engine::check_handle(comm));
+    const gossCommStats_t all = engine::statistics(comm);
+    const size_t bytes = std::min(stats->size, sizeof(all));
+    const size_t size = stats->size;
+    std::memcpy(stats, &all, bytes);
+    stats->size = size;
+    return {};
+  });
+}
+
+gossResult_t gossAllReduce(const void* sendbuff, void* recvbuff, size_t count,
+                           gossDataType_t datatype, gossRedOp_t op, gossComm_t comm,
+                           gossStream_t stream) {
+  return guarded([&] {
+    Operation operation = buffers(Kind::kAllReduce, sendbuff, recvbuff, count, datatype);
+    operation.op = op;
+    return collective(operation, comm, stream);
+  });
+}
+
+gossResult_t gossBroadcast(const void* sendbuff, void* recvbuff, size_t count,
+                           gossDataType_t datatype, int root, gossComm_t comm,
+                           gossStream_t stream) {
+  return guarded([&] {
+    Operation operation = buffers(Kind::kBroadcast, sendbuff, recvbuff, count, datatype);
+    operation.root = root;
+    return collective(operation, comm, stream);
+  });
+}
+
+gossResult_t gossBcast(void* buff, size_t count, gossDataType_t datatype, int root,
+                       gossComm_t comm, gossStream_t stream) {
+  return gossBroadcast(buff, buff, count, datatype, root, comm, stream);
+}
+
+gossResult_t gossBarrier(gossComm_t comm, gossStream_t stream) {
+  return guarded([&] { return collective(Operation(), comm, stream); });
+}
+
+gossResult_t gossGroupStart(void) {
+  return guarded([]() -> Status {
+    engine::group_start();
+    return {};
+  });
+}
+
+gossResult_t gossGroupEnd(void) { return guarded([] { return engine::group_end(); }); }
+
+gossResult_t gossMemAlloc(void** ptr, size_t size) {
+  return guarded([&]() -> Status {
+    if (ptr == nullptr) return null_argument("gossMemAlloc", "ptr");
+    *ptr = nullptr;
+    if (size == 0) return fail(gossInvalidArgument, "gossMemAlloc : size is 0");
+    GOSS_TRY_ASSIGN(*ptr, goss::device::allocate_shared(size));
+    return {};
+  });
+}
+
+gossResult_t gossMemFree(void* ptr) {
+  return guarded([&]() -> Status {
+    return ptr == nullptr ? Status() : goss::device::free_shared(ptr);
+  });
+}
+
+gossResult_t gossStreamCreate(gossStream_t* stream) {
+  return guarded([&]() -> Status {
+    if (stream == nullptr) return null_argument("gossStreamCreate", "stream");
+    return engine::stream_create(stream);
+  });
+}
+
+gossResult_t gossStreamDestroy(gossStream_t stream) {
+  return guarded([&]() -> Status {
+    if (stream == nullptr) return {};
+    GOSS_TRY(engine::check_stream(stream));
+    const Status ignored = stream->stream->wait();  // told by gossStreamSynchronize
+    static_cast<void>(ignored.ok());
+    stream->magic = 0;
+    delete stream;
+    return {};
+  });
+}
+
+gossResult_t gossStreamSynchronize(gossStream_t stream) {
+  return guarded([&]() -> Status {
+    GOSS_TRY(engine::check_stream(stream));
+    return stream->stream->wait();
+  });
+}
+
+gossResult_t gossStreamQuery(gossStream_t stream) {
+  return guarded([&]() -> Status {
+    GOSS_TRY(engine::check_stream(stream));
+    Status first;
+    const bool idle = stream->stream->idle(&first);
+    if (first.ok() && !idle) return fail(gossInProgress, "work is in progress");
+    return first;
+  });
+}
+
+gossResult_t gossStreamAddCallback(gossStream_t stream, void (*fn)(void* data), void* data) {
+  return guarded([&]() -> Status {
+    if (fn == nullptr) return null_argument("gossStreamAddCallback", "fn");
+    return engine::stream_push(stream, engine::make_callback_work([fn, data] { fn(data); }));
+  });
+}
+
+gossResult_t gossStreamWaitEvent(gossStream_t stream, gossEvent_t event) {
+  return guarded([&]() -> Status {
+    GOSS_TRY(engine::check_event(event));
+    return engine::stream_push(stream, engine::make_wait_event_work(event->event));
+  });
+}
+
+gossResult_t gossEventCreate(gossEvent_t* event) {
+  return guarded([&]() -> Status {
+    if (event == nullptr) return null_argument("gossEventCreate", "event");
+    *event = new gossEvent;
+    (*event)->event = std::make_shared<engine::Event>();  // shared: with work in streams
+    return {};
+  });
+}
+
+gossResult_t gossEventDestroy(gossEvent_t event) {
+  return guarded([&]() -> Status {
+    if (event == nullptr) return {};
+    GOSS_TRY(engine::check_event(event));
+    event->magic = 0;
+    delete event;
+    return {};
+  });
+}
+
+gossResult_t gossEventRecord(gossEvent_t event, gossStream_t stream) {
+  return guarded([&]() -> Status {
+    GOSS_TRY(engine::check_event(event));
+    GOSS_TRY(engine::check_stream(stream));
+    return engine::stream_push(stream, engine::make_record_work(event->event));
+  });
+}
+
+gossResult_t gossEventQuery(gossEvent_t event) {
+  return guarded([&]() -> Status {
+    GOSS_TRY(engine::check_event(event));
+    if (event->event->reached(event->event->recorded())) return {};
+    return fail(gossInProgress, "the event has not happened yet");
+  });
+}
+
+gossResult_t gossEventSynchronize(gossEvent_t event) {
+  return guarded([&]() -> Status {
+    GOSS_TRY(engine::check_event(event));
+    event->event->wait();
+    return {};
+  });
+}
+
+gossResult_t gossExplain(gossComm_t comm, const char* collective_name, size_t count,
+                         gossDataType_t datatype, char* text, size_t size) {
+  return guarded([&]() -> Status {
+    if (collective_name == nullptr) return null_argument("gossExplain", "collective");
+    if (text == nullptr) return null_argument("gossExplain", "text");
+    if (size == 0) return fail(gossInvalidArgument, "gossExplain : size is 0");
+    GOSS_TRY(engine::check_ready(comm));
+    if (!goss::valid_type(datatype)) {
+      return fail(gossInvalidArgument, "gossExplain : invalid type %d", static_cast<int>(datatype));
+    }
+    for (const Kind kind : {Kind::kAllReduce, Kind::kBroadcast, Kind::kBarrier}) {
+      if (std::strcmp(collective_name, kind_name(kind)) != 0) continue;
+      const std::string answer = engine::explain(comm, kind, count, datatype);
+      const size_t length = std::min(answer.size(), size - 1);
+      std::memcpy(text, answer.data(), length);
+      text[length] = '\0';
+      return {};
+    }
+    return fail(gossInvalidArgument,
+                "gossExplain : unknown collective '%s' (all_reduce, broadcast, barrier)",
+                collective_name);
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,3 @@
+set(GOSS_API_SOURCES
+  api/c_api.cpp
+  api/last_error.cpp)

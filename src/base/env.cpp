@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "base/env.h"
+
+#include <cerrno>
+#include <cstdlib>
+
+namespace goss {
+
+namespace {
+
+constexpr EnvEntry kTable[] = {
+    {Env::kAddr, "GOSS_ADDR", "host or address", "MASTER_ADDR, else 127.0.0.1",
+     "Where rank 0 listens when a communicator is made from the environment."},
+    {Env::kAlgo, "GOSS_ALGO", "auto, inline, oneshot, twoshot", "auto",
+     "Forces the algorithm of all-reduce. Must be equal on all ranks."},
+    {Env::kCpuIsa, "GOSS_CPU_ISA", "auto, scalar, avx2, avx512", "auto",
+     "The most capable instruction set that kernels may use. Results do not depend on it."},
+    {Env::kDump, "GOSS_DUMP", "path prefix", "unset",
+     "When an operation fails, the last 64 operations of the communicator are written to "
+     "`<prefix>.<pid>.<rank>` as well as to the log."},
+    {Env::kHostId, "GOSS_HOSTID", "any text", "unset",
+     "Ranks with different values do not share memory even on one host."},
+    {Env::kIfname, "GOSS_IFNAME", "interface name", "first that is up, loopback last",
+     "The network interface whose address others are told to connect to."},
+    {Env::kInitTimeout, "GOSS_INIT_TIMEOUT", "duration", "120s",
+     "How long initialisation waits for the other ranks; 0 waits for ever."},
+    {Env::kInsecure, "GOSS_INSECURE", "0, 1", "0",
+     "1 allows the environment start beyond loopback without a secret."},
+    {Env::kLog, "GOSS_LOG", "none, error, warn, info, debug", "warn",
+     "What is written to the log. `info` is one line per communicator."},
+    {Env::kLogFile, "GOSS_LOG_FILE", "path; %h host, %p process", "standard error",
+     "Where the log goes."},
+    {Env::kNranks, "GOSS_NRANKS", "1..65536", "from the launcher, else 1",
+     "Number of ranks of the environment start."},
+    {Env::kPort, "GOSS_PORT", "1..65535", "MASTER_PORT + 1, else 29511",
+     "Port on which rank 0 listens for the environment start."},
+    {Env::kRank, "GOSS_RANK", "0..GOSS_NRANKS-1", "from the launcher, else 0",
+     "This rank of the environment start."},
+    {Env::kSecret, "GOSS_SECRET", "text", "unset",
+     "Secret of the environment start, equal on all ranks. Other users of the machine may see a "
+     "process's environment: prefer GOSS_SECRET_FILE."},
+    {Env::kSecretFile, "GOSS_SECRET_FILE", "path", "unset",
+     "File that holds the secret. Must not be readable by others."},
+    {Env::kTimeout, "GOSS_TIMEOUT", "duration", "600s",
+     "How long an operation waits for a rank before it fails; 0 waits for ever."},
+    {Env::kTransport, "GOSS_TRANSPORT", "auto, shm", "auto",
+     "The transport to use. Only shared memory exists in this version."},
+    {Env::kWarnAfter, "GOSS_WARN_AFTER", "duration", "30s",
+     "How long an operation waits before a warning names the missing rank; repeated with "
+     "doubled intervals."},
+};
+
+Status bad_value(Env id, const std::string& value, const char* expected) {
+  return fail(gossInvalidUsage, "%s=%s: expected %s", env_name(id), value.c_str(), expected);
+}
+
+}  // namespace
+
+std::span<const EnvEntry> env_table() { return kTable; }
+
+const char* env_name(Env id) {
+  for (const EnvEntry& entry : kTable) {
+    if (entry.id == id) return entry.name;
+  }
+  GOSS_ASSERT(false, "an environment variable is missing from the table");
+  return "";
+}
+
+std::optional<std::string> env_text(Env id) { return launcher_text(env_name(id)); }
+
+std::optional<std::string> launcher_text(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return std::string(value);
+}
+
+Result<int> env_int(Env id, int fallback, int low, int high) {
+  const std::optional<std::string> text = env_text(id);
+  if (!text) return fallback;
+  char* end = nullptr;
+  errno = 0;
+  const long value = std::strtol(text->c_str(), &end, 10);
+  if (errno != 0 || *end != '\0' || value < low || value > high) {
+    return bad_value(id, *text, format("a whole number from %d to %d", low, high).c_str());
+  }
+  return static_cast<int>(value);
+}
+
+Result<bool> env_flag(Env id, bool fallback) {
+  GOSS_TRY_ASSIGN(const int value, env_int(id, fallback ? 1 : 0, 0, 1));
+  return value == 1;
+}
+
+Result<std::chrono::milliseconds> env_duration(Env id, std::chrono::milliseconds fallback) {
+  const std::optional<std::string> text = env_text(id);
+  if (!text) return fallback;
+  char* end = nullptr;
+  errno = 0;
+  const double value = std::strtod(text->c_str(), &end);
+  const std::string unit(end);
+  double factor = 0;
+  if (unit.empty() || unit == "s") factor = 1000;
+  if (unit == "ms") factor = 1;
+  if (unit == "m") factor = 60'000;
+  constexpr double kDay = 86'400'000;
+  if (errno != 0 || end == text->c_str() || factor == 0 || !(value >= 0) ||
+      value * factor > 30 * kDay) {
+    return bad_value(id, *text, "a duration such as 30s, 1500ms, 10m or 0");
+  }
+  return std::chrono::milliseconds(static_cast<long long>(value * factor));
+}
+
+std::string env_markdown() {
+  std::string text =
+      "# Environment variables\n\n"
+      "Generated from the table in `src/base/env.cpp` by `scripts/gen_env_doc.sh`; a test fails "
+      "when it is stale.\nDurations are written `30s`, `1500ms`, `10m`; a plain number is "
+      "seconds.\n\n| name | values | default | meaning |\n|---|---|---|---|\n";
+  for (const EnvEntry& entry : kTable) {
+    text += format("| `%s` | %s | %s | %s |\n", entry.name, entry.values, entry.fallback,
+                   entry.help);
+  }
+  return text;
+}
+
+}  // namespace goss

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// The one table of environment variables. Nobody else calls getenv. docs/environment.md is generated
+// from this table (scripts/gen_env_doc.sh) and a test fails when it is stale.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+
+namespace goss {
+
+enum class Env {
+  kAddr, kAlgo, kCpuIsa, kDump, kHostId, kIfname, kInitTimeout, kInsecure, kLog, kLogFile,
+  kNranks, kPort, kRank, kSecret, kSecretFile, kTimeout, kTransport, kWarnAfter,
+};
+
+struct EnvEntry {
+  Env id;
+  const char* name;
+  const char* values;    // what may stand there
+  const char* fallback;  // what holds when it is unset
+  const char* help;      // one or two sentences
+};
+
+// In alphabetical order of the names.
+std::span<const EnvEntry> env_table();
+const char* env_name(Env id);
+
+// The value, or nothing when unset or empty.
+std::optional<std::string> env_text(Env id);
+// A whole number within [low, high]; gossInvalidUsage names the variable, its value and the range.
+Result<int> env_int(Env id, int fallback, int low, int high);
+// 0 or 1.
+Result<bool> env_flag(Env id, bool fallback);
+// A duration such as "30", "30s", "1500ms", "10m", or "0"; a plain number is seconds.
+Result<std::chrono::milliseconds> env_duration(Env id, std::chrono::milliseconds fallback);
+
+// Variables that launchers set (OMPI_COMM_WORLD_RANK, SLURM_PROCID, ...), which are not ours to
+// document as settings.
+std::optional<std::string> launcher_text(const char* name);
+
+// The table as the text of docs/environment.md.
+std::string env_markdown();
+
+}  // namespace goss

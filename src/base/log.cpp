@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdarg>
+#include <cstdio>
+
+#include "base/env.h"
+#include "base/status.h"
+
+namespace goss {
+
+namespace {
+
+const char* level_name(LogLevel level) {
+  switch (level) {
+    case LogLevel::kNone: return "none";
+    case LogLevel::kError: return "error";
+    case LogLevel::kWarn: return "warn";
+    case LogLevel::kInfo: return "info";
+    case LogLevel::kDebug: return "debug";
+  }
+  return "?";
+}
+
+std::string host_name() {
+  char name[256] = {};
+  ::gethostname(name, sizeof(name) - 1);
+  return name;
+}
+
+struct Log {
+  LogLevel level = LogLevel::kWarn;
+  int fd = STDERR_FILENO;
+  std::string host = host_name();
+
+  Log() {
+    if (const auto text = env_text(Env::kLog)) {
+      for (LogLevel l : {LogLevel::kNone, LogLevel::kError, LogLevel::kWarn, LogLevel::kInfo,
+                         LogLevel::kDebug}) {
+        if (*text == level_name(l)) level = l;
+      }
+    }
+    const auto file = env_text(Env::kLogFile);
+    if (!file) return;
+    std::string path;
+    for (size_t i = 0; i < file->size(); ++i) {
+      const char next = i + 1 < file->size() ? (*file)[i + 1] : '\0';
+      if ((*file)[i] == '%' && (next == 'h' || next == 'p')) {
+        path += next == 'h' ? host : std::to_string(::getpid());
+        ++i;
+      } else {
+        path += (*file)[i];
+      }
+    }
+    const int opened = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (opened >= 0) fd = opened;
+  }
+};
+
+const Log& the_log() {
+  static const Log log;  // never closed: threads may log while the process ends
+  return log;
+}
+
+}  // namespace
+
+bool log_enabled(LogLevel level) { return level <= the_log().level; }
+
+void log(LogLevel level, const char* format, ...) {
+  if (!log_enabled(level)) return;
+  va_list args;
+  va_start(args, format);
+  const std::string text = vformat(format, args);
+  va_end(args);
+  const std::string line = goss::format("%s:%d gossamer %s %s\n", the_log().host.c_str(),
+                                        ::getpid(), level_name(level), text.c_str());
+  // One write per line, so that lines of several processes do not mix.
+  if (::write(the_log().fd, line.data(), line.size()) < 0) return;
+}
+
+}  // namespace goss

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Log lines: "host:pid gossamer WARN text", to standard error or GOSS_LOG_FILE. Any thread.
+// Nothing on the data path logs above debug.
+#pragma once
+
+#include <string>
+
+namespace goss {
+
+enum class LogLevel { kNone, kError, kWarn, kInfo, kDebug };
+
+bool log_enabled(LogLevel level);
+[[gnu::format(printf, 2, 3)]] void log(LogLevel level, const char* format, ...);
+
+}  // namespace goss

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "base/mapped_region.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace goss {
+
+namespace {
+constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+}
+
+MappedRegion::MappedRegion(MappedRegion&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+
+MappedRegion& MappedRegion::operator=(MappedRegion&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+MappedRegion::~MappedRegion() {
+  if (data_ != nullptr) ::munmap(data_, bytes_);
+}
+
+Result<MappedRegion> MappedRegion::map_shared(int fd, size_t bytes) {
+  void* address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (address == MAP_FAILED) {
+    return fail_errno(errno, "cannot map %zu bytes of shared memory", bytes);
+  }
+  MappedRegion region;
+  region.data_ = static_cast<std::byte*>(address);
+  region.bytes_ = bytes;
+  if (::madvise(address, bytes, MADV_DONTFORK) != 0) {
+    return fail_errno(errno, "cannot keep shared memory from forked children");
+  }
+  return region;
+}
+
+Result<UniqueFd> MappedRegion::create_memfd(const char* name, size_t bytes, size_t allocated) {
+  UniqueFd fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd.valid()) return fail_errno(errno, "cannot create shared memory (memfd_create)");
+  if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) {
+    return fail_errno(errno, "cannot size shared memory to %zu bytes", bytes);
+  }
+  if (allocated > 0) GOSS_TRY(allocate_pages(fd.get(), 0, allocated));
+  if (::fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) {
+    return fail_errno(errno, "cannot seal shared memory");
+  }
+  return fd;
+}
+
+Status MappedRegion::allocate_pages(int fd, size_t offset, size_t bytes) {
+  // posix_fallocate reports through its result, not errno.
+  int error = 0;
+  do {
+    error = ::posix_fallocate(fd, static_cast<off_t>(offset), static_cast<off_t>(bytes));
+  } while (error == EINTR);
+  if (error != 0) return fail_errno(error, "cannot allocate %zu bytes of shared memory", bytes);
+  return {};
+}
+
+Status MappedRegion::check_memfd(int fd, size_t bytes) {
+  struct stat info = {};
+  if (::fstat(fd, &info) != 0) return fail_errno(errno, "cannot inspect received shared memory");
+  const int seals = ::fcntl(fd, F_GET_SEALS);
+  if (seals < 0 || (seals & kSeals) != kSeals) {
+    return fail(gossSystemError, "received shared memory is not sealed against resizing");
+  }
+  if (info.st_size < 0 || static_cast<size_t>(info.st_size) != bytes) {
+    return fail(gossSystemError, "received shared memory has %lld bytes, expected %zu",
+                static_cast<long long>(info.st_size), bytes);
+  }
+  return {};
+}
+
+}  // namespace goss

@@ -1,0 +1,6 @@
+set(GOSS_COLLECTIVES_SOURCES
+  collectives/all_reduce.cpp
+  collectives/barrier.cpp
+  collectives/broadcast.cpp
+  collectives/registry.cpp
+  collectives/schedule.cpp)

@@ -1,0 +1,2 @@
+set(GOSS_DEVICE_SOURCES
+  device/shared_memory.cpp)

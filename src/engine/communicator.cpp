@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "engine/communicator.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "engine/job.h"
+
+namespace goss::engine {
+
+using shm::Record;
+
+Communicator::Communicator(Parts parts)
+    : waiter(false),
+      parts_(std::move(parts)),
+      compute_(find_compute(parts_.settings.device)),
+      faults_(parts_.segment.get()),
+      plans_(parts_.rank, parts_.nranks),
+      crowded_(parts_.nranks > usable_cpus()),
+      next_warning_(parts_.settings.warn_after) {
+  for (int r = 0; r < nranks(); ++r) areas_.push_back(&parts_.segment->area(r));
+  mine_ = areas_[static_cast<size_t>(rank())];
+  seen_phase.assign(static_cast<size_t>(nranks()) * shm::kPhases, 0);
+  seen_done.assign(static_cast<size_t>(nranks()), 0);
+  waiter.set_crowded(crowded_);
+  waiter.add_bell({parts_.segment, rank()});
+  parts_.job->add(this);
+}
+
+Communicator::~Communicator() {
+  parts_.job->remove(this);
+  leave();
+}
+
+void Communicator::leave() {
+  waiter.clear_bells();
+  mine_->state.store(shm::RankState::kLeft, std::memory_order_release);  // pairs with check_wait()
+  ring_doorbells_if_dozing(segment());
+}
+
+uint64_t Communicator::begin_operation(const Operation& operation, const Choice& choice,
+                                       const DirectBuffers& direct) {
+  const Signature signature = Signature::of(operation, static_cast<int>(choice.algorithm));
+  const uint64_t word = static_cast<uint64_t>(++sequence_) << 32 | signature.hash();
+  Record& record = mine_->records[sequence_ % shm::kRecords];
+  // Readers check the signature before and after they read the rest, so relaxed stores do.
+  record.signature.store(0, std::memory_order_relaxed);
+  record.what.store(signature.what, std::memory_order_relaxed);
+  record.count.store(signature.count, std::memory_order_relaxed);
+  const auto place = [](const device::SharedMemoryPtr& memory, const void* buffer,
+                        std::atomic<uint64_t>* id, std::atomic<uint64_t>* offset) {
+    id->store(memory == nullptr ? 0 : memory->id, std::memory_order_relaxed);
+    if (memory == nullptr) return;
+    const auto* address = static_cast<const std::byte*>(buffer);
+    offset->store(static_cast<uint64_t>(address - memory->region.data()),
+                  std::memory_order_relaxed);
+  };
+  place(direct.input, operation.buffer.input, &record.input_id, &record.input_offset);
+  place(direct.output, operation.buffer.output, &record.output_id, &record.output_offset);
+  record.signature.store(word, std::memory_order_release);  // pairs with agrees() and last_seen()
+  if (unpublished_done != 0) {
+    mine_->flags.done.store(unpublished_done, std::memory_order_release);  // pairs with ready()
+    unpublished_done = 0;
+  }
+  return word;
+}
+
+void Communicator::end_operation(const Operation& operation) {
+  mine_->completed.store(sequence_, std::memory_order_relaxed);
+  stats.operations += operation.calls;
+  stats.payload_bytes += operation.bytes();
+}
+
+namespace {
+
+// A record's signature and content, if they belong together.
+bool read_record(const Record& record, uint64_t* word, Signature* signature) {
+  *word = record.signature.load(std::memory_order_acquire);  // pairs with begin_operation()
+  signature->what = record.what.load(std::memory_order_relaxed);
+  signature->count = record.count.load(std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_acquire);  // the reads above stay above the next one
+  return *word != 0 && record.signature.load(std::memory_order_relaxed) == *word;
+}
+
+bool same_operation(uint64_t a, uint64_t b) { return (a ^ b) >> 32 == 0; }
+
+}  // namespace
+
+bool Communicator::agrees(int peer, uint64_t signature, Status* failure) {
+  uint64_t theirs = area(peer).flags.signature.load(std::memory_order_acquire);
+  if (theirs == signature) return true;
+  // A peer that is ahead has compared signatures itself, or left a record.
+  if (!same_operation(theirs, signature)) {
+    Signature unused;
+    const Record& record = area(peer).records[(signature >> 32) % shm::kRecords];
+    if (!read_record(record, &theirs, &unused)) return true;
+    if (!same_operation(theirs, signature) || theirs == signature) return true;
+  }
+  *failure = mismatch(peer, signature);
+  return false;
+}
+
+Status Communicator::mismatch(int peer, uint64_t signature) {
+  const size_t slot = (signature >> 32) % shm::kRecords;
+  uint64_t word = 0;
+  Signature own;
+  Signature theirs;
+  read_record(mine_->records[slot], &word, &own);
+  const bool known = read_record(area(peer).records[slot], &word, &theirs);
+  const bool lower = rank() < peer;  // the same text on both sides
+  const std::string a = name_of(lower ? rank() : peer);
+  const std::string b = name_of(lower ? peer : rank());
+  const std::string own_text = describe(own);
+  const std::string their_text = known ? describe(theirs) : "another operation";
+  faults_.raise(fail(gossInvalidUsage,
+                     "operation #%llu of communicator '%s' differs between ranks: %s called %s, "
+                     "%s called %s. All ranks must make the same calls in the same order",
+                     static_cast<unsigned long long>(signature >> 32),
+                     settings().name.c_str(), a.c_str(), (lower ? own_text : their_text).c_str(),
+                     b.c_str(), (lower ? their_text : own_text).c_str()));
+  return faults_.status();
+}
+
+Status Communicator::check_wait(int peer, uint64_t signature, std::chrono::milliseconds waited) {
+  if (aborting()) return fail(gossInvalidUsage, "the communicator was aborted during this call");
+  if (faults_.any()) {
+    Status failure = faults_.status();
+    if (!failure.ok()) return failure;
+  }
+  if (peer < 0 || peer >= nranks() || peer == rank()) return {};
+  uint64_t theirs = 0;
+  Signature unused;
+  const Record& record = area(peer).records[(signature >> 32) % shm::kRecords];
+  if (read_record(record, &theirs, &unused) && same_operation(theirs, signature) &&
+      theirs != signature) {
+    return mismatch(peer, signature);
+  }
+  Signature own;
+  uint64_t word = 0;
+  const auto what = [&] {
+    read_record(mine_->records[(signature >> 32) % shm::kRecords], &word, &own);
+    return format("%s #%llu of communicator '%s'", describe(own).c_str(),
+                  static_cast<unsigned long long>(signature >> 32), settings().name.c_str());
+  };
+  if (area(peer).state.load(std::memory_order_acquire) == shm::RankState::kLeft &&
+      area(peer).completed.load(std::memory_order_relaxed) < (signature >> 32)) {
+    faults_.raise(fail(gossRemoteError, "%s destroyed the communicator while others were in %s",
+                       name_of(peer).c_str(), what().c_str()));
+    return faults_.status();
+  }
+  if (waited < std::chrono::seconds(1)) next_warning_ = settings().warn_after;
+  if (settings().timeout.count() > 0 && waited >= settings().timeout) {
+    faults_.raise(fail(gossTimeout,
+                       "%s: %s waited %lld ms for %s (%s). Raise GOSS_TIMEOUT if this is normal",
+                       what().c_str(), name_of(rank()).c_str(),
+                       static_cast<long long>(waited.count()), name_of(peer).c_str(),
+                       last_seen(peer).c_str()));
+    return faults_.status();
+  }
+  if (settings().warn_after.count() > 0 && waited >= next_warning_) {
+    log(LogLevel::kWarn, "%s: %s has been waiting for %s for %lld ms (%s)", what().c_str(),
+        name_of(rank()).c_str(), name_of(peer).c_str(), static_cast<long long>(waited.count()),
+        last_seen(peer).c_str());
+    next_warning_ = 2 * std::max(waited, next_warning_);
+  }
+  return {};
+}
+
+std::string Communicator::name_of(int rank) const {
+  const auto& job_ranks = parts_.job_ranks;
+  return format("rank %d (%s)", rank,
+                parts_.job->place_of(job_ranks[static_cast<size_t>(rank)]).c_str());
+}
+
+std::string Communicator::last_seen(int rank) {
+  uint64_t newest = 0;
+  Signature latest;
+  for (const Record& record : area(rank).records) {
+    uint64_t word = 0;
+    Signature signature;
+    if (!read_record(record, &word, &signature) || word <= newest) continue;
+    newest = word;
+    latest = signature;
+  }
+  if (newest == 0) return "it has not started any operation";
+  const uint64_t number = newest >> 32;
+  const bool over = area(rank).completed.load(std::memory_order_relaxed) >= number;
+  return format("last seen %s %s #%llu", over ? "after" : "in", describe(latest).c_str(),
+                static_cast<unsigned long long>(number));
+}
+
+std::string Communicator::flight_record() const {
+  std::string text = format("communicator '%s', rank %d of %d: last operations\n",
+                            settings().name.c_str(), rank(), nranks());
+  const uint32_t completed = mine_->completed.load(std::memory_order_relaxed);
+  const uint32_t first = sequence_ > shm::kRecords ? sequence_ - shm::kRecords + 1 : 1;
+  for (uint32_t s = first; s <= sequence_; ++s) {
+    uint64_t word = 0;
+    Signature signature;
+    if (!read_record(mine_->records[s % shm::kRecords], &word, &signature)) continue;
+    text += format("  #%u %s %s\n", s, describe(signature).c_str(),
+                   s <= completed ? "completed" : "not completed");
+  }
+  return text;
+}
+
+void Communicator::abort() {
+  aborting_.store(true, std::memory_order_release);  // pairs with aborting()
+  faults_.raise(fail(gossRemoteError, "%s aborted communicator '%s'", name_of(rank()).c_str(),
+                     settings().name.c_str()));
+  ring_doorbells(segment());
+}
+
+void Communicator::vote_far(bool looks_far) {
+  far_votes_ = std::clamp(far_votes_ + (looks_far ? 1 : -1), 0, 4);
+  if (far_votes_ >= 3) far = true;
+  if (far_votes_ <= 1) far = false;
+}
+
+Result<bool> Communicator::announce_memory(const device::SharedMemoryPtr& memory) {
+  if (std::find(announced_.begin(), announced_.end(), memory->id) != announced_.end()) return true;
+  GOSS_TRY_ASSIGN(const bool sent, parts_.job->send_memory(parts_.job_ranks, memory->id,
+                                                           memory->region.bytes(),
+                                                           memory->fd.get(), &announce_next_));
+  if (!sent) return false;
+  announce_next_ = 0;
+  announced_.push_back(memory->id);
+  return true;
+}
+
+Result<device::SharedMemoryPtr> Communicator::peer_memory(uint64_t id) {
+  device::SharedMemoryPtr memory = device::find_shared_id(id);
+  if (memory == nullptr) {
+    GOSS_TRY_ASSIGN(auto letter, parts_.job->receive_memory(id));
+    if (!letter) return device::SharedMemoryPtr();
+    GOSS_TRY_ASSIGN(memory, device::import_shared(id, std::move(letter->fd), letter->bytes));
+  }
+  if (std::find(imported_.begin(), imported_.end(), memory) == imported_.end()) {
+    imported_.push_back(memory);
+  }
+  return memory;
+}
+
+}  // namespace goss::engine

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Communicator: one rank's membership: its place in the shared segment, the counters that all ranks
+// advance in step, and what has gone wrong. Operations are run by executions (execution.h).
+//
+// One thread at a time drives a communicator: the caller of a synchronous call, or the library's
+// thread. abort() and the fault queries may come from any thread.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "device/shared_memory.h"
+#include "engine/compute.h"
+#include "engine/faults.h"
+#include "engine/operation.h"
+#include "engine/plan.h"
+#include "engine/waiter.h"
+#include "transport/shm/segment.h"
+
+namespace goss::engine {
+
+class Job;
+
+struct Settings {
+  bool blocking = true;
+  int device = GOSS_DEVICE_HOST;
+  std::string name;
+  std::chrono::milliseconds timeout{600'000};       // 0: never
+  std::chrono::milliseconds warn_after{30'000};     // 0: never
+  std::chrono::milliseconds init_timeout{120'000};  // 0: never
+  Forced forced = Forced::kAuto;
+
+  // From the caller's struct (NULL: all defaults), then the environment, then the defaults.
+  static Result<Settings> from(const gossConfig_t* config);
+};
+
+struct Stats {
+  uint64_t operations = 0;
+  uint64_t payload_bytes = 0;
+  uint64_t sent_bytes = 0;
+  uint64_t waits = 0;
+};
+
+// The caller's buffers where peers may read them in place (gossMemAlloc); null: they may not.
+struct DirectBuffers {
+  device::SharedMemoryPtr input;
+  device::SharedMemoryPtr output;
+};
+
+class Communicator {
+ public:
+  struct Parts {
+    int rank = 0;
+    int nranks = 1;
+    Settings settings;
+    std::shared_ptr<shm::Segment> segment;  // shared: ranks of this process
+    std::shared_ptr<Job> job;               // shared: communicators split from one another
+    std::vector<int> job_ranks;             // rank here -> rank in the job
+    uint64_t id = 0;
+  };
+  explicit Communicator(Parts parts);
+  ~Communicator();
+
+  int rank() const { return parts_.rank; }
+  int nranks() const { return parts_.nranks; }
+  const Settings& settings() const { return parts_.settings; }
+  const Parts& parts() const { return parts_; }
+  shm::Segment& segment() { return *parts_.segment; }
+  shm::RankArea& area(int rank) { return *areas_[static_cast<size_t>(rank)]; }
+  shm::RankArea& mine() { return *mine_; }
+  Compute& compute() { return *compute_; }
+  Faults& faults() { return faults_; }
+  PlanCache& plans() { return plans_; }
+  bool crowded() const { return crowded_; }
+
+  // Count an operation and record it; returns its signature word (sequence << 32 | hash).
+  uint64_t begin_operation(const Operation& operation, const Choice& choice,
+                           const DirectBuffers& direct);
+  void end_operation(const Operation& operation);
+  // For the slow part of a wait: aborted, failed, `peer` inside another operation, peer gone, warned,
+  // timed out. A failure has been raised for all ranks when this returns it.
+  Status check_wait(int peer, uint64_t signature, std::chrono::milliseconds waited);
+  // `peer` announced `theirs` where this rank is at `signature`: raise and return the difference.
+  Status mismatch(int peer, uint64_t signature);
+  // Whether `peer`'s announced signature word fits; false with *failure set when it differs.
+  bool agrees(int peer, uint64_t signature, Status* failure);
+
+  // Make `memory` reachable for the peers in other processes. False: not yet, call again.
+  Result<bool> announce_memory(const device::SharedMemoryPtr& memory);
+  // A peer's allocation, mapped here; null while its descriptor is on the way.
+  Result<device::SharedMemoryPtr> peer_memory(uint64_t id);
+
+  // One measurement of the distance to the peers; `far` follows the majority of the last few.
+  void vote_far(bool looks_far);
+
+  // What `rank` was last seen doing, for messages.
+  std::string last_seen(int rank);
+  std::string name_of(int rank) const;
+  // The last operations of this rank, oldest first.
+  std::string flight_record() const;
+
+  void abort();       // from any thread
+  bool aborting() const { return aborting_.load(std::memory_order_acquire); }  // pairs with abort()
+  void leave();       // this rank will start no more operations
+
+  // Counters that all ranks advance alike; used by the executions.
+  uint64_t inline_turn = 0;    // inline operations started
+  uint64_t ticket = 0;         // cells used in every ring
+  uint64_t direct_turn = 0;    // operations large enough to be read in place
+  uint64_t unpublished_done = 0;  // value for flags.done to be stored with the next operation
+  uint32_t cells_allocated = 0;   // bit i: own cell i has its pages
+  Stats stats;
+  Waiter waiter;               // of whichever thread drives this communicator alone
+  bool far = false;            // the CPUs of the ranks share no cache: measured, never in results
+  std::vector<uint64_t> seen_phase;  // [rank * kPhases + phase]: last value seen, saves reading lines
+  std::vector<uint64_t> seen_done;   // [rank]
+
+  uint32_t splits = 0;  // made from this communicator
+
+ private:
+  Parts parts_;
+  std::vector<shm::RankArea*> areas_;
+  shm::RankArea* mine_;
+  Compute* compute_;
+  Faults faults_;
+  PlanCache plans_;
+  bool crowded_;
+  uint32_t sequence_ = 0;
+  std::atomic<bool> aborting_{false};
+  std::chrono::milliseconds next_warning_;
+  int far_votes_ = 0;
+  std::vector<uint64_t> announced_;                  // own allocations
+  size_t announce_next_ = 0;                         // peer that the descriptor goes to next
+  std::vector<device::SharedMemoryPtr> imported_;    // kept alive
+};
+
+}  // namespace goss::engine

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Execution: one operation in flight, as a state machine that never blocks. advance() does what can
+// be done and says whether to come back. Driven by one thread at a time.
+#pragma once
+
+#include <vector>
+
+#include "engine/communicator.h"
+
+namespace goss::engine {
+
+enum class Progress { kDone, kBlocked, kFailed };
+
+// <= 56 bytes: payload and flag share a cache line. Every rank stores its line and reads all others'.
+// Two lines per rank in turn suffice: a rank that starts turn t+2 has seen everybody in turn t+1, so
+// everybody has finished reading turn t.
+class InlineExecution {
+ public:
+  Progress start(Communicator& comm, const Operation& operation, uint64_t signature);
+  Progress advance(Communicator& comm);
+  int waiting_for() const { return next_; }
+  uint64_t position() const { return static_cast<uint64_t>(next_); }
+
+ private:
+  void finish(Communicator& comm);
+
+  Operation operation_;
+  uint64_t signature_ = 0;
+  unsigned line_ = 0;
+  int next_ = 0;
+};
+
+// A lowered program applied to one chunk after the other. Stage s of chunk c runs together with
+// stage s-1 of chunk c + lag, so that a wait is for something that peers were asked for long ago.
+class MappedExecution {
+ public:
+  // `direct`: the operation is of a size at which peers read gossMemAlloc memory in place.
+  Progress start(Communicator& comm, const Operation& operation, const Program& program,
+                 uint64_t signature, bool direct);
+  DirectBuffers& own_buffers() { return own_; }  // set before start
+  Progress advance(Communicator& comm);
+  int waiting_for() const { return waiting_for_; }
+  uint64_t position() const {
+    return (iteration_ << 32) + (static_cast<uint64_t>(stage_) << 24) + static_cast<uint64_t>(pc_);
+  }
+  const Status& failure() const { return failure_; }
+
+ private:
+  // Where the data of one chunk lies.
+  struct Chunk {
+    uint64_t ticket = 0;
+    size_t first = 0;   // element of the operation
+    size_t count = 0;
+    size_t part_length = 0;  // elements, of all parts but the last
+    size_t cell = 0;    // byte offset in every ring
+  };
+  // Elements [first, first + count) of a chunk.
+  struct Span {
+    size_t first;
+    size_t count;
+  };
+
+  void plan_chunks(const Communicator& comm);
+  void enter_chunk(uint64_t index);
+  Span parts_span(int first, int last) const;
+  bool ready(Communicator& comm);                          // cells free, memory announced
+  bool execute(Communicator& comm, const Instruction& instruction);
+  bool wait(Communicator& comm, const Instruction& instruction);
+  bool meet(Communicator& comm, int peer);                 // first contact in this operation
+  void publish(Communicator& comm, const Instruction& instruction);
+  void reduce(Communicator& comm, const Instruction& instruction);
+  void copy(Communicator& comm, const Instruction& instruction);
+  const std::byte* published(Communicator& comm, int peer, int phase, int part,
+                             size_t first) const;
+  std::byte* cell(Communicator& comm, int rank, int part) const;
+  bool finish_direct(Communicator& comm);
+  bool fail(Communicator& comm, Status failure);
+
+  Operation operation_;
+  const Program* program_ = nullptr;
+  uint64_t signature_ = 0;
+  size_t element_ = 1;      // bytes
+  size_t chunk_count_ = 0;  // elements of a full chunk
+  size_t part_stride_ = 0;  // bytes of a part's place in a cell
+  uint64_t chunks_ = 0;
+  uint64_t first_ticket_ = 0;
+  uint64_t lag_ = 1;
+  reduce::Store output_store_ = reduce::Store::kCached;
+  reduce::ReduceFn kernel_ = nullptr;
+
+  // Where advance() goes on.
+  uint64_t iteration_ = 0;
+  int stage_ = 0;
+  int pc_ = 0;
+  bool stage_entered_ = false;
+  bool probing_ = false;  // this chunk measures the distance to the peers
+  Chunk chunk_;
+  int waiting_for_ = -1;
+  Status failure_;
+
+  // Reading in place.
+  bool direct_ = false;  // large enough for it
+  bool read_done_told_ = false;
+  DirectBuffers own_;
+  std::vector<const std::byte*> peer_input_;   // null: staged
+  std::vector<const std::byte*> peer_output_;
+  std::vector<uint8_t> met_;
+  std::vector<const void*> sources_;
+};
+
+class Execution {
+ public:
+  // Begin: checks, chooses, records. kDone at once where nothing is to be moved.
+  Progress start(Communicator& comm, const Operation& operation);
+  Progress advance(Communicator& comm);
+  // After kBlocked, now and then: kFailed when waiting has become pointless.
+  Progress check(Communicator& comm, const Waiter& waiter);
+  // Why, after kFailed.
+  const Status& failure() const { return failure_; }
+  bool active() const { return active_; }
+  // Changes whenever something has moved.
+  uint64_t position() const {
+    return choice_.path == Path::kInline ? inline_.position() : mapped_.position();
+  }
+
+ private:
+  Progress settle(Communicator& comm, Progress progress);
+
+  bool active_ = false;
+  Operation operation_;
+  Choice choice_;
+  uint64_t signature_ = 0;
+  InlineExecution inline_;
+  MappedExecution mapped_;
+  Status failure_;
+};
+
+// Run one operation to its end on the calling thread.
+Status run_synchronously(Communicator& comm, Execution& execution, const Operation& operation);
+
+}  // namespace goss::engine

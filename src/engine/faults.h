@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Faults: the first failure of a communicator, the same on every rank. Whoever notices something
+// first writes it into the shared segment; everybody else adopts that text. Any thread.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+
+#include "base/status.h"
+#include "transport/shm/segment.h"
+
+namespace goss::engine {
+
+class Faults {
+ public:
+  explicit Faults(shm::Segment* segment) : segment_(segment) {}
+
+  // One load of a line that nobody writes in good times.
+  bool any() const {
+    return failed_.load(std::memory_order_acquire) ||  // pairs with the store in fail_here()
+           segment_->header().fault.load(std::memory_order_relaxed) != 0;
+  }
+  // The first failure, or success. Adopts what another rank has written.
+  Status status();
+  // Report to all ranks, unless somebody was first.
+  void raise(const Status& failure);
+  // Fail this rank only (an aborted communicator whose peers are told something else).
+  void fail_here(const Status& failure);
+
+ private:
+  shm::Segment* segment_;
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  Status first_;
+};
+
+}  // namespace goss::engine

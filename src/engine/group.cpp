@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "engine/group.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <time.h>
+
+#include <algorithm>
+
+#include "engine/calls.h"
+
+namespace goss::engine {
+
+namespace {
+
+// Larger operations gain nothing from moving together.
+constexpr size_t kAggregateBytes = 256 * 1024;
+
+// One rank's part of the group, driven in turn with the others.
+struct Lane {
+  explicit Lane(gossComm* h) : handle(h), inside(h) {}
+  gossComm* handle;
+  Inside inside;
+  std::vector<Prepared> operations;
+  size_t next = 0;
+  bool running = false;
+  uint64_t position = 0;
+  Status status;
+};
+
+struct Item {
+  gossComm* handle;
+  Operation operation;
+  gossStream* stream;
+};
+
+struct Group {
+  int depth = 0;
+  Status failure;
+  std::vector<Item> items;
+  std::vector<PendingMaking> makings;
+};
+
+thread_local Group group;
+
+bool moves_alike(const Prepared& a, const Item& b) {
+  const Operation& x = a.operation;
+  const Operation& y = b.operation;
+  return x.kind == y.kind && x.kind != collectives::Kind::kBarrier && x.type == y.type &&
+         x.op == y.op && x.root == y.root && a.stream == b.stream && y.count != 0 &&
+         x.count != 0 && y.bytes() <= kAggregateBytes && a.extents.back().count * type_size(x.type) <=
+                                                             kAggregateBytes;
+}
+
+void append(Lane* lane, const Item& item) {
+  if (!lane->operations.empty() && moves_alike(lane->operations.back(), item)) {
+    Prepared& last = lane->operations.back();
+    last.extents.push_back(item.operation.buffer);
+    last.operation.count += item.operation.count;
+    ++last.operation.calls;
+    return;
+  }
+  lane->operations.push_back({item.operation, {item.operation.buffer}, item.stream});
+}
+
+// Results are by element in rank order, so moving operations together changes no bit.
+void finish_lane(Lane* lane) {
+  for (Prepared& prepared : lane->operations) {
+    if (prepared.extents.size() < 2) continue;
+    prepared.operation.extents = prepared.extents.data();
+    prepared.operation.nextents = prepared.extents.size();
+  }
+}
+
+// True when the lane has nothing left to do on this thread.
+bool advance(Lane* lane, Waiter* waiter, bool* moved) {
+  gossComm* handle = lane->handle;
+  for (;;) {
+    Progress progress = Progress::kDone;
+    if (!lane->running) {
+      if (lane->next == lane->operations.size()) return true;
+      Prepared& prepared = lane->operations[lane->next];
+      if (prepared.stream != nullptr || !handle->settings.blocking) {
+        ++lane->next;
+        queue(handle, std::move(prepared));
+        *moved = true;
+        continue;
+      }
+      if (handle->finished.load(std::memory_order_acquire) != handle->queued) return false;
+      lane->running = true;
+      *moved = true;
+      progress = handle->execution.start(*handle->comm, prepared.operation);
+    } else {
+      progress = handle->execution.advance(*handle->comm);
+    }
+    if (handle->execution.position() != lane->position) *moved = true;
+    lane->position = handle->execution.position();
+    if (progress == Progress::kBlocked) return false;
+    lane->running = false;
+    ++lane->next;
+    ++handle->queued;
+    handle->finished.store(handle->queued, std::memory_order_release);
+    *moved = true;
+    waiter->progressed();
+    if (progress == Progress::kFailed) {
+      lane->status = handle->execution.failure();
+      lane->next = lane->operations.size();
+      return true;
+    }
+  }
+}
+
+Status drive(std::vector<std::unique_ptr<Lane>>* lanes) {
+  bool crowded = false;
+  for (const auto& lane : *lanes) crowded |= lane->handle->comm->crowded();
+  Waiter waiter(crowded);
+  for (const auto& lane : *lanes) {
+    waiter.add_bell({lane->handle->comm->parts().segment, lane->handle->rank});
+  }
+  for (bool all_done = false; !all_done;) {
+    all_done = true;
+    bool moved = false;
+    for (const auto& lane : *lanes) all_done &= advance(lane.get(), &waiter, &moved);
+    if (all_done) break;
+    if (moved) {
+      waiter.progressed();
+      continue;
+    }
+    if (!waiter.pause()) continue;
+    for (const auto& lane : *lanes) {
+      if (!lane->running) continue;
+      if (lane->handle->execution.check(*lane->handle->comm, waiter) != Progress::kFailed) continue;
+      lane->running = false;
+      lane->status = lane->handle->execution.failure();
+      lane->next = lane->operations.size();
+    }
+  }
+  for (const auto& lane : *lanes) {
+    if (lane->status.ok()) continue;
+    lane->handle->set_failure(lane->status);
+    return lane->status;
+  }
+  return {};
+}
+
+Status run(std::vector<Item> items) {
+  std::vector<std::unique_ptr<Lane>> lanes;
+  bool in_progress = false;
+  for (const Item& item : items) {
+    auto lane = std::find_if(lanes.begin(), lanes.end(),
+                             [&](const auto& l) { return l->handle == item.handle; });
+    if (lane == lanes.end()) {
+      lanes.push_back(std::make_unique<Lane>(item.handle));
+      lane = std::prev(lanes.end());
+      if (!(*lane)->inside.entered()) return (*lane)->inside.refusal();
+    }
+    in_progress |= !item.handle->settings.blocking;
+    append(lane->get(), item);
+  }
+  for (const auto& lane : lanes) finish_lane(lane.get());
+  GOSS_TRY(drive(&lanes));
+  if (in_progress) return fail(gossInProgress, "the group was queued");
+  return {};
+}
+
+}  // namespace
+
+bool in_group() { return group.depth > 0; }
+
+void group_start() { ++group.depth; }
+
+void group_failed(const Status& status) {
+  if (in_group() && group.failure.ok()) group.failure = status;
+}
+
+void group_add(gossComm* handle, const Operation& operation, gossStream* stream) {
+  group.items.push_back({handle, operation, stream});
+}
+
+void group_add_making(gossComm* handle, std::unique_ptr<Making> making, gossComm** out) {
+  group.makings.push_back({handle, std::move(making), out, false, {}});
+}
+
+Status group_end() {
+  if (group.depth == 0) return fail(gossInvalidUsage, "gossGroupEnd: not in a group call");
+  if (--group.depth > 0) return {};
+  std::vector<Item> items;
+  std::vector<PendingMaking> makings;
+  items.swap(group.items);
+  makings.swap(group.makings);
+  Status failure;
+  std::swap(failure, group.failure);
+  if (!failure.ok()) {
+    for (PendingMaking& making : makings) making.handle->set_failure(failure);
+    return failure;
+  }
+  GOSS_TRY(drive_makings(&makings));
+  Status status = items.empty() ? Status() : run(items);
+  if (group.items.capacity() == 0) {  // keep the memory for the next group
+    items.clear();
+    group.items.swap(items);
+  }
+  return status;
+}
+
+Status drive_makings(std::vector<PendingMaking>* makings) {
+  Status first;
+  size_t left = makings->size();
+  for (int idle = 0; left > 0;) {
+    std::vector<pollfd> fds;
+    const size_t before = left;
+    for (PendingMaking& pending : *makings) {
+      if (pending.done) continue;
+      Result<bool> result = pending.making->advance();
+      if (pending.handle->aborting.load(std::memory_order_acquire)) {
+        result = fail(gossInvalidUsage, "the communicator was aborted while it was made");
+      }
+      if (result.ok() && !result.value()) {
+        pending.making->pollfds(&fds);
+        continue;
+      }
+      pending.done = true;
+      --left;
+      if (!result.ok()) {
+        pending.status = result.take_status();
+        pending.handle->set_failure(pending.status);
+        if (first.ok()) first = pending.status;
+        continue;
+      }
+      pending.handle->adopt(pending.making->take());
+      if (pending.handle->comm == nullptr) {  // split off without a colour
+        *pending.out = nullptr;
+        discard(pending.handle);
+      }
+    }
+    if (left == 0) break;
+    idle = left < before ? 0 : idle + 1;
+    if (!fds.empty()) {
+      ::poll(fds.data(), static_cast<nfds_t>(fds.size()), idle < 4 ? 0 : 1);
+    } else if (idle < 400) {
+      ::sched_yield();
+    } else {
+      const timespec nap{0, 100'000};
+      ::nanosleep(&nap, nullptr);
+    }
+  }
+  return first;
+}
+
+}  // namespace goss::engine

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// What stands behind gossComm_t and gossStream_t: a communicator that may still be in the making,
+// the order of its calls, and who is inside.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "engine/communicator.h"
+#include "engine/execution.h"
+#include "engine/join.h"
+#include "engine/stream.h"
+
+struct gossComm {
+  static constexpr uint64_t kMagic = 0x676f7373636f6d6dULL;  // "gosscomm"
+  enum class State { kMaking, kReady, kFailed };
+
+  uint64_t magic = kMagic;
+  int rank = 0;
+  int nranks = 1;
+  goss::engine::Settings settings;
+  unsigned generation = 0;  // of forks, when it was made
+  std::unique_ptr<goss::engine::Communicator> comm;  // valid when kReady
+  std::atomic<State> state{State::kMaking};
+  std::mutex failure_mutex;
+  goss::Status failure;  // why it is kFailed, or the last refusal
+  goss::engine::Execution execution;  // of synchronous calls
+  // A call is inside. Only its holder touches what follows.
+  std::atomic<bool> busy{false};
+  std::atomic<bool> aborting{false};
+  bool finalized = false;
+  uint64_t queued = 0;                 // calls accepted, in order
+  std::atomic<uint64_t> finished{0};   // calls completed, in the same order
+  std::shared_ptr<goss::engine::Stream> own_stream;  // shared: with the library's thread; calls of a non-blocking communicator
+
+  bool made_here() const;
+  void set_failure(const goss::Status& status);
+  void adopt(std::unique_ptr<goss::engine::Communicator> made);  // ready; null: split off without colour
+  goss::Status get_failure();
+};
+
+struct gossStream {
+  static constexpr uint64_t kMagic = 0x676f737373747265ULL;  // "gossstre"
+  uint64_t magic = kMagic;
+  unsigned generation = 0;
+  std::shared_ptr<goss::engine::Stream> stream;  // shared: with the library's thread
+};
+
+struct gossEvent {
+  static constexpr uint64_t kMagic = 0x676f737365766e74ULL;  // "gossevnt"
+  uint64_t magic = kMagic;
+  std::shared_ptr<goss::engine::Event> event;  // shared: with work in streams
+};

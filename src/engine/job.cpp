@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "engine/job.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "base/env.h"
+#include "base/log.h"
+#include "engine/communicator.h"
+
+namespace goss::engine {
+
+namespace {
+
+// Random, once per process; a forked child gets its own when it asks first.
+const std::string& process_token() {
+  static const std::string token = [] {
+    std::string bytes(16, '\0');
+    if (!bootstrap::fill_random(bytes.data(), bytes.size()).ok()) bytes = "pid";
+    return bytes + std::to_string(::getpid());
+  }();
+  return token;
+}
+
+std::string machine_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  file >> id;
+  return id;
+}
+
+void put(std::string* out, const std::string& text) {
+  out->push_back(static_cast<char>(std::min<size_t>(text.size(), 255)));
+  out->append(text, 0, 255);
+}
+
+bool take(const std::string& bytes, size_t* at, std::string* text) {
+  if (*at >= bytes.size()) return false;
+  const size_t length = static_cast<unsigned char>(bytes[*at]);
+  if (bytes.size() - *at - 1 < length) return false;
+  *text = bytes.substr(*at + 1, length);
+  *at += 1 + length;
+  return true;
+}
+
+}  // namespace
+
+Result<Member> Member::self(const shm::Mailbox& mailbox) {
+  Member member;
+  char host[256] = {};
+  ::gethostname(host, sizeof(host) - 1);
+  member.host = host;
+  member.host_id = env_text(Env::kHostId).value_or(machine_id());
+  member.process = process_token();
+  member.mailbox = mailbox.address();
+  member.pid = ::getpid();
+  return member;
+}
+
+std::string Member::serialize() const {
+  std::string bytes;
+  for (const std::string* text : {&host_id, &host, &process, &mailbox}) put(&bytes, *text);
+  put(&bytes, std::to_string(pid));
+  return bytes;
+}
+
+Result<Member> Member::parse(const std::string& bytes) {
+  Member member;
+  size_t at = 0;
+  std::string pid;
+  for (std::string* text : {&member.host_id, &member.host, &member.process, &member.mailbox, &pid}) {
+    if (!take(bytes, &at, text)) {
+      return fail(gossInternalError, "a rank's description is damaged (%zu bytes)", bytes.size());
+    }
+  }
+  member.pid = std::atoi(pid.c_str());
+  return member;
+}
+
+Job::Job(int rank, std::vector<Member> members, shm::Mailbox mailbox, std::string key)
+    : rank_(rank),
+      members_(std::move(members)),
+      key_(std::move(key)),
+      mailbox_(std::move(mailbox)),
+      pidfds_(members_.size()),
+      dead_(members_.size(), false) {
+  watch_processes();
+}
+
+Job::~Job() {
+  if (mesh_ == nullptr) return;
+  // Say good-bye, so that the end of the connection is not taken for a death. A peer that does not
+  // read cannot hold us for long.
+  mesh_->leave();
+  std::vector<bootstrap::Mesh::Event> ignored;
+  const auto deadline = bootstrap::Clock::now() + std::chrono::milliseconds(50);
+  while (!mesh_->flushed() && bootstrap::Clock::now() < deadline) {
+    mesh_->poll(bootstrap::Clock::now(), &ignored);
+    ::usleep(200);
+  }
+}
+
+void Job::watch_processes() {
+#ifdef SYS_pidfd_open
+  for (size_t r = 0; r < members_.size(); ++r) {
+    const int peer = static_cast<int>(r);
+    if (same_process(rank_, peer) || member(peer).host_id != member(rank_).host_id) continue;
+    pidfds_[r] = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, member(peer).pid, 0)));
+    // It was alive when it described itself. (pidfds are close-on-exec by themselves.)
+    if (!pidfds_[r].valid() && errno == ESRCH) dead_[r] = true;
+  }
+#endif
+}
+
+std::string Job::place_of(int rank) const {
+  return format("host %s, pid %d", member(rank).host.c_str(), member(rank).pid);
+}
+
+void Job::attach_mesh(std::unique_ptr<bootstrap::Mesh> mesh) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  mesh_ = std::move(mesh);
+}
+
+Result<bool> Job::send_memory(const std::vector<int>& ranks, uint64_t topic, uint64_t bytes, int fd,
+                              size_t* next) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (; *next < ranks.size(); ++*next) {
+    const int peer = ranks[*next];
+    const auto same = [&](int other) { return same_process(other, peer); };
+    const bool first = std::find_if(ranks.begin(), ranks.end(), same) ==
+                       ranks.begin() + static_cast<std::ptrdiff_t>(*next);
+    if (!first || same_process(rank_, peer)) continue;
+    GOSS_TRY_ASSIGN(const bool sent, mailbox_.send(member(peer).mailbox, topic, bytes, fd));
+    if (!sent) return false;
+  }
+  return true;
+}
+
+Result<std::optional<shm::Letter>> Job::receive_memory(uint64_t topic) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return mailbox_.receive(topic);
+}
+
+void Job::add(Communicator* comm) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  communicators_.push_back(comm);
+  // A death that was noticed before this communicator existed.
+  for (size_t r = 0; r < dead_.size(); ++r) {
+    if (dead_[r]) tell(comm, static_cast<int>(r));
+  }
+}
+
+void Job::remove(Communicator* comm) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::erase(communicators_, comm);
+}
+
+int Job::dead_among(const std::vector<int>& ranks) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (int r : ranks) {
+    if (dead_[static_cast<size_t>(r)]) return r;
+  }
+  return -1;
+}
+
+void Job::pollfds(std::vector<pollfd>* fds) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const UniqueFd& fd : pidfds_) {
+    if (fd.valid()) fds->push_back({fd.get(), POLLIN, 0});
+  }
+  if (mesh_ != nullptr) mesh_->pollfds(fds);
+}
+
+void Job::poll() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (size_t r = 0; r < pidfds_.size(); ++r) {
+    if (!pidfds_[r].valid()) continue;
+    pollfd exited{pidfds_[r].get(), POLLIN, 0};
+    if (::poll(&exited, 1, 0) == 1 && (exited.revents & POLLIN) != 0) died(static_cast<int>(r));
+  }
+  if (mesh_ == nullptr) return;
+  std::vector<bootstrap::Mesh::Event> events;
+  mesh_->poll(bootstrap::Clock::now(), &events);
+  for (const bootstrap::Mesh::Event& event : events) {
+    // The end of a connection means a death only where the process itself cannot be watched.
+    if (event.kind == bootstrap::Mesh::Event::Kind::kLost &&
+        !pidfds_[static_cast<size_t>(event.rank)].valid() && !same_process(rank_, event.rank)) {
+      died(event.rank);
+    }
+  }
+}
+
+// With mutex_ held.
+void Job::died(int rank) {
+  pidfds_[static_cast<size_t>(rank)].reset();
+  if (dead_[static_cast<size_t>(rank)]) return;
+  dead_[static_cast<size_t>(rank)] = true;
+  for (Communicator* comm : communicators_) tell(comm, rank);
+}
+
+// With mutex_ held: fail `comm` if the dead `rank` is one of its ranks.
+void Job::tell(Communicator* comm, int rank) {
+  const std::vector<int>& ranks = comm->parts().job_ranks;
+  const auto entry = std::find(ranks.begin(), ranks.end(), rank);
+  if (entry == ranks.end()) return;
+  const int there = static_cast<int>(entry - ranks.begin());
+  // Who has left in good order may end.
+  if (comm->area(there).state.load(std::memory_order_acquire) == shm::RankState::kLeft) return;
+  comm->faults().raise(fail(gossRemoteError, "%s died (%s)", comm->name_of(there).c_str(),
+                            comm->last_seen(there).c_str()));
+  ring_doorbells(comm->segment());
+}
+
+}  // namespace goss::engine

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Job: what the communicators that stem from one unique id share: who the ranks are and where they
+// run, the mesh, the mailbox, and the watch over the other processes. When a process dies, every
+// communicator that contains one of its ranks is failed with the same words on all ranks.
+// Thread-safe; poll() is called by the library's thread.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/watched.h"
+#include "transport/bootstrap/bootstrap.h"
+#include "transport/shm/mailbox.h"
+
+namespace goss::engine {
+
+class Communicator;
+
+// What every rank tells the others at start-up.
+struct Member {
+  std::string host_id;   // ranks with equal ids may share memory
+  std::string host;      // for people
+  std::string process;   // random, equal for ranks of one process
+  std::string mailbox;   // address of the rank's Mailbox
+  int pid = 0;
+
+  static Result<Member> self(const shm::Mailbox& mailbox);
+  std::string serialize() const;
+  static Result<Member> parse(const std::string& bytes);
+};
+
+class Job final : public Watched {
+ public:
+  Job(int rank, std::vector<Member> members, shm::Mailbox mailbox, std::string key);
+  ~Job() override;
+
+  int rank() const { return rank_; }
+  const Member& member(int rank) const { return members_[static_cast<size_t>(rank)]; }
+  bool same_process(int a, int b) const { return member(a).process == member(b).process; }
+  // "host h, pid p".
+  std::string place_of(int rank) const;
+  const std::string& key() const { return key_; }
+
+  void attach_mesh(std::unique_ptr<bootstrap::Mesh> mesh);
+
+  // Pass a descriptor to the first rank of every other process among `ranks`. False when a queue
+  // is full: call again with the same *next, which counts through the ranks from 0.
+  Result<bool> send_memory(const std::vector<int>& ranks, uint64_t topic, uint64_t bytes, int fd,
+                           size_t* next);
+  Result<std::optional<shm::Letter>> receive_memory(uint64_t topic);
+
+  void add(Communicator* comm);
+  void remove(Communicator* comm);
+  // A dead rank among `ranks`, or -1.
+  int dead_among(const std::vector<int>& ranks) const;
+
+  void pollfds(std::vector<pollfd>* fds) override;
+  void poll() override;
+
+ private:
+  void watch_processes();
+  void died(int rank);
+  void tell(Communicator* comm, int rank);
+
+  const int rank_;
+  const std::vector<Member> members_;
+  const std::string key_;
+  mutable std::mutex mutex_;  // guards what follows
+  shm::Mailbox mailbox_;
+  std::unique_ptr<bootstrap::Mesh> mesh_;
+  std::vector<Communicator*> communicators_;
+  std::vector<UniqueFd> pidfds_;  // per rank; invalid: own process, unsupported, or dead
+  std::vector<bool> dead_;
+};
+
+}  // namespace goss::engine

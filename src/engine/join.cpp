@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "engine/join.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "base/log.h"
+#include "engine/reactor.h"
+
+namespace goss::engine {
+
+namespace {
+
+// 16 bytes that only the ranks of this job can compute.
+std::string derive_nonce(const std::string& key, const std::string& label) {
+  unsigned char mac[EVP_MAX_MD_SIZE];
+  unsigned int length = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(label.data()), label.size(), mac, &length);
+  return std::string(reinterpret_cast<const char*>(mac), 16);
+}
+
+}  // namespace
+
+SegmentSetup::SegmentSetup(std::shared_ptr<Job> job, std::vector<int> members, int self,  // shared: see Communicator::Parts
+                           std::string nonce)
+    : job_(std::move(job)), members_(std::move(members)), self_(self), nonce_(std::move(nonce)) {}
+
+uint64_t SegmentSetup::topic() const {
+  uint64_t topic = 0;
+  std::memcpy(&topic, nonce_.data(), sizeof(topic));
+  return topic;
+}
+
+// The first member makes the segment. One rank of every other process receives its descriptor, the
+// others of that process find what that one has mapped.
+Result<bool> SegmentSetup::obtain() {
+  const int n = static_cast<int>(members_.size());
+  if (self_ == 0) {
+    GOSS_TRY_ASSIGN(segment_, shm::Segment::create(n, nonce_));
+    return true;
+  }
+  segment_ = shm::Segment::find(nonce_);
+  if (segment_ != nullptr) return true;
+  const int me = members_[static_cast<size_t>(self_)];
+  const auto first = std::find_if(members_.begin(), members_.end(),
+                                  [&](int r) { return job_->same_process(r, me); });
+  if (*first != me) return false;
+  GOSS_TRY_ASSIGN(auto letter, job_->receive_memory(topic()));
+  if (!letter) return false;
+  GOSS_TRY_ASSIGN(segment_, shm::Segment::attach(std::move(letter->fd), n, nonce_));
+  return true;
+}
+
+Result<bool> SegmentSetup::advance() {
+  const int dead = job_->dead_among(members_);
+  if (dead >= 0) {
+    return fail(gossRemoteError, "rank %d (%s) died while a communicator was being made", dead,
+                job_->place_of(dead).c_str());
+  }
+  if (segment_ == nullptr) {
+    GOSS_TRY_ASSIGN(const bool obtained, obtain());
+    if (!obtained) return false;
+    shm::RankArea& mine = segment_->area(self_);
+    mine.pid.store(::getpid(), std::memory_order_relaxed);
+    // Pairs with the acquire below: the area is initialised (by the first member) before anyone
+    // attaches.
+    mine.state.store(shm::RankState::kAttached, std::memory_order_release);
+  }
+  if (self_ == 0 && !sent_) {
+    GOSS_TRY_ASSIGN(sent_, job_->send_memory(members_, topic(), segment_->bytes(), segment_->fd(),
+                                             &send_next_));
+    if (!sent_) return false;
+  }
+  for (size_t r = 0; r < members_.size(); ++r) {
+    if (segment_->area(static_cast<int>(r)).state.load(std::memory_order_acquire) ==
+        shm::RankState::kAbsent) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Communicator::Parts SegmentSetup::parts(const Settings& settings) const {
+  Communicator::Parts parts;
+  parts.rank = self_;
+  parts.nranks = static_cast<int>(members_.size());
+  parts.settings = settings;
+  parts.segment = segment_;
+  parts.job = job_;
+  parts.job_ranks = members_;
+  parts.id = topic();
+  if (parts.settings.name.empty()) {
+    parts.settings.name = format("%08x", static_cast<unsigned>(topic() & 0xffffffffu));
+  }
+  return parts;
+}
+
+namespace {
+
+const char* forced_name(Forced forced) {
+  switch (forced) {
+    case Forced::kAuto: return "auto";
+    case Forced::kInline: return "inline";
+    case Forced::kOneShot: return "oneshot";
+    case Forced::kTwoShot: return "twoshot";
+  }
+  return "?";
+}
+
+void announce(const Communicator& comm) {
+  log(LogLevel::kInfo,
+      "communicator '%s': rank %d of %d, gossamer %d.%d.%d, all ranks by shared memory, kernels %s, "
+      "%d usable CPUs",
+      comm.settings().name.c_str(), comm.rank(), comm.nranks(), GOSS_MAJOR, GOSS_MINOR, GOSS_PATCH,
+      reduce::isa_name(), usable_cpus());
+}
+
+class Joining final : public Making {
+ public:
+  Joining(const JoinOptions& options, shm::Mailbox mailbox, Member self,
+          std::unique_ptr<bootstrap::Bootstrap> bootstrap)
+      : options_(options),
+        mailbox_(std::move(mailbox)),
+        self_(self.serialize()),
+        bootstrap_(std::move(bootstrap)) {}
+
+  Result<bool> advance() override {
+    if (!connected_) {
+      GOSS_TRY_ASSIGN(connected_, bootstrap_->connect());
+      if (!connected_) return false;
+    }
+    if (setup_ == nullptr) {
+      std::vector<std::string> all;
+      GOSS_TRY_ASSIGN(const bool gathered, bootstrap_->allgather(self_, &all));
+      if (!gathered) return false;
+      GOSS_TRY(make_job(all));
+    }
+    GOSS_TRY_ASSIGN(const bool ready, setup_->advance());
+    if (!ready) return false;
+    communicator_ = std::make_unique<Communicator>(setup_->parts(options_.settings));
+    announce(*communicator_);
+    return true;
+  }
+
+  void pollfds(std::vector<pollfd>* fds) override {
+    if (setup_ == nullptr) bootstrap_->pollfds(fds);
+  }
+
+ private:
+  Status make_job(const std::vector<std::string>& all) {
+    std::vector<Member> members;
+    for (const std::string& bytes : all) {
+      GOSS_TRY_ASSIGN(Member member, Member::parse(bytes));
+      members.push_back(std::move(member));
+    }
+    for (size_t r = 1; r < members.size(); ++r) {
+      if (members[r].host_id == members[0].host_id) continue;
+      return fail(gossInvalidUsage,
+                  "rank 0 is on host %s and rank %zu on host %s: this version connects ranks by "
+                  "shared memory only, so all must be on one host (GOSS_HOSTID equal)",
+                  members[0].host.c_str(), r, members[r].host.c_str());
+    }
+    const bootstrap::Secret secret = bootstrap_->session_key();
+    std::string key(secret.begin(), secret.end());
+    std::vector<int> everyone(members.size());
+    for (size_t r = 0; r < everyone.size(); ++r) everyone[r] = static_cast<int>(r);
+    auto job = std::make_shared<Job>(options_.rank, std::move(members),  // shared: communicators split from one another
+                                     std::move(mailbox_), key);
+    job->attach_mesh(bootstrap_->take_mesh());
+    if (options_.nranks > 1) Reactor::get().watch(job);
+    setup_ = std::make_unique<SegmentSetup>(job, std::move(everyone), options_.rank,
+                                            derive_nonce(key, "communicator"));
+    return {};
+  }
+
+  JoinOptions options_;
+  shm::Mailbox mailbox_;
+  std::string self_;
+  std::unique_ptr<bootstrap::Bootstrap> bootstrap_;
+  bool connected_ = false;
+  std::unique_ptr<SegmentSetup> setup_;
+};
+
+class Splitting final : public Making {
+ public:
+  Splitting(Communicator* parent, int color, int key, const Settings& settings)
+      : parent_(parent), settings_(settings), color_(color), number_(parent->splits++) {
+    // Everybody contributes its own pair to a sum of zeros: an all-gather by an all-reduce.
+    table_.assign(2 * static_cast<size_t>(parent->nranks()), 0);
+    const size_t self = static_cast<size_t>(parent->rank());
+    table_[2 * self] = color;
+    table_[2 * self + 1] = key;
+    exchange_.kind = collectives::Kind::kAllReduce;
+    exchange_.type = gossInt64;
+    exchange_.op = gossSum;
+    exchange_.count = table_.size();
+    auto* bytes = reinterpret_cast<std::byte*>(table_.data());
+    exchange_.buffer = {bytes, bytes, table_.size()};
+  }
+
+  Result<bool> advance() override {
+    if (!exchanged_) {
+      GOSS_TRY_ASSIGN(exchanged_, exchange());
+      if (!exchanged_) return false;
+      if (color_ == GOSS_SPLIT_NOCOLOR) return true;
+      begin_setup();
+    }
+    Result<bool> ready = setup_->advance();
+    if (!ready.ok()) return ready;
+    if (!ready.value()) {
+      GOSS_TRY(parent_->faults().any() ? parent_->faults().status() : Status());
+      if (parent_->aborting()) return fail(gossInvalidUsage, "the parent was aborted in a split");
+      return false;
+    }
+    communicator_ = std::make_unique<Communicator>(setup_->parts(settings_));
+    announce(*communicator_);
+    return true;
+  }
+
+  void pollfds(std::vector<pollfd>*) override {}
+
+ private:
+  Result<bool> exchange() {
+    Progress progress = started_ ? execution_.advance(*parent_)
+                                 : execution_.start(*parent_, exchange_);
+    started_ = true;
+    const uint64_t position = execution_.position();
+    if (position != position_) parent_->waiter.progressed();
+    position_ = position;
+    if (progress == Progress::kBlocked && parent_->waiter.pause()) {
+      progress = execution_.check(*parent_, parent_->waiter);
+    }
+    if (progress == Progress::kBlocked) return false;
+    parent_->waiter.progressed();
+    if (progress == Progress::kFailed) return Status(execution_.failure());
+    return true;
+  }
+
+  void begin_setup() {
+    std::vector<int> members;  // ranks of the parent
+    for (int r = 0; r < parent_->nranks(); ++r) {
+      if (table_[2 * static_cast<size_t>(r)] == color_) members.push_back(r);
+    }
+    std::stable_sort(members.begin(), members.end(), [&](int a, int b) {
+      return table_[2 * static_cast<size_t>(a) + 1] < table_[2 * static_cast<size_t>(b) + 1];
+    });
+    const auto self = std::find(members.begin(), members.end(), parent_->rank());
+    const int rank = static_cast<int>(self - members.begin());
+    for (int& r : members) r = parent_->parts().job_ranks[static_cast<size_t>(r)];
+    const std::string label =
+        format("split %llu %u %lld", static_cast<unsigned long long>(parent_->parts().id), number_,
+               static_cast<long long>(color_));
+    setup_ = std::make_unique<SegmentSetup>(parent_->parts().job, std::move(members), rank,
+                                            derive_nonce(parent_->parts().job->key(), label));
+  }
+
+  Communicator* parent_;
+  Settings settings_;
+  int64_t color_;
+  uint32_t number_;  // of this split on the parent, on all its ranks
+  std::vector<int64_t> table_;
+  Operation exchange_;
+  Execution execution_;
+  bool started_ = false;
+  bool exchanged_ = false;
+  uint64_t position_ = 0;
+  std::unique_ptr<SegmentSetup> setup_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Making>> make_join(const JoinOptions& options) {
+  bootstrap::Options boot;
+  boot.id = options.id;
+  boot.rank = options.rank;
+  boot.nranks = options.nranks;
+  boot.timeout = options.settings.init_timeout;
+  boot.hello_text = format("gossamer %d.%d, shared memory layout 1, %s-endian, GOSS_ALGO=%s",
+                           GOSS_MAJOR, GOSS_MINOR,
+                           std::endian::native == std::endian::little ? "little" : "big",
+                           forced_name(options.settings.forced));
+  boot.hello = boot.hello_text;
+  GOSS_TRY_ASSIGN(auto bootstrap, bootstrap::Bootstrap::create(boot));
+  const bootstrap::Secret secret = bootstrap->session_key();
+  GOSS_TRY_ASSIGN(shm::Mailbox mailbox,
+                  shm::Mailbox::create(std::string(secret.begin(), secret.end())));
+  GOSS_TRY_ASSIGN(Member self, Member::self(mailbox));
+  return std::unique_ptr<Making>(
+      new Joining(options, std::move(mailbox), std::move(self), std::move(bootstrap)));
+}
+
+std::unique_ptr<Making> make_split(Communicator* parent, int color, int key,
+                                   const Settings& settings) {
+  return std::make_unique<Splitting>(parent, color, key, settings);
+}
+
+}  // namespace goss::engine

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// How communicators come about, as state machines that never block:
+//   SegmentSetup  the ranks of one communicator agree on their shared memory
+//   Join          unique id -> bootstrap -> job -> segment -> communicator
+//   Split         colours exchanged by an all-reduce on the parent -> segment -> communicator
+// Driven by the calling thread, or by the library's thread for non-blocking communicators.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/communicator.h"
+#include "engine/execution.h"
+#include "engine/job.h"
+
+namespace goss::engine {
+
+class SegmentSetup {
+ public:
+  // `members`: ranks of the job in the order of the new communicator; `self` indexes them.
+  SegmentSetup(std::shared_ptr<Job> job, std::vector<int> members, int self, std::string nonce);  // shared: see Communicator::Parts
+  // True when every member has attached.
+  Result<bool> advance();
+  Communicator::Parts parts(const Settings& settings) const;
+
+ private:
+  Result<bool> obtain();
+  uint64_t topic() const;
+
+  std::shared_ptr<Job> job_;  // shared: see Communicator::Parts
+  std::vector<int> members_;
+  int self_;
+  std::string nonce_;
+  std::shared_ptr<shm::Segment> segment_;  // shared: ranks of this process
+  size_t send_next_ = 0;
+  bool sent_ = false;
+};
+
+// A communicator in the making.
+class Making {
+ public:
+  virtual ~Making() = default;
+  virtual Result<bool> advance() = 0;  // true: done
+  virtual void pollfds(std::vector<pollfd>* fds) = 0;
+  // Afterwards; null for a rank that splits off without a colour.
+  std::unique_ptr<Communicator> take() { return std::move(communicator_); }
+
+ protected:
+  std::unique_ptr<Communicator> communicator_;
+};
+
+struct JoinOptions {
+  bootstrap::UniqueId id;
+  int rank = 0;
+  int nranks = 1;
+  Settings settings;
+};
+Result<std::unique_ptr<Making>> make_join(const JoinOptions& options);
+// `parent` must outlive the Making and run no other operation meanwhile.
+std::unique_ptr<Making> make_split(Communicator* parent, int color, int key,
+                                   const Settings& settings);
+
+}  // namespace goss::engine

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include <algorithm>
+#include <chrono>
+
+#include "engine/execution.h"
+
+namespace goss::engine {
+
+using Code = Instruction::Code;
+using shm::kCellBytes;
+using shm::kCells;
+using shm::kPhases;
+
+namespace {
+
+// Results larger than this leave the caches anyway: stream them past.
+constexpr size_t kStreamOutputBytes = 4 * 1024 * 1024;
+// Chunks small enough that even a short operation has a few to overlap, large enough that flags cost
+// little. A function of the size alone, as everything that changes messages must be.
+constexpr size_t kSmallestChunkBytes = 16 * 1024;
+constexpr size_t kWantedChunks = 4;
+// Every 64th cell measures how far away the peers' caches are.
+constexpr uint64_t kProbeEvery = 64;
+constexpr size_t kProbeBytes = 4096;
+// Reading 64 lines that a peer has just written: 60-100 ns near, 350 ns and more far.
+constexpr std::chrono::nanoseconds kFarProbe{220};
+
+size_t extent_count(const Operation& operation) {
+  return operation.nextents == 0 ? 1 : operation.nextents;
+}
+
+// Calls fn(extent, offset in extent, elements, offset in [first, first+count)) for what of the
+// operation's buffers lies in [first, first + count).
+template <class Fn>
+void for_each_piece(const Operation& operation, size_t first, size_t count, Fn fn) {
+  if (operation.nextents == 0) {
+    fn(operation.buffer, first, count, size_t{0});
+    return;
+  }
+  size_t begin = 0;
+  size_t done = 0;
+  for (size_t i = 0; i < extent_count(operation) && done < count; ++i) {
+    const Extent& extent = operation.extents[i];
+    const size_t end = begin + extent.count;
+    const size_t at = first + done;
+    if (at < end) {
+      const size_t length = std::min(end - at, count - done);
+      fn(extent, at - begin, length, done);
+      done += length;
+    }
+    begin = end;
+  }
+}
+
+}  // namespace
+
+Progress MappedExecution::start(Communicator& comm, const Operation& operation,
+                                const Program& program, uint64_t signature, bool direct) {
+  operation_ = operation;
+  program_ = &program;
+  signature_ = signature;
+  direct_ = direct;
+  read_done_told_ = false;
+  element_ = type_size(operation.type);
+  kernel_ = reduce::kernel(operation.type, operation.op);
+  output_store_ =
+      operation.bytes() >= kStreamOutputBytes ? reduce::Store::kStream : reduce::Store::kCached;
+  plan_chunks(comm);
+  first_ticket_ = comm.ticket;
+  comm.ticket += chunks_;
+  if (direct_) ++comm.direct_turn;
+
+  const size_t n = static_cast<size_t>(comm.nranks());
+  met_.assign(n, 0);
+  sources_.resize(n);
+  if (direct_) {
+    peer_input_.assign(n, nullptr);
+    peer_output_.assign(n, nullptr);
+  }
+  iteration_ = 0;
+  stage_ = 0;
+  stage_entered_ = false;
+  waiting_for_ = -1;
+  // The peers compare this before they use the first flag of this operation.
+  comm.mine().flags.signature.store(signature, std::memory_order_release);
+  return advance(comm);
+}
+
+void MappedExecution::plan_chunks(const Communicator& comm) {
+  const size_t parts = static_cast<size_t>(program_->parts);
+  part_stride_ = kCellBytes / parts / kCacheLine * kCacheLine;
+  const size_t most = part_stride_ / element_ * parts;
+  const size_t wanted = std::max(kSmallestChunkBytes, operation_.bytes() / kWantedChunks) / element_;
+  const size_t unit = kCacheLine / element_ * parts;
+  chunk_count_ = std::min(most, align_up(wanted, unit));
+  chunks_ = (operation_.count + chunk_count_ - 1) / chunk_count_;
+  // A crowded CPU should do much between two waits, since each may cost a context switch.
+  const uint64_t between = static_cast<uint64_t>(std::max(1, program_->nstages() - 1));
+  lag_ = comm.crowded() ? (kCells / 2 - 2) / between : 2;
+}
+
+void MappedExecution::enter_chunk(uint64_t index) {
+  chunk_.ticket = first_ticket_ + index;
+  chunk_.first = static_cast<size_t>(index) * chunk_count_;
+  chunk_.count = std::min(chunk_count_, operation_.count - chunk_.first);
+  const size_t parts = static_cast<size_t>(program_->parts);
+  chunk_.part_length =
+      align_up((chunk_.count + parts - 1) / parts, std::max<size_t>(1, kCacheLine / element_));
+  chunk_.cell = static_cast<size_t>(chunk_.ticket % kCells) * kCellBytes;
+  probing_ = chunk_.ticket % kProbeEvery == 0;
+}
+
+MappedExecution::Span MappedExecution::parts_span(int first, int last) const {
+  const size_t begin = std::min(chunk_.count, static_cast<size_t>(first) * chunk_.part_length);
+  const size_t end = std::min(chunk_.count, static_cast<size_t>(last) * chunk_.part_length);
+  return {begin, end - begin};
+}
+
+std::byte* MappedExecution::cell(Communicator& comm, int rank, int part) const {
+  return comm.segment().ring(rank) + chunk_.cell + static_cast<size_t>(part) * part_stride_;
+}
+
+Progress MappedExecution::advance(Communicator& comm) {
+  const int stages = program_->nstages();
+  const uint64_t iterations = chunks_ + lag_ * static_cast<uint64_t>(stages - 1);
+  for (; iteration_ < iterations; ++iteration_, stage_ = 0) {
+    for (; stage_ < stages; ++stage_) {
+      const uint64_t behind = lag_ * static_cast<uint64_t>(stage_);
+      if (iteration_ < behind || iteration_ - behind >= chunks_) continue;
+      if (!stage_entered_) {
+        enter_chunk(iteration_ - behind);
+        pc_ = program_->stages[static_cast<size_t>(stage_)];
+        stage_entered_ = true;
+      }
+      if (stage_ == 0 && pc_ == 0 && !ready(comm)) return failure_.ok() ? Progress::kBlocked
+                                                                         : Progress::kFailed;
+      for (; pc_ < program_->stages[static_cast<size_t>(stage_) + 1]; ++pc_) {
+        if (!execute(comm, program_->instructions[static_cast<size_t>(pc_)])) {
+          return failure_.ok() ? Progress::kBlocked : Progress::kFailed;
+        }
+      }
+      stage_entered_ = false;
+      if (stage_ == stages - 1 && comm.nranks() > 1) {
+        // A lone cell is announced as read with the next operation, whose flag shares the line.
+        comm.unpublished_done = chunk_.ticket + 1;
+        if (chunks_ > 1) {
+          comm.mine().flags.done.store(comm.unpublished_done, std::memory_order_release);
+          ring_doorbells_if_dozing(comm.segment());
+        }
+      }
+    }
+  }
+  if (direct_ && !finish_direct(comm)) return Progress::kBlocked;
+  own_ = {};
+  return Progress::kDone;
+}
+
+// Before the first stage of a chunk: whoever read the cell's previous content has finished.
+bool MappedExecution::ready(Communicator& comm) {
+  if (!program_->publishes) return true;
+  const int index = static_cast<int>(chunk_.ticket % kCells);
+  if ((comm.cells_allocated >> index & 1u) == 0) {
+    const Status allocated = comm.segment().allocate_cell(comm.rank(), index);
+    if (!allocated.ok()) return fail(comm, allocated);
+    comm.cells_allocated |= 1u << index;
+  }
+  if (direct_ && iteration_ == 0) {
+    for (const device::SharedMemoryPtr& memory : {own_.input, own_.output}) {
+      if (memory == nullptr) continue;
+      Result<bool> announced = comm.announce_memory(memory);
+      if (!announced.ok()) return fail(comm, announced.take_status());
+      waiting_for_ = comm.rank() == 0 ? 1 : 0;
+      if (!announced.value()) return false;
+    }
+  }
+  if (chunk_.ticket < kCells) return true;
+  const uint64_t needed = chunk_.ticket - kCells + 1;
+  for (int r = 0; r < comm.nranks(); ++r) {
+    uint64_t& seen = comm.seen_done[static_cast<size_t>(r)];
+    if (r == comm.rank() || seen >= needed) continue;
+    seen = comm.area(r).flags.done.load(std::memory_order_acquire);  // pairs with done.store
+    if (seen >= needed) continue;
+    waiting_for_ = r;
+    return false;
+  }
+  return true;
+}
+
+bool MappedExecution::execute(Communicator& comm, const Instruction& instruction) {
+  switch (instruction.code) {
+    case Code::kPublish: publish(comm, instruction); return true;
+    case Code::kFlag:
+      // Pairs with the acquire in wait(): the cell's content is complete.
+      comm.mine().flags.phase[instruction.phase].store(chunk_.ticket + 1,
+                                                       std::memory_order_release);
+      ring_doorbells_if_dozing(comm.segment());
+      return true;
+    case Code::kWait: return wait(comm, instruction);
+    case Code::kReduce: reduce(comm, instruction); return true;
+    case Code::kCopyPeer:
+    case Code::kCopyLocal: copy(comm, instruction); return true;
+  }
+  return true;
+}
+
+bool MappedExecution::wait(Communicator& comm, const Instruction& instruction) {
+  const size_t peer = static_cast<size_t>(instruction.peer);
+  uint64_t& seen = comm.seen_phase[peer * kPhases + instruction.phase];
+  if (seen <= chunk_.ticket) {
+    const std::atomic<uint64_t>& flag = comm.area(instruction.peer).flags.phase[instruction.phase];
+    seen = flag.load(std::memory_order_acquire);  // pairs with the store of kFlag
+    if (seen <= chunk_.ticket) {
+      waiting_for_ = instruction.peer;
+      return false;
+    }
+  }
+  return met_[peer] != 0 || meet(comm, instruction.peer);
+}
+
+bool MappedExecution::meet(Communicator& comm, int peer) {
+  Status difference;
+  if (!comm.agrees(peer, signature_, &difference)) return fail(comm, difference);
+  if (direct_) {
+    const shm::Record& record =
+        comm.area(peer).records[(signature_ >> 32) % shm::kRecords];
+    const auto locate = [&](uint64_t id, uint64_t offset, const std::byte** where) {
+      if (id == 0) return true;
+      Result<device::SharedMemoryPtr> memory = comm.peer_memory(id);
+      if (!memory.ok()) return fail(comm, memory.take_status());
+      if (memory.value() == nullptr) {
+        waiting_for_ = peer;
+        return false;
+      }
+      if (offset > memory.value()->region.bytes() ||
+          operation_.bytes() > memory.value()->region.bytes() - offset) {
+        return fail(comm, goss::fail(gossInternalError, "rank %d announced memory out of range",
+                                     peer));
+      }
+      *where = memory.value()->region.data() + offset;
+      return true;
+    };
+    const size_t index = static_cast<size_t>(peer);
+    if (!locate(record.input_id, record.input_offset, &peer_input_[index]) ||
+        !locate(record.output_id, record.output_offset, &peer_output_[index])) {
+      return false;
+    }
+  }
+  met_[static_cast<size_t>(peer)] = 1;
+  return true;
+}
+
+void MappedExecution::publish(Communicator& comm, const Instruction& instruction) {
+  if (instruction.from_output ? own_.output != nullptr : own_.input != nullptr) return;
+  const bool stream = comm.far && !probing_;
+  for (int part = instruction.first; part < instruction.last; ++part) {
+    const Span span = parts_span(part, part + 1);
+    std::byte* to = cell(comm, comm.rank(), part);
+    for_each_piece(operation_, chunk_.first + span.first, span.count,
+                   [&](const Extent& extent, size_t at, size_t length, size_t offset) {
+                     const std::byte* from = instruction.from_output ? extent.output : extent.input;
+                     comm.compute().copy(to + offset * element_, from + at * element_,
+                                         length * element_,
+                                         stream ? reduce::Store::kStream : reduce::Store::kCached);
+                   });
+    comm.stats.sent_bytes += span.count * element_;
+  }
+}
+
+// Where part `part` of this chunk of `peer` can be read, from element `first` of the chunk on.
+const std::byte* MappedExecution::published(Communicator& comm, int peer, int phase, int part,
+                                            size_t first) const {
+  if (direct_) {
+    const bool output = program_->phase_is_output[phase];
+    const std::byte* base = (output ? peer_output_ : peer_input_)[static_cast<size_t>(peer)];
+    if (base != nullptr) return base + (chunk_.first + first) * element_;
+  }
+  return cell(comm, peer, part);
+}
+
+namespace {
+
+// Pull in what a peer has just written, and tell whether that took long. The data is needed next
+// anyway, so the measurement is nearly free.
+bool looks_far(const std::byte* data) {
+  const auto begin = std::chrono::steady_clock::now();
+  for (size_t i = 0; i < kProbeBytes; i += kCacheLine) {
+    asm volatile("" ::"r"(static_cast<const volatile std::byte*>(data)[i]) : "memory");
+  }
+  return std::chrono::steady_clock::now() - begin > kFarProbe;
+}
+
+}  // namespace
+
+void MappedExecution::reduce(Communicator& comm, const Instruction& instruction) {
+  const bool keep = instruction.from_output && own_.output == nullptr;  // a copy for the peers
+  for (int part = instruction.first; part < instruction.last; ++part) {
+    const Span span = parts_span(part, part + 1);
+    if (span.count == 0) continue;
+    const size_t n = static_cast<size_t>(instruction.source_end - instruction.source_begin);
+    const Program::SourceRef* refs =
+        &program_->sources[static_cast<size_t>(instruction.source_begin)];
+    for_each_piece(
+        operation_, chunk_.first + span.first, span.count,
+        [&](const Extent& extent, size_t at, size_t length, size_t offset) {
+          for (size_t i = 0; i < n; ++i) {
+            sources_[i] = refs[i].phase < 0
+                              ? extent.input + at * element_
+                              : published(comm, refs[i].rank, refs[i].phase, part, span.first) +
+                                    offset * element_;
+          }
+          if (probing_ && length * element_ >= kProbeBytes && n > 1 && !direct_) {
+            probing_ = false;
+            // Two of the last votes decide, so that one interrupt does not.
+            const int peer = comm.rank() == 0 ? 1 : 0;
+            comm.vote_far(looks_far(static_cast<const std::byte*>(sources_[static_cast<size_t>(peer)])));
+          }
+          reduce::Arguments arguments{};
+          arguments.dst = extent.output + at * element_;
+          arguments.dst2 = keep ? cell(comm, comm.rank(), part) + offset * element_ : nullptr;
+          arguments.sources = sources_.data();
+          arguments.nsources = n;
+          arguments.count = length;
+          arguments.divisor = comm.nranks();
+          arguments.store = output_store_;
+          arguments.store2 = comm.far && chunk_.ticket % kProbeEvery != 0 ? reduce::Store::kStream
+                                                                          : reduce::Store::kCached;
+          comm.compute().reduce(kernel_, arguments);
+        });
+    if (keep) comm.stats.sent_bytes += span.count * element_;
+  }
+}
+
+void MappedExecution::copy(Communicator& comm, const Instruction& instruction) {
+  for (int part = instruction.first; part < instruction.last; ++part) {
+    const Span span = parts_span(part, part + 1);
+    if (span.count == 0) continue;
+    for_each_piece(operation_, chunk_.first + span.first, span.count,
+                   [&](const Extent& extent, size_t at, size_t length, size_t offset) {
+                     const std::byte* from =
+                         instruction.code == Code::kCopyLocal
+                             ? extent.input + at * element_
+                             : published(comm, instruction.peer, instruction.phase, part,
+                                         span.first) +
+                                   offset * element_;
+                     comm.compute().copy(extent.output + at * element_, from, length * element_,
+                                         output_store_);
+                   });
+  }
+}
+
+// Peers may read this rank's memory in place until they say that they have finished.
+bool MappedExecution::finish_direct(Communicator& comm) {
+  if (!read_done_told_) {
+    comm.mine().flags.direct_done.store(comm.direct_turn, std::memory_order_release);
+    ring_doorbells_if_dozing(comm.segment());
+    read_done_told_ = true;
+  }
+  if (own_.input == nullptr && own_.output == nullptr) return true;
+  for (int r = 0; r < comm.nranks(); ++r) {
+    if (r == comm.rank()) continue;
+    // Pairs with the store above on the other rank: its reads are over.
+    if (comm.area(r).flags.direct_done.load(std::memory_order_acquire) < comm.direct_turn) {
+      waiting_for_ = r;
+      return false;
+    }
+  }
+  return true;
+}
+
+bool MappedExecution::fail(Communicator& comm, Status failure) {
+  comm.faults().raise(failure);
+  failure_ = comm.faults().status();
+  return false;
+}
+
+}  // namespace goss::engine

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "engine/plan.h"
+
+#include <algorithm>
+
+#include "base/env.h"
+#include "transport/shm/segment.h"
+
+namespace goss::engine {
+
+using collectives::Algorithm;
+using collectives::Kind;
+using collectives::Place;
+using collectives::Schedule;
+using collectives::Step;
+using collectives::Verb;
+using Code = Instruction::Code;
+
+namespace {
+
+// Turns one rank's schedule into instructions. A new stage begins with the first wait after a flag,
+// so that the executor can run other chunks between raising a flag and needing an answer.
+class Lowering {
+ public:
+  explicit Lowering(const Schedule& schedule) : schedule_(schedule) {
+    program_.parts = schedule.parts;
+    program_.stages.push_back(0);
+  }
+
+  void run() {
+    const std::vector<Step>& steps = schedule_.steps;
+    for (size_t i = 0; i < steps.size(); ++i) {
+      lower_step(steps[i]);
+      const bool last_of_phase =
+          steps[i].verb == Verb::kPublish &&
+          (i + 1 == steps.size() || steps[i + 1].verb != Verb::kPublish ||
+           steps[i + 1].phase != steps[i].phase);
+      if (last_of_phase) flag(steps[i].phase);
+    }
+    program_.stages.push_back(static_cast<int>(program_.instructions.size()));
+  }
+
+  Program take() { return std::move(program_); }
+
+ private:
+  void lower_step(const Step& step) {
+    switch (step.verb) {
+      case Verb::kPublish: publish(step); break;
+      case Verb::kReduce:
+        wait_for(step);
+        reduce(step);
+        break;
+      case Verb::kCopy:
+        wait_for(step);
+        copy(step);
+        break;
+      case Verb::kAwait: wait_for(step); break;
+    }
+  }
+
+  void add(const Instruction& instruction) {
+    program_.instructions.push_back(instruction);
+    after_flag_ = instruction.code == Code::kFlag;
+  }
+
+  void flag(int phase) {
+    Instruction instruction{Code::kFlag};
+    instruction.phase = static_cast<uint8_t>(phase);
+    add(instruction);
+  }
+
+  void publish(const Step& step) {
+    program_.publishes = true;
+    const bool output = step.place == Place::kOutput;
+    if (step.parts.size() == 0) return;
+    // A result that is published right after it was made is stored twice in the same pass.
+    if (output && !program_.instructions.empty()) {
+      Instruction& before = program_.instructions.back();
+      if (before.code == Code::kReduce && before.first == step.parts.first &&
+          before.last == step.parts.last) {
+        before.from_output = true;
+        return;
+      }
+    }
+    Instruction instruction{Code::kPublish};
+    instruction.from_output = output;
+    instruction.first = step.parts.first;
+    instruction.last = step.parts.last;
+    add(instruction);
+  }
+
+  void wait_for(const Step& step) {
+    for (const collectives::Source& source : step.sources) {
+      if (source.rank == schedule_.shape.rank) continue;
+      if (after_flag_) program_.stages.push_back(static_cast<int>(program_.instructions.size()));
+      Instruction instruction{Code::kWait};
+      instruction.phase = static_cast<uint8_t>(source.phase);
+      instruction.peer = source.rank;
+      add(instruction);
+    }
+  }
+
+  void reduce(const Step& step) {
+    Instruction instruction{Code::kReduce};
+    instruction.first = step.parts.first;
+    instruction.last = step.parts.last;
+    instruction.source_begin = static_cast<int>(program_.sources.size());
+    for (const collectives::Source& source : step.sources) {
+      const bool mine = source.rank == schedule_.shape.rank;
+      program_.sources.push_back({source.rank, mine ? -1 : source.phase});
+    }
+    instruction.source_end = static_cast<int>(program_.sources.size());
+    add(instruction);
+  }
+
+  void copy(const Step& step) {
+    const collectives::Source& source = step.sources.front();
+    const bool mine = source.rank == schedule_.shape.rank;
+    Instruction instruction{mine ? Code::kCopyLocal : Code::kCopyPeer};
+    instruction.phase = static_cast<uint8_t>(source.phase);
+    instruction.peer = source.rank;
+    instruction.first = step.parts.first;
+    instruction.last = step.parts.last;
+    add(instruction);
+  }
+
+  const Schedule& schedule_;
+  Program program_;
+  bool after_flag_ = false;
+};
+
+// From which buffer each phase is published: a reader in place needs to know. All publishers of a
+// phase use the same buffer, so the first source of each phase answers for all.
+void find_places(const collectives::Row& row, const Schedule& schedule, Program* program) {
+  bool known[collectives::kMaxPhases] = {};
+  for (const Step& step : schedule.steps) {
+    for (const collectives::Source& source : step.sources) {
+      if (source.rank == schedule.shape.rank || known[source.phase]) continue;
+      collectives::Shape theirs = schedule.shape;
+      theirs.rank = source.rank;
+      for (const Step& published : row.make(theirs).steps) {
+        if (published.verb != Verb::kPublish || published.phase != source.phase) continue;
+        program->phase_is_output[source.phase] = published.place == Place::kOutput;
+        known[source.phase] = true;
+        break;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Program lower(const collectives::Row& row, const collectives::Shape& shape) {
+  const Schedule schedule = row.make(shape);
+  Lowering lowering(schedule);
+  lowering.run();
+  Program program = lowering.take();
+  program.algorithm = row.algorithm;
+  find_places(row, schedule, &program);
+  return program;
+}
+
+Result<Forced> forced_algorithm() {
+  const auto text = env_text(Env::kAlgo);
+  if (!text || *text == "auto") return Forced::kAuto;
+  if (*text == "inline") return Forced::kInline;
+  if (*text == "oneshot") return Forced::kOneShot;
+  if (*text == "twoshot") return Forced::kTwoShot;
+  return fail(gossInvalidUsage, "GOSS_ALGO=%s: expected auto, inline, oneshot or twoshot",
+              text->c_str());
+}
+
+namespace {
+
+// One-shot reads (n-1) S per rank where two-shot reads 2 (n-1)/n S but needs a second exchange.
+// The limits are where the two cross on shared memory (docs/performance.md).
+size_t one_shot_limit(int nranks) {
+  if (nranks <= 2) return 16 * 1024;
+  return nranks <= 8 ? 8 * 1024 : 4 * 1024;
+}
+
+Choice choose_all_reduce(const Operation& operation, int nranks, Forced forced) {
+  const size_t bytes = operation.bytes();
+  const bool fits_line = bytes <= shm::kInlineBytes;
+  const Choice in_line{Path::kInline, Algorithm::kAllReduceOneShot,
+                       "payload fits in the flag's cache line"};
+  if (fits_line && (forced == Forced::kAuto || forced == Forced::kInline)) return in_line;
+  const bool one_shot =
+      forced == Forced::kOneShot || (forced != Forced::kTwoShot && bytes <= one_shot_limit(nranks));
+  if (one_shot) {
+    return {Path::kMapped, Algorithm::kAllReduceOneShot,
+            forced == Forced::kOneShot ? "forced by GOSS_ALGO" : "one exchange is cheapest"};
+  }
+  return {Path::kMapped, Algorithm::kAllReduceTwoShot,
+          forced == Forced::kTwoShot ? "forced by GOSS_ALGO" : "fewest bytes per rank"};
+}
+
+}  // namespace
+
+Choice choose(const Operation& operation, int nranks, Forced forced) {
+  switch (operation.kind) {
+    case Kind::kAllReduce: {
+      Choice choice = choose_all_reduce(operation, nranks, forced);
+      if (operation.count == 0) choice.path = Path::kNothing;
+      return choice;
+    }
+    case Kind::kBroadcast:
+      return {operation.count == 0 ? Path::kNothing : Path::kMapped, Algorithm::kBroadcastFlat,
+              "one writer, everybody reads"};
+    case Kind::kBarrier:
+      return {nranks == 1 ? Path::kNothing : Path::kInline, Algorithm::kBarrierFlat,
+              "one flag per rank"};
+  }
+  return {};
+}
+
+const Program& PlanCache::get(Algorithm algorithm, int root) {
+  ++clock_;
+  const auto matches = [&](const Entry& e) { return e.algorithm == algorithm && e.root == root; };
+  if (last_ < entries_.size() && matches(entries_[last_])) {
+    entries_[last_].used = clock_;
+    return *entries_[last_].program;
+  }
+  auto entry = std::find_if(entries_.begin(), entries_.end(), matches);
+  if (entry == entries_.end()) {
+    if (entries_.size() < kCapacity) {
+      entry = entries_.emplace(entries_.end());
+    } else {
+      entry = std::min_element(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
+        return a.used < b.used;
+      });
+    }
+    ++made_;
+    entry->algorithm = algorithm;
+    entry->root = root;
+    entry->program = std::make_unique<Program>(
+        lower(collectives::row(algorithm), collectives::Shape{rank_, nranks_, root}));
+  }
+  entry->used = clock_;
+  last_ = static_cast<size_t>(entry - entries_.begin());
+  return *entry->program;
+}
+
+size_t PlanCache::bytes() const {
+  size_t total = entries_.capacity() * sizeof(Entry);
+  for (const Entry& entry : entries_) {
+    total += sizeof(Program) + entry.program->instructions.capacity() * sizeof(Instruction) +
+             entry.program->sources.capacity() * sizeof(Program::SourceRef);
+  }
+  return total;
+}
+
+}  // namespace goss::engine

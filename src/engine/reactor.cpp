@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "engine/reactor.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
+namespace goss::engine {
+
+namespace {
+
+// Liveness is checked at least so often; the heartbeat of the mesh depends on it.
+constexpr int kIdlePollMs = 250;
+constexpr std::chrono::milliseconds kBusyPollEvery{2};
+
+std::atomic<unsigned> forks{0};
+std::atomic<Reactor*> instance{nullptr};
+std::mutex creation;
+
+void before_fork() { creation.lock(); }
+void after_fork_in_parent() { creation.unlock(); }
+void after_fork_in_child() {
+  // The parent's thread does not exist here. Its object is left behind, its locks never taken.
+  instance.store(nullptr, std::memory_order_relaxed);
+  forks.fetch_add(1, std::memory_order_relaxed);
+  creation.unlock();
+}
+
+}  // namespace
+
+unsigned Reactor::generation() { return forks.load(std::memory_order_relaxed); }
+
+Reactor& Reactor::get() {
+  Reactor* reactor = instance.load(std::memory_order_acquire);  // pairs with the store below
+  if (reactor != nullptr) return *reactor;
+  const std::lock_guard<std::mutex> lock(creation);
+  reactor = instance.load(std::memory_order_relaxed);
+  if (reactor == nullptr) {
+    static const int registered =
+        ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    static_cast<void>(registered);
+    reactor = new Reactor;  // never deleted: its thread runs until the process ends
+    instance.store(reactor, std::memory_order_release);
+  }
+  return *reactor;
+}
+
+Reactor::Reactor() {
+  event_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  // The new thread inherits this mask: signals are the application's.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread([this] { loop(); }).detach();
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Reactor::watch(std::shared_ptr<Watched> watched) {  // shared: with its owner
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    watched_.push_back(watched);
+  }
+  wake();
+}
+
+void Reactor::serve(std::unique_ptr<Watched> watched) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    new_served_.push_back(std::move(watched));
+  }
+  wake();
+}
+
+void Reactor::run_stream(std::shared_ptr<Stream> stream) {  // shared: with its handle
+  {
+    const std::lock_guard<std::mutex> lock(stream->mutex_);
+    if (stream->scheduled_) {
+      wake();
+      return;
+    }
+    stream->scheduled_ = true;
+  }
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    arriving_.push_back(std::move(stream));
+  }
+  wake();
+}
+
+void Reactor::wake() {
+  word_.fetch_add(1, std::memory_order_seq_cst);  // before the look at sleeping_, see loop()
+  ::syscall(SYS_futex, &word_, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+  if (sleeping_.load(std::memory_order_seq_cst)) {
+    const uint64_t one = 1;
+    // A full counter wakes just as well.
+    if (::write(event_fd_, &one, sizeof(one)) < 0) return;
+  }
+}
+
+bool Reactor::advance_streams() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (auto& stream : arriving_) running_.push_back(std::move(stream));
+    arriving_.clear();
+  }
+  bool moved = false;
+  for (size_t i = 0; i < running_.size();) {
+    bool empty = false;
+    moved |= running_[i]->advance(&empty);
+    if (empty) {
+      const std::lock_guard<std::mutex> lock(running_[i]->mutex_);
+      if (running_[i]->queue_.empty()) {
+        running_[i]->scheduled_ = false;
+      } else {
+        empty = false;
+      }
+    }
+    if (empty) {
+      running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
+  }
+  return moved;
+}
+
+// Nothing is kept alive over the wait: a descriptor that is closed meanwhile only wakes us early.
+void Reactor::poll_watched(int timeout_ms) {
+  std::vector<pollfd> fds{{event_fd_, POLLIN, 0}};
+  const auto for_each = [&](auto fn) {
+    std::vector<std::shared_ptr<Watched>> watched;  // shared: kept alive during the calls
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      std::erase_if(watched_, [](const auto& weak) { return weak.expired(); });
+      for (const auto& weak : watched_) {
+        if (auto strong = weak.lock()) watched.push_back(std::move(strong));
+      }
+      for (auto& served : new_served_) served_.push_back(std::move(served));
+      new_served_.clear();
+    }
+    for (const auto& w : watched) fn(*w);
+    for (const auto& w : served_) fn(*w);
+  };
+  for_each([&](Watched& w) { w.pollfds(&fds); });
+  ::poll(fds.data(), static_cast<nfds_t>(fds.size()), timeout_ms);
+  uint64_t count = 0;
+  if (::read(event_fd_, &count, sizeof(count)) < 0) count = 0;
+  for_each([](Watched& w) { w.poll(); });
+  std::erase_if(served_, [](const auto& w) { return w->finished(); });
+}
+
+void Reactor::loop() {
+  auto next_poll = std::chrono::steady_clock::now();
+  for (;;) {
+    const uint32_t seen = word_.load(std::memory_order_seq_cst);
+    const bool moved = advance_streams();
+    if (running_.empty()) {
+      sleeping_.store(true, std::memory_order_seq_cst);  // then look at word_ again, see wake()
+      poll_watched(word_.load(std::memory_order_seq_cst) == seen ? kIdlePollMs : 0);
+      sleeping_.store(false, std::memory_order_seq_cst);
+      continue;
+    }
+    if (moved) {
+      waiter_.clear_bells();
+    } else {
+      waiter_.set_extra_word(&word_, seen);
+      if (waiter_.bell_count() == 0) {
+        for (const auto& stream : running_) stream->add_bells(&waiter_);
+      }
+      if (waiter_.pause()) {
+        for (const auto& stream : running_) stream->examine(waiter_);
+      }
+    }
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= next_poll) {
+      poll_watched(0);
+      next_poll = now + kBusyPollEvery;
+    }
+  }
+}
+
+}  // namespace goss::engine

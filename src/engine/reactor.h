@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Reactor: the library's one thread. It runs host streams and non-blocking communicators, serves
+// rendezvous, and watches the other processes. Started when first needed, blocks all signals,
+// never joined: a process may end at any moment. A forked child has none.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "engine/stream.h"
+#include "engine/waiter.h"
+#include "engine/watched.h"
+
+namespace goss::engine {
+
+class Reactor {
+ public:
+  static Reactor& get();
+  // Number of forks between the start of the program and this process; handles made under another
+  // number belong to the parent.
+  static unsigned generation();
+
+  // For as long as its owner keeps it.
+  void watch(std::shared_ptr<Watched> watched);    // shared: with its owner
+  // Until finished().
+  void serve(std::unique_ptr<Watched> watched);
+  void run_stream(std::shared_ptr<Stream> stream);  // shared: with its handle; called when work was queued
+  void wake();
+
+ private:
+  Reactor();
+  void loop();
+  bool advance_streams();
+  void poll_watched(int timeout_ms);
+
+  std::mutex mutex_;  // guards the lists
+  std::vector<std::weak_ptr<Watched>> watched_;
+  std::vector<std::unique_ptr<Watched>> new_served_;
+  std::vector<std::shared_ptr<Stream>> arriving_;  // shared: with their handles
+  std::vector<std::shared_ptr<Stream>> running_;   // shared: with their handles; reactor thread only
+  std::vector<std::unique_ptr<Watched>> served_;   // reactor thread only
+  int event_fd_ = -1;
+  std::atomic<uint32_t> word_{0};
+  std::atomic<bool> sleeping_{false};
+  Waiter waiter_{true};
+};
+
+}  // namespace goss::engine

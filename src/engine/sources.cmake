@@ -1,0 +1,19 @@
+set(GOSS_ENGINE_SOURCES
+  engine/calls.cpp
+  engine/communicator.cpp
+  engine/compute.cpp
+  engine/execution.cpp
+  engine/explain.cpp
+  engine/faults.cpp
+  engine/group.cpp
+  engine/inline_execution.cpp
+  engine/job.cpp
+  engine/join.cpp
+  engine/mapped_execution.cpp
+  engine/operation.cpp
+  engine/plan.cpp
+  engine/reactor.cpp
+  engine/settings.cpp
+  engine/start.cpp
+  engine/stream.cpp
+  engine/waiter.cpp)

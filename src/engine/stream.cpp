@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "engine/stream.h"
+
+namespace goss::engine {
+
+void Event::record() { recorded_.fetch_add(1, std::memory_order_release); }  // pairs with recorded()
+
+void Event::reach(uint64_t point) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (reached_.load(std::memory_order_relaxed) < point) {
+    reached_.store(point, std::memory_order_release);  // pairs with reached()
+  }
+  changed_.notify_all();
+}
+
+void Event::wait() {
+  const uint64_t point = recorded();
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait(lock, [&] { return reached(point); });
+}
+
+void Stream::push(std::unique_ptr<Work> work) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  queue_.push_back(std::move(work));
+  ++pushed_;
+}
+
+Status Stream::wait() {
+  uint64_t target = 0;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    target = pushed_;
+  }
+  // A short spin: waking from a condition variable costs more than many collectives.
+  for (int i = 0; i < 2000; ++i) {
+    if (done_.load(std::memory_order_acquire) >= target) break;  // pairs with finish_front()
+    cpu_relax();
+  }
+  std::unique_lock<std::mutex> lock(mutex_);
+  drained_.wait(lock, [&] { return done_.load(std::memory_order_relaxed) >= target; });
+  return failure_;
+}
+
+bool Stream::idle(Status* first_failure) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  *first_failure = failure_;
+  return done_.load(std::memory_order_relaxed) == pushed_;
+}
+
+bool Stream::advance(bool* empty) {
+  bool moved = false;
+  for (;;) {
+    if (front_ == nullptr) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (queue_.empty()) {
+        *empty = true;
+        return moved;
+      }
+      front_ = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    const Work::State state = front_->advance();
+    if (state == Work::State::kBlocked) return moved;
+    moved = true;
+    if (state == Work::State::kMoved) return true;
+    finish_front();
+  }
+}
+
+void Stream::examine(const Waiter& waiter) {
+  if (front_ != nullptr && front_->examine(waiter) == Work::State::kDone) finish_front();
+}
+
+bool Stream::finish_front() {
+  Status status = front_->take_status();
+  front_.reset();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (failure_.ok() && !status.ok()) failure_ = std::move(status);
+  done_.fetch_add(1, std::memory_order_release);  // pairs with wait()
+  drained_.notify_all();
+  return true;
+}
+
+void Stream::add_bells(Waiter* waiter) {
+  if (front_ != nullptr) front_->add_bells(waiter);
+}
+
+}  // namespace goss::engine

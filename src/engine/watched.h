@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Watched: something with file descriptors that the library's thread looks after (reactor.h).
+#pragma once
+
+#include <poll.h>
+
+#include <vector>
+
+namespace goss::engine {
+
+class Watched {
+ public:
+  virtual ~Watched() = default;
+  virtual void pollfds(std::vector<pollfd>* fds) = 0;
+  // Called when one of the descriptors is ready and at least every 250 ms. Never blocks.
+  virtual void poll() = 0;
+  // True: forget it.
+  virtual bool finished() { return false; }
+};
+
+}  // namespace goss::engine

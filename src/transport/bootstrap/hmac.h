@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// HMAC-SHA256 by OpenSSL, and what is built on it: comparison in constant time, key derivation.
+// Any thread; also while the program exits.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
+
+#include "base/status.h"
+#include "transport/bootstrap/unique_id.h"
+
+namespace goss::bootstrap {
+
+using Digest = std::array<uint8_t, 32>;
+
+// gossSystemError when OpenSSL offers no HMAC-SHA256. Ask once before the functions below.
+Status check_crypto();
+
+// Over the parts one after another. Callers keep parts apart by fixed lengths. Throws
+// std::bad_alloc without memory, so a wrong digest can never come out.
+Digest hmac_sha256(const Secret& key, std::initializer_list<std::string_view> parts);
+Digest sha256(std::initializer_list<std::string_view> parts);
+
+// Time does not depend on where they differ.
+bool equal_digests(const void* a, const void* b, size_t bytes);
+
+template <size_t N>
+std::string_view view(const std::array<uint8_t, N>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), N};
+}
+
+}  // namespace goss::bootstrap

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "transport/shm/mailbox.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+namespace goss::shm {
+
+namespace {
+
+constexpr uint64_t kMagic = 0x676f73736d61696cULL;  // "gossmail"
+// A stranger of the same user could fill our queue; letters nobody asks for are dropped beyond this.
+constexpr size_t kMaxWaiting = 1024;
+
+struct Wire {
+  uint64_t magic;
+  uint64_t topic;
+  uint64_t bytes;
+  uint8_t mac[32];
+};
+
+void sign(const std::string& key, const Wire& wire, uint8_t mac[32]) {
+  unsigned int length = 32;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(&wire), offsetof(Wire, mac), mac, &length);
+}
+
+struct Message {
+  Wire wire{};
+  iovec part{&wire, sizeof(wire)};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(ucred))]{};
+  sockaddr_un name{};
+  msghdr header{};
+
+  Message() {
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof(control);
+  }
+};
+
+}  // namespace
+
+Result<Mailbox> Mailbox::create(const std::string& key) {
+  Mailbox box;
+  box.key_ = key;
+  box.socket_ = UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!box.socket_.valid()) return fail_errno(errno, "cannot make a local socket");
+  const int on = 1;
+  if (::setsockopt(box.socket_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0) {
+    return fail_errno(errno, "cannot ask for credentials on a local socket");
+  }
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  // Binding to the bare family lets the kernel choose an abstract name.
+  if (::bind(box.socket_.get(), reinterpret_cast<sockaddr*>(&name), sizeof(sa_family_t)) != 0) {
+    return fail_errno(errno, "cannot name a local socket");
+  }
+  socklen_t length = sizeof(name);
+  if (::getsockname(box.socket_.get(), reinterpret_cast<sockaddr*>(&name), &length) != 0) {
+    return fail_errno(errno, "cannot read the name of a local socket");
+  }
+  box.address_.assign(name.sun_path, length - offsetof(sockaddr_un, sun_path));
+  return box;
+}
+
+Result<bool> Mailbox::send(const std::string& address, uint64_t topic, uint64_t bytes, int fd) {
+  Message message;
+  message.wire = {kMagic, topic, bytes, {}};
+  sign(key_, message.wire, message.wire.mac);
+  message.name.sun_family = AF_UNIX;
+  if (address.size() > sizeof(message.name.sun_path)) {
+    return fail(gossSystemError, "a local socket's name of %zu bytes is too long", address.size());
+  }
+  std::memcpy(message.name.sun_path, address.data(), address.size());
+  message.header.msg_name = &message.name;
+  message.header.msg_namelen =
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.size());
+  message.header.msg_controllen = CMSG_SPACE(sizeof(int));
+  cmsghdr* control = CMSG_FIRSTHDR(&message.header);
+  control->cmsg_level = SOL_SOCKET;
+  control->cmsg_type = SCM_RIGHTS;
+  control->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(control), &fd, sizeof(int));
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(socket_.get(), &message.header, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
+  // A receiver that has gone is for the liveness watch to report, with its rank.
+  if (sent < 0 && (errno == ECONNREFUSED || errno == ENOENT)) return true;
+  if (sent < 0) return fail_errno(errno, "cannot pass shared memory to another process");
+  return true;
+}
+
+Status Mailbox::take_in() {
+  for (;;) {
+    Message message;
+    message.header.msg_controllen = sizeof(message.control);
+    const ssize_t length = ::recvmsg(socket_.get(), &message.header, MSG_CMSG_CLOEXEC);
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {};
+    if (length < 0) return fail_errno(errno, "cannot receive shared memory");
+    UniqueFd fd;
+    bool same_user = false;
+    for (cmsghdr* c = CMSG_FIRSTHDR(&message.header); c != nullptr;
+         c = CMSG_NXTHDR(&message.header, c)) {
+      if (c->cmsg_level != SOL_SOCKET) continue;
+      if (c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int))) {
+        int received = -1;
+        std::memcpy(&received, CMSG_DATA(c), sizeof(int));
+        fd = UniqueFd(received);
+      }
+      if (c->cmsg_type == SCM_CREDENTIALS) {
+        ucred sender{};
+        std::memcpy(&sender, CMSG_DATA(c), sizeof(sender));
+        same_user = sender.uid == ::geteuid();
+      }
+    }
+    uint8_t mac[32];
+    sign(key_, message.wire, mac);
+    const bool genuine = length == sizeof(Wire) && message.wire.magic == kMagic && same_user &&
+                         fd.valid() && (message.header.msg_flags & MSG_CTRUNC) == 0 &&
+                         CRYPTO_memcmp(mac, message.wire.mac, sizeof(mac)) == 0;
+    if (genuine && waiting_.size() < kMaxWaiting) {
+      waiting_.push_back({message.wire.topic, message.wire.bytes, std::move(fd)});
+    }
+  }
+}
+
+Result<std::optional<Letter>> Mailbox::receive(uint64_t topic) {
+  GOSS_TRY(take_in());
+  for (auto letter = waiting_.begin(); letter != waiting_.end(); ++letter) {
+    if (letter->topic != topic) continue;
+    std::optional<Letter> found(std::move(*letter));
+    waiting_.erase(letter);
+    return found;
+  }
+  return std::optional<Letter>();
+}
+
+}  // namespace goss::shm

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "transport/shm/segment.h"
+
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <new>
+
+namespace goss::shm {
+
+namespace {
+
+// Ranks that are threads of one process share one mapping, so that they also share addresses: less
+// page table, and a race between them is visible to ThreadSanitizer.
+struct Known {
+  std::mutex mutex;
+  std::map<Segment::Nonce, std::weak_ptr<Segment>> by_nonce;
+};
+
+Known& known() {
+  static Known* const instance = new Known;  // outlives threads that still run at exit
+  return *instance;
+}
+
+std::shared_ptr<Segment> remember(Segment* segment, const Segment::Nonce& nonce) {  // shared: ranks of this process
+  std::shared_ptr<Segment> owner(segment);  // shared: ranks of this process
+  const std::lock_guard<std::mutex> lock(known().mutex);
+  std::erase_if(known().by_nonce, [](const auto& entry) { return entry.second.expired(); });
+  known().by_nonce[nonce] = owner;
+  return owner;
+}
+
+size_t fixed_bytes(int nranks) {
+  return sizeof(Header) + static_cast<size_t>(nranks) * sizeof(RankArea);
+}
+
+}  // namespace
+
+size_t Segment::bytes_for(int nranks) {
+  return fixed_bytes(nranks) + static_cast<size_t>(nranks) * kRingBytes;
+}
+
+size_t Segment::ring_offset(int rank) const {
+  return fixed_bytes(nranks_) + static_cast<size_t>(rank) * kRingBytes;
+}
+
+Result<std::shared_ptr<Segment>> Segment::create(int nranks, const Nonce& nonce) {  // shared: ranks of this process
+  const size_t bytes = bytes_for(nranks);
+  GOSS_TRY_ASSIGN(UniqueFd fd,
+                  MappedRegion::create_memfd("gossamer", bytes, fixed_bytes(nranks)));
+  GOSS_TRY_ASSIGN(MappedRegion region, MappedRegion::map_shared(fd.get(), bytes));
+  auto* header = new (region.data()) Header;
+  std::memcpy(header->nonce, nonce.data(), sizeof(header->nonce));
+  header->nranks = static_cast<uint32_t>(nranks);
+  auto* segment = new Segment(std::move(fd), std::move(region), nranks);
+  for (int r = 0; r < nranks; ++r) new (&segment->area(r)) RankArea;
+  return remember(segment, nonce);
+}
+
+Result<std::shared_ptr<Segment>> Segment::attach(UniqueFd fd, int nranks, const Nonce& nonce) {  // shared: ranks of this process
+  const size_t bytes = bytes_for(nranks);
+  GOSS_TRY(MappedRegion::check_memfd(fd.get(), bytes));
+  GOSS_TRY_ASSIGN(MappedRegion region, MappedRegion::map_shared(fd.get(), bytes));
+  const auto* header = reinterpret_cast<const Header*>(region.data());
+  if (std::memcmp(header->nonce, nonce.data(), sizeof(header->nonce)) != 0 ||
+      header->nranks != static_cast<uint32_t>(nranks)) {
+    return fail(gossSystemError, "received shared memory belongs to another communicator");
+  }
+  return remember(new Segment(std::move(fd), std::move(region), nranks), nonce);
+}
+
+std::shared_ptr<Segment> Segment::find(const Nonce& nonce) {  // shared: ranks of this process
+  const std::lock_guard<std::mutex> lock(known().mutex);
+  const auto entry = known().by_nonce.find(nonce);
+  return entry == known().by_nonce.end() ? nullptr : entry->second.lock();
+}
+
+Status Segment::allocate_cell(int rank, int cell) {
+  return MappedRegion::allocate_pages(
+      fd_.get(), ring_offset(rank) + static_cast<size_t>(cell) * kCellBytes, kCellBytes);
+}
+
+}  // namespace goss::shm

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Segment: the shared memory of one communicator on one host, and the layout of what is in it.
+//
+//   header      who it belongs to, the first fault, the count of sleepers
+//   rank areas  flags, inline lines and operation records of each rank, written by that rank only
+//   rings       staging cells of each rank, written by that rank, read by all
+//
+// Every counter only grows, so nothing is ever reset. The header and areas are allocated when the
+// segment is made, each ring cell when its owner first uses it (allocate_cell), so that an idle
+// communicator costs a few pages and lack of memory is an error and not a SIGBUS.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/mapped_region.h"
+#include "base/types.h"
+
+namespace goss::shm {
+
+constexpr size_t kCellBytes = 64 * 1024;
+// 32 cells are 2 MiB, twice the L2 of current server cores: a cell has left the writer's L2 for the
+// shared cache when its turn comes again, which measured fastest (docs/performance.md).
+constexpr int kCells = 32;
+constexpr size_t kRingBytes = kCellBytes * kCells;
+constexpr int kPhases = 4;
+constexpr int kRecords = 64;
+constexpr size_t kInlineBytes = 56;
+
+// A line of 64 bytes that its owner writes and everybody polls.
+struct alignas(kCacheLine) FlagLine {
+  // Sequence number (high 32 bits) and hash of the signature (low) of the owner's current
+  // operation; stored before the first flag of the operation.
+  std::atomic<uint64_t> signature{0};
+  // phase[k] = t: cells of all tickets < t are published in phase k.
+  std::atomic<uint64_t> phase[kPhases]{};
+  // Cells of all tickets < done have been read: their owners may write them again.
+  std::atomic<uint64_t> done{0};
+  // Direct operations (user memory read in place) that this rank has finished reading for.
+  std::atomic<uint64_t> direct_done{0};
+};
+static_assert(sizeof(FlagLine) == kCacheLine);
+
+// Payload and flag in one line: an operation of <= 56 bytes is one store and n-1 loads.
+struct alignas(kCacheLine) InlineLine {
+  std::atomic<uint64_t> signature{0};  // as FlagLine::signature; stored after the payload
+  std::byte payload[kInlineBytes];
+};
+static_assert(sizeof(InlineLine) == kCacheLine);
+
+// One operation of the flight recorder, which is also its signature for the other ranks.
+struct alignas(kCacheLine) Record {
+  std::atomic<uint64_t> signature{0};  // as above; stored last
+  std::atomic<uint64_t> what{0};       // packed kind, type, op, algorithm, root (engine/operation.h)
+  std::atomic<uint64_t> count{0};
+  // Where the owner's buffers are when peers may read them in place: id of the allocation (0: not
+  // shared) and byte offset.
+  std::atomic<uint64_t> input_id{0};
+  std::atomic<uint64_t> input_offset{0};
+  std::atomic<uint64_t> output_id{0};
+  std::atomic<uint64_t> output_offset{0};
+};
+static_assert(sizeof(Record) == kCacheLine);
+
+enum class RankState : uint32_t { kAbsent, kAttached, kLeft };
+
+struct alignas(4096) RankArea {
+  FlagLine flags;
+  alignas(2 * kCacheLine) InlineLine lines[2];
+  alignas(2 * kCacheLine) std::atomic<uint32_t> doorbell{0};  // futex word of the owner
+  std::atomic<uint32_t> dozing{0};     // 1 while the owner sleeps on it
+  std::atomic<RankState> state{RankState::kAbsent};
+  std::atomic<int32_t> pid{0};
+  std::atomic<uint32_t> completed{0};  // operations completed, for messages about this rank
+  alignas(2 * kCacheLine) Record records[kRecords];
+};
+
+struct alignas(4096) Header {
+  uint8_t nonce[16];
+  uint32_t nranks;
+  alignas(2 * kCacheLine) std::atomic<uint32_t> fault{0};  // 0 none, 1 being written, 2 readable
+  int32_t fault_code;
+  char fault_text[1024];
+  alignas(2 * kCacheLine) std::atomic<uint32_t> dozing{0};  // number of ranks that sleep
+};
+
+class Segment {
+ public:
+  using Nonce = std::string;  // 16 bytes
+
+  static size_t bytes_for(int nranks);
+  // Make it and remember it under its nonce for the other ranks of this process.
+  static Result<std::shared_ptr<Segment>> create(int nranks, const Nonce& nonce);  // shared: ranks of this process
+  // Map what another process made, after checking size, seals and nonce; remembered as well.
+  static Result<std::shared_ptr<Segment>> attach(UniqueFd fd, int nranks, const Nonce& nonce);  // shared: ranks of this process
+  // What a rank of this process has created or attached, or null.
+  static std::shared_ptr<Segment> find(const Nonce& nonce);  // shared: ranks of this process
+
+  Header& header() const { return *reinterpret_cast<Header*>(region_.data()); }
+  RankArea& area(int rank) const {
+    return *reinterpret_cast<RankArea*>(region_.data() + sizeof(Header) +
+                                        static_cast<size_t>(rank) * sizeof(RankArea));
+  }
+  std::byte* ring(int rank) const { return region_.data() + ring_offset(rank); }
+  Status allocate_cell(int rank, int cell);
+  int fd() const { return fd_.get(); }
+  int nranks() const { return nranks_; }
+  size_t bytes() const { return region_.bytes(); }
+
+ private:
+  Segment(UniqueFd fd, MappedRegion region, int nranks)
+      : fd_(std::move(fd)), region_(std::move(region)), nranks_(nranks) {}
+  size_t ring_offset(int rank) const;
+
+  UniqueFd fd_;
+  MappedRegion region_;
+  int nranks_;
+};
+
+}  // namespace goss::shm

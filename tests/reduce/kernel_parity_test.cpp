@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Every vector kernel gives the bits of the scalar specification: all types, operations, numbers of
+// sources and short counts, any alignment, in place, with two destinations, with streaming stores.
+// Bytes around the destinations stay as they were. The machine decides which sets are tested.
+#include "reduce_cases.h"
+#include "support/test_scale.h"
+
+namespace goss::reduce {
+namespace {
+
+constexpr size_t kGuard = 64;
+constexpr uint8_t kUntouched = 0xa5;
+
+// One call: what is where, in bytes off a cache line.
+struct Layout {
+  size_t nsources;
+  size_t count;
+  int divisor = 1;
+  size_t source_offset = 0;  // source s is at s times this off the line
+  size_t dst_offset = 0;
+  size_t dst2_offset = 0;
+  bool second = false;
+  Store store = Store::kCached;
+  Store store2 = Store::kCached;
+  int in_place = -1;  // source that dst is equal to
+};
+
+void PrintTo(const Layout& x, std::ostream* out) {
+  *out << "nsources=" << x.nsources << ",count=" << x.count << ",divisor=" << x.divisor
+       << ",source_offset=" << x.source_offset << ",dst_offset=" << x.dst_offset
+       << ",dst2_offset=" << x.dst2_offset << ",second=" << x.second
+       << ",stream=" << (x.store == Store::kStream) << (x.store2 == Store::kStream)
+       << ",in_place=" << x.in_place;
+}
+
+class Buffer {
+ public:
+  Buffer(size_t bytes, size_t offset) : bytes_(bytes), memory_(bytes + 3 * kGuard, kUntouched) {
+    const auto address = reinterpret_cast<uintptr_t>(memory_.data());
+    begin_ = memory_.data() + (kGuard - address % kGuard) % kGuard + kGuard - kGuard / 2 + offset % 32;
+    begin_ += (kGuard - reinterpret_cast<uintptr_t>(begin_) % kGuard) % kGuard;
+    begin_ += offset;
+  }
+  uint8_t* data() { return begin_; }
+  void fill(const std::vector<uint8_t>& bytes) {
+    if (!bytes.empty()) std::memcpy(begin_, bytes.data(), bytes.size());
+  }
+  std::vector<uint8_t> content() const { return {begin_, begin_ + bytes_}; }
+  bool surroundings_untouched() const {
+    for (const uint8_t* p = memory_.data(); p != memory_.data() + memory_.size(); ++p) {
+      if ((p < begin_ || p >= begin_ + bytes_) && *p != kUntouched) return false;
+    }
+    return true;
+  }
+
+ private:
+  size_t bytes_;
+  std::vector<uint8_t> memory_;
+  uint8_t* begin_;
+};
+
+class KernelParity : public testing::TestWithParam<Case> {
+ protected:
+  void check(const Layout& layout) {
+    SCOPED_TRACE(testing::PrintToString(layout));
+    const Case& c = GetParam();
+    const size_t bytes = layout.count * type_size(c.type);
+    std::vector<Buffer> sources;
+    std::vector<const void*> pointers;
+    sources.reserve(layout.nsources);
+    for (size_t s = 0; s < layout.nsources; ++s) {
+      sources.emplace_back(bytes, s * layout.source_offset % 64);
+      sources.back().fill(random_elements(c.type, layout.count, random_));
+      pointers.push_back(sources.back().data());
+    }
+    Buffer expected(bytes, 0);
+    Arguments a{.dst = expected.data(), .sources = pointers.data(), .nsources = layout.nsources,
+                .count = layout.count, .divisor = layout.divisor, .store = layout.store,
+                .store2 = layout.store2};
+    scalar_kernel(c.type, c.op)(a);
+
+    Buffer own(bytes, layout.dst_offset);
+    Buffer second(bytes, layout.dst2_offset);
+    Buffer& dst = layout.in_place < 0 ? own : sources[static_cast<size_t>(layout.in_place)];
+    a.dst = dst.data();
+    if (layout.second) a.dst2 = second.data();
+    isa_kernel(c.isa, c.type, c.op)(a);
+
+    ASSERT_EQ(dst.content(), expected.content());
+    ASSERT_TRUE(dst.surroundings_untouched());
+    if (layout.second) {
+      ASSERT_EQ(second.content(), expected.content());
+    }
+    ASSERT_TRUE(second.surroundings_untouched());
+  }
+
+  Random random_{20};
+};
+
+TEST_P(KernelParity, ShortCountsGiveTheBitsOfTheSpecification) {
+  const auto longest = static_cast<size_t>(test_scale(130, 66));
+  for (const size_t nsources : {1, 2, 3, 4, 5, 6, 7, 8, 9, 17}) {
+    for (size_t count = 0; count <= longest; ++count) {
+      check({.nsources = nsources, .count = count, .divisor = static_cast<int>(nsources)});
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST_P(KernelParity, LongerPrimeCountsGiveTheBitsOfTheSpecification) {
+  for (const size_t count : {257, 509, 1021, 2053, 4099}) {
+    for (const size_t nsources : {1, 2, 3, 8}) {
+      check({.nsources = nsources, .count = count, .divisor = static_cast<int>(nsources)});
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST_P(KernelParity, AlignmentDoesNotChangeBits) {
+  const size_t size = type_size(GetParam().type);
+  for (const size_t source_offset : {size, size_t{1}, size_t{13}}) {
+    for (const size_t dst_offset : {size_t{0}, size, size_t{1}, size_t{63}}) {
+      for (const size_t count : {1, 7, 64, 67, 301}) {
+        for (const size_t nsources : {1, 2, 5}) {
+          check({.nsources = nsources, .count = count, .divisor = 3,
+                 .source_offset = source_offset, .dst_offset = dst_offset});
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelParity, TheDestinationMayBeAnySource) {
+  for (const size_t nsources : {1, 2, 3, 6}) {
+    for (int in_place = 0; in_place < static_cast<int>(nsources); ++in_place) {
+      for (const size_t count : {1, 5, 63, 64, 65, 130, 523}) {
+        for (const Store store : {Store::kCached, Store::kStream}) {
+          check({.nsources = nsources, .count = count, .divisor = 7, .source_offset = 3,
+                 .second = count % 2 == 0, .store = store, .in_place = in_place});
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelParity, StoresToTwoDestinationsOfEitherKindAgree) {
+  const size_t size = type_size(GetParam().type);
+  for (const Store store : {Store::kCached, Store::kStream}) {
+    for (const Store store2 : {Store::kCached, Store::kStream}) {
+      for (const size_t offset : {size_t{0}, size, size_t{1}, size_t{40}}) {
+        for (const size_t offset2 : {size_t{0}, size, size_t{33}}) {
+          for (const size_t count : {0, 1, 15, 66, 270}) {
+            for (const size_t nsources : {1, 2, 3}) {
+              check({.nsources = nsources, .count = count, .divisor = 3, .dst_offset = offset,
+                     .dst2_offset = offset2, .second = true, .store = store, .store2 = store2});
+              if (HasFatalFailure()) return;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelParity, StreamingStoresStartAtAnyOffset) {
+  for (size_t offset = 0; offset < 64; ++offset) {
+    for (const size_t count : {1, 20, 67, 129, 400}) {
+      check({.nsources = 2, .count = count, .divisor = 2, .dst_offset = offset,
+             .store = Store::kStream});
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST_P(KernelParity, AveragesDivideByAnyNumberOfRanks) {
+  if (GetParam().op != gossAvg) GTEST_SKIP() << "not an average";
+  for (int divisor = 1; divisor <= test_scale(600, 300); ++divisor) {
+    check({.nsources = 2, .count = 97, .divisor = divisor});
+    if (HasFatalFailure()) return;
+  }
+  for (const int divisor : {1000, 1023, 1024, 4095, 4096, 4097, 65535, 65536, 1000003, 2147483647}) {
+    check({.nsources = 1, .count = 97, .divisor = divisor});
+    check({.nsources = 3, .count = 97, .divisor = divisor});
+    if (HasFatalFailure()) return;
+  }
+}
+
+// Every pair of codes, in every lane order of a long vector and singly in the last lane.
+TEST_P(KernelParity, AllPairsOfBytesGiveTheBitsOfTheSpecification) {
+  const Case& c = GetParam();
+  if (type_size(c.type) != 1) GTEST_SKIP() << "a type of more than one byte";
+  std::vector<uint8_t> left(256 * 256);
+  std::vector<uint8_t> right(256 * 256);
+  for (size_t i = 0; i < left.size(); ++i) {
+    left[i] = static_cast<uint8_t>(i);
+    right[i] = static_cast<uint8_t>(i / 256);
+  }
+  const void* sources[] = {left.data(), right.data()};
+  for (const int divisor : {2, 3, 255}) {
+    std::vector<uint8_t> expected(left.size());
+    std::vector<uint8_t> actual(left.size());
+    Arguments a{.dst = expected.data(), .sources = sources, .nsources = 2, .count = left.size(),
+                .divisor = divisor};
+    scalar_kernel(c.type, c.op)(a);
+    a.dst = actual.data();
+    isa_kernel(c.isa, c.type, c.op)(a);
+    ASSERT_EQ(actual, expected);
+    if (c.op != gossAvg) break;
+  }
+}
+
+// With a second source of -0 or 1 the result is the conversion of the first there and back.
+TEST_P(KernelParity, AllHalvesGiveTheBitsOfTheSpecification) {
+  const Case& c = GetParam();
+  if (type_size(c.type) != 2) GTEST_SKIP() << "not a type of two bytes";
+  std::vector<uint16_t> all(65536);
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint16_t>(i);
+  for (const uint64_t other : special_values(c.type)) {
+    const std::vector<uint16_t> same(all.size(), static_cast<uint16_t>(other));
+    const void* sources[] = {all.data(), same.data()};
+    std::vector<uint16_t> expected(all.size());
+    std::vector<uint16_t> actual(all.size());
+    Arguments a{.dst = expected.data(), .sources = sources, .nsources = 2, .count = all.size(),
+                .divisor = 3};
+    scalar_kernel(c.type, c.op)(a);
+    a.dst = actual.data();
+    isa_kernel(c.isa, c.type, c.op)(a);
+    ASSERT_EQ(actual, expected) << "other=" << other;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, KernelParity, testing::ValuesIn(all_cases()), case_name);
+
+}  // namespace
+}  // namespace goss::reduce

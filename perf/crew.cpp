@@ -30,11 +30,16 @@ Crew::Crew(int nranks, int first_rank, int size)
     : nranks_(nranks), first_rank_(first_rank), comms_(size, nullptr), streams_(size, nullptr) {}
 
 Crew::~Crew() {
-  for (gossComm_t comm : comms_) {
-    if (comm != nullptr) gossCommAbort(comm);
-  }
+  abort();
   for (gossStream_t stream : streams_) {
     if (stream != nullptr) gossStreamDestroy(stream);
+  }
+}
+
+void Crew::abort() {
+  for (gossComm_t& comm : comms_) {
+    if (comm != nullptr) gossCommAbort(comm);
+    comm = nullptr;
   }
 }
 

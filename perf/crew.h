@@ -27,13 +27,13 @@ class Failure : public std::runtime_error {
 void check(gossResult_t result, const char* call, int rank, gossComm_t comm);
 
 // Belongs to one thread. The communicators are those of ranks first_rank, first_rank + 1, ...;
-// destroyed by destroy(), or aborted by the destructor if that was not reached.
+// ended by destroy() when all went well.
 class Crew {
  public:
   Crew(int nranks, int first_rank, int size);
   Crew(Crew&&) = default;
   Crew& operator=(Crew&&) = delete;
-  ~Crew();
+  ~Crew();  // aborts what destroy() has not ended
 
   int nranks() const { return nranks_; }
   int first_rank() const { return first_rank_; }
@@ -46,6 +46,8 @@ class Crew {
   void make_streams();
   void synchronize();
   void destroy();
+  // Ends the ranks of this crew and tells the others. After a failure.
+  void abort();
 
   // Collective over all crews. Every rank of this crew contributes `value`; kSum counts it once.
   double combine(double value, Combine how);

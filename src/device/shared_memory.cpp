@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "device/shared_memory.h"
 
+#include <fcntl.h>
 #include <sys/random.h>
 
 #include <cerrno>
@@ -65,6 +66,9 @@ Status free_shared(void* base) {
   }
   freed = std::move(entry->second);
   registry().own.erase(entry);
+  // Peers may keep it mapped; the pages go now all the same. Only address space stays in use.
+  ::fallocate(freed->fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+              static_cast<off_t>(freed->region.bytes()));
   return {};
 }
 

@@ -233,14 +233,11 @@ Result<bool> Communicator::announce_memory(const device::SharedMemoryPtr& memory
 
 Result<device::SharedMemoryPtr> Communicator::peer_memory(uint64_t id) {
   device::SharedMemoryPtr memory = device::find_shared_id(id);
-  if (memory == nullptr) {
-    GOSS_TRY_ASSIGN(auto letter, parts_.job->receive_memory(id));
-    if (!letter) return device::SharedMemoryPtr();
-    GOSS_TRY_ASSIGN(memory, device::import_shared(id, std::move(letter->fd), letter->bytes));
-  }
-  if (std::find(imported_.begin(), imported_.end(), memory) == imported_.end()) {
-    imported_.push_back(memory);
-  }
+  if (memory != nullptr) return memory;  // of this process, or imported before
+  GOSS_TRY_ASSIGN(auto letter, parts_.job->receive_memory(id));
+  if (!letter) return device::SharedMemoryPtr();
+  GOSS_TRY_ASSIGN(memory, device::import_shared(id, std::move(letter->fd), letter->bytes));
+  imported_.push_back(memory);  // its descriptor comes once only
   return memory;
 }
 

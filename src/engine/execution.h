@@ -106,6 +106,7 @@ class MappedExecution {
   DirectBuffers own_;
   std::vector<const std::byte*> peer_input_;   // null: staged
   std::vector<const std::byte*> peer_output_;
+  std::vector<device::SharedMemoryPtr> peer_memory_;  // mapped as long as this operation reads it
   std::vector<uint8_t> met_;
   std::vector<const void*> sources_;
 };

@@ -77,6 +77,7 @@ Progress MappedExecution::start(Communicator& comm, const Operation& operation,
   if (direct_) {
     peer_input_.assign(n, nullptr);
     peer_output_.assign(n, nullptr);
+    peer_memory_.clear();
   }
   iteration_ = 0;
   stage_ = 0;
@@ -153,6 +154,7 @@ Progress MappedExecution::advance(Communicator& comm) {
   }
   if (direct_ && !finish_direct(comm)) return Progress::kBlocked;
   own_ = {};
+  peer_memory_.clear();
   return Progress::kDone;
 }
 
@@ -238,6 +240,7 @@ bool MappedExecution::meet(Communicator& comm, int peer) {
                                      peer));
       }
       *where = memory.value()->region.data() + offset;
+      peer_memory_.push_back(memory.take());
       return true;
     };
     const size_t index = static_cast<size_t>(peer);

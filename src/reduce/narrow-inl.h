@@ -30,9 +30,15 @@ HWY_INLINE Floats canonical_nan(Floats value) {
   return hn::IfThenElse(hn::IsNaN(value), nan, value);
 }
 
-// The bits of `code` where `mask` has ones, else those of `other`: one instruction on AVX3.
-HWY_INLINE Words select_bits(uint32_t mask, Words code, Words other) {
-  return hn::IfVecThenElse(hn::Set(Tag32(), mask), code, other);
+// The bits of `yes` where `mask` has ones, else those of `no`. IfVecThenElse selects bits on AVX3
+// only, in one instruction; elsewhere it selects bytes.
+HWY_INLINE Words select_bits(uint32_t mask, Words yes, Words no) {
+  const Words m = hn::Set(Tag32(), mask);
+#if HWY_TARGET == HWY_AVX3
+  return hn::IfVecThenElse(m, yes, no);
+#else
+  return hn::Or(hn::And(m, yes), hn::AndNot(m, no));
+#endif
 }
 
 // `code` has zeros above the format's bits.

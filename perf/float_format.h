@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// The float types as bits: how wide their fields are, and conversion from and to double, rounding to
-// nearest even. Written for clearness, not speed: it makes and prints a few thousand values. It
+// The float types as bits: how wide their fields are, and conversion from and to double, rounding
+// to nearest even. Written for clearness, not speed: it makes and prints a few thousand values. It
 // shares nothing with the library's kernels, whose results it checks.
 #pragma once
 

@@ -208,6 +208,10 @@ Outcome run_job(const Options& options, const Forked* forked,
 }  // namespace
 
 int launch(const Options& options, const std::function<bool(Crew&)>& body) {
+  if (options.procs != kFromLaunch && started_by_own_mpi()) {
+    std::fprintf(stderr, "--procs starts the processes itself: do not use it under mpirun\n");
+    return 2;
+  }
   std::optional<Forked> forked;
   if (options.procs > 1) {
     int exit_code = 1;

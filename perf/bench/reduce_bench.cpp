@@ -167,7 +167,7 @@ void register_all() {
       register_references(bytes, store);
       for (int type = 0; type < gossNumTypes; ++type) {
         for (int op = 0; op < gossNumOps; ++op) {
-          for (const size_t nsources : {2, 4}) {
+          for (const size_t nsources : {2, 4, 8}) {
             const std::string name = std::string(goss::kTypeName[type]) + "/" + goss::kOpName[op] +
                                      "/" + std::to_string(nsources);
             benchmark::RegisterBenchmark(with_store(name, bytes, store).c_str(), run_kernel,

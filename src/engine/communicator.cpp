@@ -19,7 +19,7 @@ Communicator::Communicator(Parts parts)
       compute_(find_compute(parts_.settings.device)),
       faults_(parts_.segment.get()),
       plans_(parts_.rank, parts_.nranks),
-      crowded_(parts_.nranks > usable_cpus()),
+      crowded_(parts_.nranks > parts_.job->usable_cpus(parts_.job_ranks)),
       next_warning_(parts_.settings.warn_after) {
   for (int r = 0; r < nranks(); ++r) areas_.push_back(&parts_.segment->area(r));
   mine_ = areas_[static_cast<size_t>(rank())];

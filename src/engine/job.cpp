@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <fstream>
 
 #include "base/env.h"
@@ -57,13 +58,14 @@ Result<Member> Member::self(const shm::Mailbox& mailbox) {
   member.host_id = env_text(Env::kHostId).value_or(machine_id());
   member.process = process_token();
   member.mailbox = mailbox.address();
+  member.cpus = cpu_mask();
   member.pid = ::getpid();
   return member;
 }
 
 std::string Member::serialize() const {
   std::string bytes;
-  for (const std::string* text : {&host_id, &host, &process, &mailbox}) put(&bytes, *text);
+  for (const std::string* text : {&host_id, &host, &process, &mailbox, &cpus}) put(&bytes, *text);
   put(&bytes, std::to_string(pid));
   return bytes;
 }
@@ -72,7 +74,8 @@ Result<Member> Member::parse(const std::string& bytes) {
   Member member;
   size_t at = 0;
   std::string pid;
-  for (std::string* text : {&member.host_id, &member.host, &member.process, &member.mailbox, &pid}) {
+  for (std::string* text : {&member.host_id, &member.host, &member.process, &member.mailbox,
+                            &member.cpus, &pid}) {
     if (!take(bytes, &at, text)) {
       return fail(gossInternalError, "a rank's description is damaged (%zu bytes)", bytes.size());
     }
@@ -118,6 +121,18 @@ void Job::watch_processes() {
 
 std::string Job::place_of(int rank) const {
   return format("host %s, pid %d", member(rank).host.c_str(), member(rank).pid);
+}
+
+int Job::usable_cpus(const std::vector<int>& ranks) const {
+  std::string together;
+  for (int r : ranks) {
+    const std::string& mask = member(r).cpus;
+    together.resize(std::max(together.size(), mask.size()));
+    for (size_t i = 0; i < mask.size(); ++i) together[i] |= mask[i];
+  }
+  int count = 0;
+  for (char byte : together) count += std::popcount(static_cast<unsigned char>(byte));
+  return std::min(std::max(count, 1), quota_cpus());
 }
 
 void Job::attach_mesh(std::unique_ptr<bootstrap::Mesh> mesh) {

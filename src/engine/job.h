@@ -28,6 +28,7 @@ struct Member {
   std::string host;      // for people
   std::string process;   // random, equal for ranks of one process
   std::string mailbox;   // address of the rank's Mailbox
+  std::string cpus;      // a cpu_set_t: where the rank may run
   int pid = 0;
 
   static Result<Member> self(const shm::Mailbox& mailbox);
@@ -45,6 +46,8 @@ class Job final : public Watched {
   bool same_process(int a, int b) const { return member(a).process == member(b).process; }
   // "host h, pid p".
   std::string place_of(int rank) const;
+  // How many CPUs `ranks` may use together.
+  int usable_cpus(const std::vector<int>& ranks) const;
   const std::string& key() const { return key_; }
 
   void attach_mesh(std::unique_ptr<bootstrap::Mesh> mesh);

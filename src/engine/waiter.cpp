@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 
@@ -121,23 +122,19 @@ void Waiter::sleep() {
   if (no_words || (slept < 0 && errno == ENOSYS)) ::nanosleep(&bound, nullptr);
 }
 
-namespace {
+std::string cpu_mask() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof(set), &set) != 0) CPU_SET(0, &set);
+  return std::string(reinterpret_cast<const char*>(&set), sizeof(set));
+}
 
 int quota_cpus() {
   std::ifstream file("/sys/fs/cgroup/cpu.max");
   std::string quota;
   double period = 0;
   if (!(file >> quota >> period) || quota == "max" || period <= 0) return INT_MAX;
-  return std::max(1, static_cast<int>(std::stod(quota) / period));
-}
-
-}  // namespace
-
-int usable_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  const int masked = ::sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-  return std::min(std::max(1, masked), quota_cpus());
+  return std::max(1, static_cast<int>(std::strtod(quota.c_str(), nullptr) / period));
 }
 
 }  // namespace goss::engine

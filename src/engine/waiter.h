@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -84,7 +85,9 @@ class Waiter {
   uint32_t extra_seen_ = 0;
 };
 
-// CPUs that this process may use (affinity mask and cgroup quota).
-int usable_cpus();
+// The CPUs that this process may use, as the bytes of a cpu_set_t.
+std::string cpu_mask();
+// How many CPUs' worth of time the cgroup grants.
+int quota_cpus();
 
 }  // namespace goss::engine

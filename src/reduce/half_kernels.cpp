@@ -82,6 +82,7 @@ template <class Lanes, RedOp kOp>
 struct HalfFloat {
   static constexpr size_t kElementBytes = 2;
   static constexpr size_t kUnroll = 2;
+  static constexpr bool kFixed = true;
   using Value = Pair;
   Floats reciprocal;  // of gossAvg
 

@@ -21,6 +21,7 @@ template <class T>
 struct IntegerOperation {
   static constexpr size_t kElementBytes = sizeof(T);
   static constexpr size_t kUnroll = 4;
+  static constexpr bool kFixed = true;
   using Tag = hn::ScalableTag<T>;
   using Value = hn::Vec<Tag>;
   HWY_INLINE void prepare(int) {}
@@ -159,6 +160,8 @@ struct IntegerAverage : IntegerOperation<T> {
   using Base = IntegerOperation<T>;
   using typename Base::Value;
   using Unsigned = hn::ScalableTag<hwy::MakeUnsigned<T>>;
+  static constexpr size_t kUnroll = 2;
+  static constexpr bool kFixed = false;
   Divider<sizeof(T)> divider;
   HWY_INLINE void prepare(int divisor) { divider.prepare(divisor); }
 

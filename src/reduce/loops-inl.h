@@ -9,6 +9,7 @@
 //   struct Operation {
 //     static constexpr size_t kElementBytes;  // elements do not straddle registers
 //     static constexpr size_t kUnroll;        // registers of bytes carried at once
+//     static constexpr bool kFixed;           // worth loops for known numbers of sources
 //     using Value = ...;                      // accumulators of one register of bytes
 //     void prepare(int divisor);              // once per call, before the others
 //     Value load(Raw) const; Value combine(Value, Value) const; Raw finish(Value) const;
@@ -65,52 +66,40 @@ HWY_INLINE void store_first(Raw raw, uint8_t* p, size_t n) {
 #endif
 }
 
-// The sources: a number known when compiled, whose pointers stay in registers, or any number.
-template <size_t kCount>
-struct FixedSources {
-  const uint8_t* pointer[kCount];
-  explicit HWY_INLINE FixedSources(const Arguments& a) {
-    GOSS_UNROLL
-    for (size_t s = 0; s < kCount; ++s) pointer[s] = static_cast<const uint8_t*>(a.sources[s]);
-  }
-  static constexpr size_t count() { return kCount; }
-  HWY_INLINE const uint8_t* at(size_t s) const { return pointer[s]; }
-};
-
-struct AnySources {
-  const void* const* pointers;
-  size_t nsources;
-  explicit HWY_INLINE AnySources(const Arguments& a)
-      : pointers(a.sources), nsources(a.nsources) {}
-  HWY_INLINE size_t count() const { return nsources; }
-  HWY_INLINE const uint8_t* at(size_t s) const { return static_cast<const uint8_t*>(pointers[s]); }
-};
-
 // The destinations: one in the cache, or the general case, whose branches are always predicted.
 struct PlainSink {
+  static constexpr size_t kMaxUnroll = 4;
   uint8_t* dst;
-  HWY_INLINE void write(Raw raw, size_t at) const { hn::StoreU(raw, ByteTag(), dst + at); }
+
+  template <size_t kRegisters>
+  HWY_INLINE void write(const Raw (&raw)[kRegisters], size_t at) const {
+    GOSS_UNROLL
+    for (size_t r = 0; r < kRegisters; ++r) hn::StoreU(raw[r], ByteTag(), dst + at + r * kRawBytes);
+  }
   HWY_INLINE void write_first(Raw raw, size_t at, size_t n) const { store_first(raw, dst + at, n); }
 };
 
 struct AnySink {
+  static constexpr size_t kMaxUnroll = 2;  // memory bounds these loops, not instructions
   uint8_t* dst;
   uint8_t* dst2;  // or nullptr
   bool stream;    // stored to boundaries of kRawBytes only
   bool stream2;
 
-  HWY_INLINE void write(Raw raw, size_t at) const {
-    if (stream) {
-      hn::Stream(raw, ByteTag(), dst + at);
+  template <size_t kRegisters>
+  static HWY_INLINE void write_one(const Raw (&raw)[kRegisters], uint8_t* to, bool streaming) {
+    if (streaming) {
+      GOSS_UNROLL
+      for (size_t r = 0; r < kRegisters; ++r) hn::Stream(raw[r], ByteTag(), to + r * kRawBytes);
     } else {
-      hn::StoreU(raw, ByteTag(), dst + at);
+      GOSS_UNROLL
+      for (size_t r = 0; r < kRegisters; ++r) hn::StoreU(raw[r], ByteTag(), to + r * kRawBytes);
     }
-    if (dst2 == nullptr) return;
-    if (stream2) {
-      hn::Stream(raw, ByteTag(), dst2 + at);
-    } else {
-      hn::StoreU(raw, ByteTag(), dst2 + at);
-    }
+  }
+  template <size_t kRegisters>
+  HWY_INLINE void write(const Raw (&raw)[kRegisters], size_t at) const {
+    write_one(raw, dst + at, stream);
+    if (dst2 != nullptr) write_one(raw, dst2 + at, stream2);
   }
   HWY_INLINE void write_first(Raw raw, size_t at, size_t n) const {
     store_first(raw, dst + at, n);
@@ -118,52 +107,113 @@ struct AnySink {
   }
 };
 
-template <size_t kRegisters, class Operation, class Sources, class Sink>
-HWY_INLINE void reduce_registers(const Operation& op, const Sources& sources, const Sink& sink,
+// What is left to do, or all of it: from byte `at` to byte `end`.
+struct Range {
+  size_t at;
+  size_t end;
+};
+
+HWY_INLINE const uint8_t* source_at(const Arguments& a, size_t s, size_t at) {
+  return static_cast<const uint8_t*>(a.sources[s]) + at;
+}
+
+// A few registers are carried over all sources, one source after the other.
+template <size_t kRegisters, class Operation, class Sink>
+HWY_INLINE void reduce_registers(const Operation& op, const Arguments& a, const Sink& sink,
                                  size_t at) {
   constexpr ByteTag d;
   typename Operation::Value value[kRegisters];
+  const uint8_t* source = source_at(a, 0, at);
   GOSS_UNROLL
-  for (size_t r = 0; r < kRegisters; ++r) {
-    value[r] = op.load(hn::LoadU(d, sources.at(0) + at + r * kRawBytes));
-  }
-  for (size_t s = 1; s < sources.count(); ++s) {
-    const uint8_t* const source = sources.at(s) + at;
+  for (size_t r = 0; r < kRegisters; ++r) value[r] = op.load(hn::LoadU(d, source + r * kRawBytes));
+  for (size_t s = 1; s < a.nsources; ++s) {
+    source = source_at(a, s, at);
     GOSS_UNROLL
     for (size_t r = 0; r < kRegisters; ++r) {
       value[r] = op.combine(value[r], op.load(hn::LoadU(d, source + r * kRawBytes)));
     }
   }
+  Raw raw[kRegisters];
   GOSS_UNROLL
-  for (size_t r = 0; r < kRegisters; ++r) sink.write(op.finish(value[r]), at + r * kRawBytes);
+  for (size_t r = 0; r < kRegisters; ++r) raw[r] = op.finish(value[r]);
+  sink.write(raw, at);
 }
 
-// n < kRawBytes; results of the zeros behind them are dropped.
-template <class Operation, class Sources, class Sink>
-HWY_INLINE void reduce_first(const Operation& op, const Sources& sources, const Sink& sink,
-                             size_t at, size_t n) {
-  typename Operation::Value value = op.load(load_first(sources.at(0) + at, n));
-  for (size_t s = 1; s < sources.count(); ++s) {
-    value = op.combine(value, op.load(load_first(sources.at(s) + at, n)));
+// A number of sources known when compiled: the pointers stay in registers, and the loads of all
+// sources alternate, which the memory system likes best. Whole steps only; the rest is left.
+template <size_t kSources, class Operation, class Sink>
+HWY_INLINE void reduce_steps(const Operation& op, const Arguments& a, const Sink& sink,
+                             Range& range) {
+  constexpr ByteTag d;
+  constexpr size_t kRegisters = HWY_MIN(Operation::kUnroll, Sink::kMaxUnroll);
+  constexpr size_t kStep = kRegisters * kRawBytes;
+  const uint8_t* source[kSources];
+  GOSS_UNROLL
+  for (size_t s = 0; s < kSources; ++s) source[s] = source_at(a, s, 0);
+  size_t at = range.at;
+  for (; range.end - at >= kStep; at += kStep) {
+    Raw raw[kRegisters];
+    GOSS_UNROLL
+    for (size_t r = 0; r < kRegisters; ++r) {
+      const size_t here = at + r * kRawBytes;
+      typename Operation::Value value = op.load(hn::LoadU(d, source[0] + here));
+      GOSS_UNROLL
+      for (size_t s = 1; s < kSources; ++s) {
+        value = op.combine(value, op.load(hn::LoadU(d, source[s] + here)));
+      }
+      raw[r] = op.finish(value);
+    }
+    sink.write(raw, at);
   }
-  sink.write_first(op.finish(value), at, n);
+  range.at = at;
 }
 
-template <class Operation, class Sources, class Sink>
-HWY_INLINE void reduce_range(const Operation& op, const Sources& sources, const Sink& sink,
-                             size_t at, size_t end) {
+template <class Operation, class Sink>
+HWY_INLINE void reduce_range(const Operation& op, const Arguments& a, const Sink& sink,
+                             Range range) {
   constexpr size_t kStep = Operation::kUnroll * kRawBytes;
-  for (; end - at >= kStep; at += kStep) {
-    reduce_registers<Operation::kUnroll>(op, sources, sink, at);
+  size_t at = range.at;
+  for (; range.end - at >= kStep; at += kStep) {
+    reduce_registers<Operation::kUnroll>(op, a, sink, at);
   }
   if constexpr (Operation::kUnroll > 1) {
-    for (; end - at >= kRawBytes; at += kRawBytes) reduce_registers<1>(op, sources, sink, at);
+    for (; range.end - at >= kRawBytes; at += kRawBytes) reduce_registers<1>(op, a, sink, at);
   }
-  if (at < end) reduce_first(op, sources, sink, at, end - at);
+  const size_t rest = range.end - at;  // the zeros behind it are computed with, and dropped
+  if (rest == 0) return;
+  typename Operation::Value value = op.load(load_first(source_at(a, 0, at), rest));
+  for (size_t s = 1; s < a.nsources; ++s) {
+    value = op.combine(value, op.load(load_first(source_at(a, s, at), rest)));
+  }
+  sink.write_first(op.finish(value), at, rest);
+}
+
+// Two to four sources are ranks of most hosts' groups; measured, more gain nothing from a loop of
+// their own, nor do operations that compute more than they load (kFixed false).
+template <class Operation, class Sink>
+HWY_INLINE void reduce_all(const Operation& op, const Arguments& a, const Sink& sink, Range range) {
+#if HWY_TARGET != HWY_SSE4
+  if (Operation::kFixed && range.end - range.at >= Operation::kUnroll * kRawBytes) {
+    if (a.nsources == 2) {
+      reduce_steps<2>(op, a, sink, range);
+    } else if (a.nsources == 3) {
+      reduce_steps<3>(op, a, sink, range);
+    } else if (a.nsources == 4) {
+      reduce_steps<4>(op, a, sink, range);
+    }
+  }
+#endif
+  reduce_range(op, a, sink, range);
 }
 
 HWY_INLINE size_t bytes_to_boundary(const void* p) {
   return (0 - reinterpret_cast<uintptr_t>(p)) % kStreamAlignment;
+}
+
+template <class Operation>
+HWY_NOINLINE void reduce_head(const Operation& op, const Arguments& a, const AnySink& sink,
+                              Range range) {
+  reduce_range(op, a, sink, range);
 }
 
 // Two destinations and streaming stores. A destination whose elements are themselves unaligned, or
@@ -172,21 +222,20 @@ template <class Operation>
 HWY_NOINLINE void reduce_any_sink(const Arguments& a) {
   Operation op;
   op.prepare(a.divisor);
-  const AnySources sources(a);
   const size_t bytes = a.count * Operation::kElementBytes;
   AnySink sink{static_cast<uint8_t*>(a.dst), static_cast<uint8_t*>(a.dst2),
                a.store == Store::kStream && bytes_to_boundary(a.dst) % Operation::kElementBytes == 0,
                a.dst2 != nullptr && a.store2 == Store::kStream &&
                    bytes_to_boundary(a.dst2) % Operation::kElementBytes == 0};
   if (!sink.stream && !sink.stream2) {
-    reduce_range(op, sources, sink, 0, bytes);
+    reduce_all(op, a, sink, {0, bytes});
     return;
   }
   size_t head = bytes_to_boundary(sink.stream ? sink.dst : sink.dst2);
   if (sink.stream && sink.stream2) sink.stream2 = bytes_to_boundary(sink.dst2) == head;
   if (head > bytes) head = bytes;
-  reduce_range(op, sources, AnySink{sink.dst, sink.dst2, false, false}, 0, head);
-  reduce_range(op, sources, sink, head, bytes);
+  if (head != 0) reduce_head(op, a, AnySink{sink.dst, sink.dst2, false, false}, {0, head});
+  reduce_all(op, a, sink, {head, bytes});
   hwy::FlushStream();
 }
 
@@ -199,18 +248,14 @@ void reduce(const Arguments& a) {
   Operation op;
   op.prepare(a.divisor);
   const PlainSink sink{static_cast<uint8_t*>(a.dst)};
-  const size_t bytes = a.count * Operation::kElementBytes;
-  if (a.nsources == 2) {
-    reduce_range(op, FixedSources<2>(a), sink, 0, bytes);
-  } else {
-    reduce_range(op, AnySources(a), sink, 0, bytes);
-  }
+  reduce_all(op, a, sink, {0, a.count * Operation::kElementBytes});
 }
 
 // Of a single source nothing is computed: its bits are kept.
 struct Identity {
   static constexpr size_t kElementBytes = 1;
   static constexpr size_t kUnroll = 4;
+  static constexpr bool kFixed = false;
   using Value = Raw;
   HWY_INLINE void prepare(int) {}
   HWY_INLINE Value load(Raw raw) const { return raw; }

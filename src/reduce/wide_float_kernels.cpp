@@ -22,6 +22,7 @@ template <class T, RedOp kOp>
 struct WideFloat {
   static constexpr size_t kElementBytes = sizeof(T);
   static constexpr size_t kUnroll = 4;
+  static constexpr bool kFixed = true;
   using Tag = hn::ScalableTag<T>;
   using Value = hn::Vec<Tag>;
   Value reciprocal;  // of gossAvg

@@ -11,6 +11,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 cmake --install "$build" --prefix "$work/prefix" >/dev/null
+# shellcheck disable=SC2016
 sed -n '/^```c$/,/^```$/p' "$root/README.md" | sed '1d;$d' >"$work/hello.c"
 cat >"$work/CMakeLists.txt" <<'END'
 cmake_minimum_required(VERSION 3.25)

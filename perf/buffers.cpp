@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "buffers.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "crew.h"
+
+namespace goss::perf {
+
+namespace {
+
+constexpr size_t kPage = 4096;
+constexpr size_t kLargestElement = 8;
+
+size_t buffer_bytes(const Options& options) {
+  return Buffers::stride(options.max_bytes) + options.unalign * kLargestElement + kGuardBytes;
+}
+
+}  // namespace
+
+Memory::Memory(size_t bytes, bool registered, int rank) : registered_(registered) {
+  bytes = (bytes + kPage - 1) / kPage * kPage;
+  void* data = nullptr;
+  if (registered) {
+    check(gossMemAlloc(&data, bytes), "gossMemAlloc", rank, nullptr);
+  } else {
+    data = std::aligned_alloc(kPage, bytes);
+    if (data == nullptr) {
+      throw Failure("rank " + std::to_string(rank) + ": no memory for a buffer of " +
+                    std::to_string(bytes) + " bytes");
+    }
+  }
+  data_ = static_cast<std::byte*>(data);
+  std::memset(data_, 0, bytes);
+}
+
+Memory::Memory(Memory&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), registered_(other.registered_) {}
+
+Memory::~Memory() {
+  if (registered_) {
+    gossMemFree(data_);
+  } else {
+    std::free(data_);
+  }
+}
+
+Buffers::Buffers(const Options& options, int rank)
+    : max_bytes_(options.max_bytes),
+      unalign_(options.unalign),
+      send_(buffer_bytes(options), options.local_register != 0, rank),
+      recv_(buffer_bytes(options), options.local_register != 0, rank) {}
+
+size_t Buffers::slots(size_t bytes) const {
+  return bytes == 0 || stride(bytes) > max_bytes_ ? 1 : max_bytes_ / stride(bytes);
+}
+
+}  // namespace goss::perf

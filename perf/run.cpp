@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// The order of a run: options, ranks, header, one row per type, operation, root and size, footer.
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+
+#include "collective.h"
+#include "json.h"
+#include "launch.h"
+#include "plot.h"
+#include "table.h"
+#include "verify.h"
+
+namespace goss::perf {
+
+namespace {
+
+// One crew's way through the tables. The crew with rank 0 prints.
+class Session {
+ public:
+  Session(const Options& options, const Collective& collective, Crew& crew)
+      : options_(options), collective_(collective), crew_(crew) {}
+
+  // False when a result was wrong or the bandwidth too low.
+  bool run() {
+    limit_memory();
+    const std::vector<RankInfo> ranks = gather_rank_info(crew_);
+    Runner runner(options_, collective_, crew_);
+    runner_ = &runner;
+    if (crew_.speaks()) open_reports(ranks);
+    try {
+      check_roots();
+      for (int cycle = 0; options_.run_cycles == 0 || cycle < options_.run_cycles; ++cycle) {
+        run_tables();
+      }
+    } catch (const std::exception& failure) {
+      if (crew_.speaks()) std::printf("\n");  // a row was begun
+      if (json_) json_->add_error(failure.what());
+      throw;
+    }
+    return finish();
+  }
+
+ private:
+  void limit_memory() {
+    constexpr int kBuffers = 2;
+    const size_t limit = memory_limit(crew_, kBuffers);
+    if (options_.max_bytes <= limit || !collective_.moves_data) return;
+    options_.max_bytes = limit;
+    options_.min_bytes = std::min(options_.min_bytes, limit);
+    options_.notes.push_back("Reducing maxBytes to " + std::to_string(limit) +
+                             " due to memory limitation");
+  }
+
+  void open_reports(const std::vector<RankInfo>& ranks) {
+    if (!options_.json_file.empty()) json_.emplace(options_.json_file, options_);
+    print_header(options_, collective_.program);
+    print_devices(ranks);
+    print_column_heads(options_);
+    if (json_) json_->add_config(options_, ranks);
+  }
+
+  void check_roots() const {
+    if (collective_.has_root && options_.root >= crew_.nranks()) {
+      throw Failure("-r " + std::to_string(options_.root) + ": there are only " +
+                    std::to_string(crew_.nranks()) + " ranks");
+    }
+  }
+
+  void run_tables() {
+    const std::vector<int> ops = collective_.reduces ? options_.ops : std::vector<int>{kCopy};
+    std::vector<int> roots = {collective_.has_root ? options_.root : -1};
+    if (collective_.has_root && options_.root == kAllRoots) {
+      roots.clear();
+      for (int root = 0; root < crew_.nranks(); ++root) roots.push_back(root);
+    }
+    for (const gossDataType_t type : options_.types) {
+      for (const int op : ops) {
+        for (const int root : roots) run_table({type, op, root});
+      }
+    }
+  }
+
+  void run_table(Work work) {
+    const auto count_of = [&](size_t bytes) {
+      return collective_.moves_data ? bytes / type_size(work.type) : 0;
+    };
+    work.count = count_of(options_.max_bytes);
+    runner_->warm_up(work);
+    work.count = count_of(options_.min_bytes);
+    runner_->warm_up(work);
+    std::optional<size_t> bytes = options_.min_bytes;
+    for (; bytes; bytes = options_.next_size(*bytes)) {
+      work.count = count_of(*bytes);
+      run_row(work);
+    }
+  }
+
+  void run_row(const Work& work) {
+    Row row;
+    row.work = work;
+    if (crew_.speaks()) print_row_start(work);
+    for (int i = 0; i < 2; ++i) {
+      Work half = work;
+      half.in_place = i == 1;
+      row.halves[i] = run_half(half);
+      if (crew_.speaks()) print_half(options_, row.halves[i]);
+    }
+    if (crew_.speaks()) print_row_end(options_, row);
+    if (options_.overlap) row.overlap = measure_overlap(*runner_, work);
+    if (json_) json_->add_row(options_, row, collective_.program);
+    if (crew_.speaks() && keep_rows()) rows_.push_back(std::move(row));
+  }
+
+  Half run_half(const Work& work) {
+    Half half;
+    half.timing = runner_->measure(work);
+    const double seconds =
+        options_.report_cputime ? half.timing.call_seconds : half.timing.seconds;
+    half.time_us = seconds * 1e6;
+    if (half.timing.seconds > 0) {  // bandwidth is about completion, also with -C
+      half.alg_bw = static_cast<double>(work.bytes()) / half.timing.seconds / 1e9;
+    }
+    half.bus_bw = half.alg_bw * collective_.bus_factor(crew_.nranks());
+    if (options_.check > 0) half.wrong = count_wrong(*runner_, work);
+    if (half.wrong.value_or(0) > 0) ++failed_checks_;
+    bus_bw_sum_ += half.bus_bw;
+    ++halves_;
+    return half;
+  }
+
+  bool keep_rows() const { return options_.overlap || !options_.plot_file.empty(); }
+
+  bool finish() {
+    Footer footer;
+    footer.failed_checks = failed_checks_;
+    footer.average_bus_bw = halves_ > 0 ? bus_bw_sum_ / halves_ : 0;
+    if (const char* least = std::getenv("NCCL_TESTS_MIN_BW")) {
+      footer.minimum_bus_bw = std::atof(least);
+    }
+    if (options_.report_memory) footer.memory = memory_text();
+    if (crew_.speaks()) {
+      if (options_.overlap) print_overlaps(rows_);
+      print_footer(footer, collective_.program);
+      if (json_) json_->add_footer(footer);
+      if (!options_.plot_file.empty()) draw();
+    }
+    return footer.failed_checks == 0 && footer.bandwidth_good();
+  }
+
+  // What the communicator of this rank holds; the largest of all ranks.
+  std::string memory_text() {
+    gossCommStats_t stats{};
+    stats.size = sizeof stats;
+    check(gossCommGetStats(crew_.comm(0), &stats), "gossCommGetStats", crew_.first_rank(),
+          crew_.comm(0));
+    constexpr double kMega = 1 << 20;
+    const double shared =
+        crew_.combine(static_cast<double>(stats.shared_bytes) / kMega, Combine::kMax);
+    const double own =
+        crew_.combine(static_cast<double>(stats.private_bytes) / kMega, Combine::kMax);
+    char text[128];
+    std::snprintf(text, sizeof text, "shared per host %.2f MB | private per rank %.2f MB", shared,
+                  own);
+    return text;
+  }
+
+  void draw() const {
+    const std::string ranks = std::to_string(crew_.nranks()) + " ranks on host memory";
+    const std::string title = "Gossamer " + std::string(collective_.program);
+    write_plot(options_.plot_file, make_figure(title, ranks, rows_));
+    std::printf("# Plot written to %s\n", options_.plot_file.c_str());
+  }
+
+  Options options_;  // own copy: the memory may limit the sizes
+  const Collective& collective_;
+  Crew& crew_;
+  Runner* runner_ = nullptr;
+  std::optional<JsonFile> json_;
+  std::vector<Row> rows_;
+  int failed_checks_ = 0;
+  double bus_bw_sum_ = 0;
+  int halves_ = 0;
+};
+
+}  // namespace
+
+int perf_main(int argc, char** argv, const Collective& collective) {
+  int exit_code = 0;
+  std::optional<Options> options = parse_options(argc, argv, collective.description, &exit_code);
+  if (!options) return exit_code;
+  if (!collective.moves_data) {
+    if (!options->plot_file.empty()) {
+      std::fprintf(stderr, "--plot: %s has no sizes to draw\n", collective.program);
+      return 2;
+    }
+    options->min_bytes = options->max_bytes = 0;
+    options->types = {gossInt8};
+  }
+  return launch(*options, [&](Crew& crew) { return Session(*options, collective, crew).run(); });
+}
+
+}  // namespace goss::perf

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "timing.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace goss::perf {
+
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Runner::Runner(const Options& options, const Collective& collective, Crew& crew)
+    : options_(options), collective_(collective), crew_(crew) {
+  for (int i = 0; i < crew.size(); ++i) buffers_.emplace_back(options, crew.first_rank() + i);
+  if (options.stream || options.overlap) crew.make_streams();
+}
+
+Problem Runner::problem(const Work& work, uint32_t round) const {
+  return {work.type, work.op, crew_.nranks(), work.root, round};
+}
+
+std::byte* Runner::input(const Work& work, int i) const {
+  return work.in_place ? buffers_[i].recv(work.type) : buffers_[i].send(work.type);
+}
+
+void Runner::fill_inputs(const Work& work, size_t slots, uint32_t round) {
+  const size_t stride = Buffers::stride(work.bytes());
+  for (int i = 0; i < crew_.size(); ++i) {
+    const Tile tile = input_tile(problem(work, round), crew_.first_rank() + i);
+    for (size_t slot = 0; slot < slots; ++slot) {
+      fill(input(work, i) + slot * stride, work.count, tile);
+    }
+  }
+}
+
+// Operations in place turn results into inputs again: they begin with a value that stays.
+void Runner::prepare_timed_data(const Work& work) {
+  const size_t timed = static_cast<size_t>(options_.iters) * options_.agg_iters;
+  nslots_ = std::min(buffers_[0].slots(work.bytes()), timed);  // no more: they are to be warm
+  next_slot_ = 0;
+  if (work.count == 0) return;
+  const Tile tile = neutral_tile(problem(work, 0));
+  for (int i = 0; i < crew_.size(); ++i) {
+    fill(output(work, i), nslots_ * Buffers::stride(work.bytes()) / type_size(work.type), tile);
+  }
+  if (!work.in_place || work.op == kCopy) fill_inputs(work, nslots_, 0);
+}
+
+inline void Runner::issue(const Work& work, int i, size_t slot, bool on_stream) {
+  const size_t offset = slot * Buffers::stride(work.bytes());
+  const Call call{input(work, i) + offset,
+                  output(work, i) + offset,
+                  work.count,
+                  work.type,
+                  work.op,
+                  work.root,
+                  crew_.comm(i),
+                  on_stream ? crew_.stream(i) : nullptr};
+  const gossResult_t result = collective_.issue(call);
+  if (result != gossSuccess) [[unlikely]] {
+    check(result, collective_.function, crew_.first_rank() + i, call.comm);
+  }
+}
+
+void Runner::start(const Work& work, size_t slot, bool on_stream) {
+  if (crew_.size() == 1) return issue(work, 0, slot, on_stream);
+  check(gossGroupStart(), "gossGroupStart", crew_.first_rank(), nullptr);
+  for (int i = 0; i < crew_.size(); ++i) issue(work, i, slot, on_stream);
+  check(gossGroupEnd(), collective_.function, crew_.first_rank(), crew_.comm(0));
+}
+
+// One timed step: -m operations in a group, each on the next slot.
+inline void Runner::start_next(const Work& work) {
+  const auto take_slot = [this] {
+    const size_t slot = next_slot_;
+    next_slot_ = slot + 1 == nslots_ ? 0 : slot + 1;
+    return slot;
+  };
+  if (options_.agg_iters == 1) {
+    start(work, take_slot(), options_.stream);
+  } else {
+    check(gossGroupStart(), "gossGroupStart", crew_.first_rank(), nullptr);
+    for (int k = 0; k < options_.agg_iters; ++k) start(work, take_slot(), options_.stream);
+    check(gossGroupEnd(), collective_.function, crew_.first_rank(), crew_.comm(0));
+  }
+  if (options_.blocking != 0) [[unlikely]] {
+    crew_.synchronize();
+    if (options_.blocking == 1) crew_.barrier();
+  }
+}
+
+void Runner::warm_up(const Work& work) {
+  prepare_timed_data(work);
+  for (int i = 0; i < options_.warmup_iters; ++i) start(work, 0, options_.stream);
+  crew_.synchronize();
+}
+
+// No clock is read between the operations: reading it takes as long as a small one.
+Runner::Block Runner::run_block(const Work& work, size_t iters) {
+  crew_.barrier();
+  const double begin = now();
+  for (size_t i = 0; i < iters; ++i) start_next(work);
+  const double called = now();
+  if (options_.stream) crew_.synchronize();
+  const double end = now();
+  const double operations = static_cast<double>(iters) * options_.agg_iters;
+  return {(end - begin) / operations, (called - begin) / operations};
+}
+
+void Runner::measure_blocks(const Work& work, Timing* timing) {
+  // Long enough that the clock and the barrier around a block do not count, short enough for many.
+  const double target = options_.min_time_s / 50;
+  auto iters = static_cast<size_t>(options_.iters);
+  std::vector<double> calls;
+  double spent = 0;
+  while (true) {
+    const Block block = run_block(work, iters);
+    const double seconds = crew_.combine(block.seconds, options_.average);
+    // What decides is equal on all ranks, so that all go on or stop together.
+    const double length = seconds * static_cast<double>(iters) * options_.agg_iters;
+    spent += length;
+    const bool trial = timing->blocks.empty() && length < target;
+    if (!trial) {
+      timing->blocks.push_back(seconds);
+      calls.push_back(crew_.combine(block.call_seconds, options_.average));
+      timing->operations += iters * options_.agg_iters;
+      if (spent >= options_.min_time_s && (timing->blocks.size() >= 3 || target <= 0)) break;
+    } else {
+      const double wanted = length > 0 ? 1.25 * target / length : 10;
+      iters = static_cast<size_t>(static_cast<double>(iters) * std::clamp(wanted, 1.25, 10.0)) + 1;
+    }
+  }
+  timing->seconds = median(timing->blocks);
+  timing->call_seconds = median(calls);
+}
+
+// Every operation with its own clock; with --rewrite each begins with new inputs and a barrier.
+void Runner::run_single(const Work& work, std::vector<double>* times) {
+  const size_t stride = Buffers::stride(work.bytes());
+  std::vector<Tile> tiles;
+  if (options_.rewrite && work.count > 0) {
+    for (int i = 0; i < crew_.size(); ++i) {
+      tiles.push_back(input_tile(problem(work, 0), crew_.first_rank() + i));
+    }
+  }
+  crew_.barrier();
+  for (double& time : *times) {
+    for (size_t i = 0; i < tiles.size(); ++i) {
+      for (int k = 0; k < options_.agg_iters; ++k) {
+        const size_t slot = (next_slot_ + static_cast<size_t>(k)) % nslots_;
+        fill(input(work, static_cast<int>(i)) + slot * stride, work.count, tiles[i]);
+      }
+    }
+    if (options_.rewrite) crew_.barrier();
+    const double begin = now();
+    start_next(work);
+    if (options_.stream) crew_.synchronize();
+    time = (now() - begin) / options_.agg_iters;
+  }
+}
+
+void Runner::measure_single(const Work& work, Timing* timing) {
+  std::vector<double> times(static_cast<size_t>(options_.iters));
+  run_single(work, &times);
+  double sum = 0;
+  for (const double time : times) sum += time;
+  const double own = sum / static_cast<double>(times.size());
+  timing->seconds = crew_.combine(own, options_.average);
+  timing->call_seconds = timing->seconds;
+  timing->operations = times.size() * static_cast<size_t>(options_.agg_iters);
+  if (!options_.per_iter_timing) return;
+  crew_.combine_max(std::span<double>(times));
+  times.erase(times.begin(), times.begin() + options_.per_iter_skip);
+  timing->stats = summarise(times);
+  timing->per_iter = std::move(times);
+}
+
+Timing Runner::measure(const Work& work) {
+  prepare_timed_data(work);
+  start(work, 0, options_.stream);
+  crew_.synchronize();
+  Timing timing;
+  if (options_.per_iter_timing || options_.rewrite) {
+    measure_single(work, &timing);
+  } else {
+    measure_blocks(work, &timing);
+  }
+  crew_.barrier();
+  return timing;
+}
+
+}  // namespace goss::perf

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Runs operations and takes the time. One Runner per thread; all functions are collective over the
+// crews, which call them in the same order with the same arguments.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "buffers.h"
+#include "collective.h"
+#include "statistics.h"
+#include "types_data.h"
+
+namespace goss::perf {
+
+// What one half of a row of the table is about.
+struct Work {
+  gossDataType_t type = gossInt8;
+  int op = kCopy;
+  int root = -1;
+  size_t count = 0;
+  bool in_place = false;
+  size_t bytes() const { return count * type_size(type); }
+};
+
+// Times are per operation, combined over the ranks as -a says.
+struct Timing {
+  double seconds = 0;
+  double call_seconds = 0;          // until the calls had returned
+  size_t operations = 0;            // that were timed
+  std::vector<double> blocks;       // --min-time: seconds per operation of every block
+  std::vector<double> per_iter;     // -I: maximum over the ranks of each operation's time
+  std::optional<Statistics> stats;  // of per_iter
+};
+
+class Runner {
+ public:
+  Runner(const Options& options, const Collective& collective, Crew& crew);
+
+  Timing measure(const Work& work);
+  void warm_up(const Work& work);
+
+  // For the checks and for --overlap.
+  void start(const Work& work, size_t slot, bool on_stream);
+  void synchronize() { crew_.synchronize(); }
+  void fill_inputs(const Work& work, size_t slots, uint32_t round);
+  std::byte* input(const Work& work, int i) const;
+  std::byte* output(const Work& work, int i) const { return buffers_[i].recv(work.type); }
+  Problem problem(const Work& work, uint32_t round) const;
+  Crew& crew() { return crew_; }
+  const Options& options() const { return options_; }
+  const Collective& collective() const { return collective_; }
+
+ private:
+  struct Block {
+    double seconds;
+    double call_seconds;
+  };
+  void issue(const Work& work, int i, size_t slot, bool on_stream);
+  void start_next(const Work& work);
+  Block run_block(const Work& work, size_t iters);
+  void run_single(const Work& work, std::vector<double>* times);
+  void measure_blocks(const Work& work, Timing* timing);
+  void measure_single(const Work& work, Timing* timing);
+  void prepare_timed_data(const Work& work);
+
+  const Options& options_;
+  const Collective& collective_;
+  Crew& crew_;
+  std::vector<Buffers> buffers_;
+  size_t next_slot_ = 0;
+  size_t nslots_ = 1;
+};
+
+}  // namespace goss::perf

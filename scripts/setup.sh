@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The Gossamer authors
+#
+# Installs what building, testing and the demo need on Debian 12, and nothing when it is all there.
+# `setup.sh --list` prints the packages.
+set -euo pipefail
+
+# package               why
+packages="
+build-essential         compiler (gcc 12) and the C library
+cmake                   build, 3.25 or later
+ninja-build             the presets build with it
+pkg-config              finds hwloc and Highway
+libhwloc-dev            cores, caches and memory of the machine
+libhwy-dev              Highway: vector kernels for every instruction set
+libssl-dev              OpenSSL: HMAC and SHA-256 of the start-up handshake
+libgtest-dev            GoogleTest: the tests
+libgmock-dev            GoogleTest's matchers
+libbenchmark-dev        Google Benchmark: inner loops
+libcli11-dev            CLI11: command lines of the tools
+nlohmann-json3-dev      JSON files of the tools
+openmpi-bin             mpirun: starts the ranks of the demo and of some tests
+libopenmpi-dev          gossamer_mpi, and Open MPI to compare with
+python3                 the checks in tests/lint
+clang-format-14         the style check
+codespell               the spelling check
+"
+names=$(awk 'NF {print $1}' <<<"$packages")
+if [[ ${1-} == --list ]]; then
+    echo "$names"
+    exit 0
+fi
+
+missing=()
+for name in $names; do
+    if [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null) != installed ]]; then
+        missing+=("$name")
+    fi
+done
+if ((${#missing[@]} == 0)); then
+    exit 0
+fi
+
+echo "installing: ${missing[*]}"
+as_root=()
+if ((EUID != 0)); then
+    as_root=(sudo)
+fi
+apt=("${as_root[@]}" env DEBIAN_FRONTEND="${DEBIAN_FRONTEND-noninteractive}" apt-get --quiet --yes)
+# Old package lists may name files that are gone; none at all on a bare machine.
+"${apt[@]}" update </dev/null
+"${apt[@]}" install --no-install-recommends "${missing[@]}" </dev/null

@@ -10,7 +10,17 @@ folders=()
 for folder in include src tests perf bindings trainer; do
     if [[ -d $folder ]]; then folders+=("$folder"); fi
 done
-mode=(-i)
-if [[ ${1-} == --check ]]; then mode=(--dry-run --Werror); fi
-find "${folders[@]}" \( -name '*.h' -o -name '*.c' -o -name '*.cpp' \) -print0 |
-    xargs -0 clang-format-14 --style=file "${mode[@]}"
+mapfile -d '' files < <(find "${folders[@]}" \( -name '*.h' -o -name '*.c' -o -name '*.cpp' \) -print0)
+if [[ ${1-} != --check ]]; then
+    clang-format-14 --style=file -i "${files[@]}"
+    exit 0
+fi
+differ=0
+for file in "${files[@]}"; do
+    if ! clang-format-14 --style=file "$file" | cmp --quiet - "$file"; then
+        echo "not formatted: $file"
+        differ=$((differ + 1))
+    fi
+done
+echo "${#files[@]} files, $differ not formatted (scripts/format.sh)"
+((differ == 0))

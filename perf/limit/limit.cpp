@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "../common/bench.h"
-#include "../common/distance.h"
+#include "../common/cpu_distance.h"
 #include "collectives.h"
 
 namespace {
@@ -88,7 +88,7 @@ bool run_point(const Options& options, size_t bytes) {
     char more[128];
     (void)std::snprintf(more, sizeof(more),
                         ",\"distance_before_ns\":%.1f,\"distance_after_ns\":%.1f,\"state\":\"%s\"",
-                        before, after, goss::perf::distance_state(before, after));
+                        before, after, to_string(goss::perf::state_of(before, after)));
     goss::perf::print_point(options.direct ? "limit-direct" : "limit", options, bytes,
                             world.shared->times, more);
   }

@@ -76,16 +76,12 @@ double Crew::combine(double value, Combine how) {
     double* x = &in[i];
     double* y = &out[i];
     switch (how) {
-      case Combine::kRank0:
-        return gossBroadcast(x, y, 1, gossFloat64, 0, comms_[i], nullptr);
+      case Combine::kRank0: return gossBroadcast(x, y, 1, gossFloat64, 0, comms_[i], nullptr);
       case Combine::kAverage:
         return gossAllReduce(x, y, 1, gossFloat64, gossAvg, comms_[i], nullptr);
-      case Combine::kMin:
-        return gossAllReduce(x, y, 1, gossFloat64, gossMin, comms_[i], nullptr);
-      case Combine::kMax:
-        return gossAllReduce(x, y, 1, gossFloat64, gossMax, comms_[i], nullptr);
-      case Combine::kSum:
-        return gossAllReduce(x, y, 1, gossFloat64, gossSum, comms_[i], nullptr);
+      case Combine::kMin: return gossAllReduce(x, y, 1, gossFloat64, gossMin, comms_[i], nullptr);
+      case Combine::kMax: return gossAllReduce(x, y, 1, gossFloat64, gossMax, comms_[i], nullptr);
+      case Combine::kSum: return gossAllReduce(x, y, 1, gossFloat64, gossSum, comms_[i], nullptr);
     }
     return gossInternalError;
   });

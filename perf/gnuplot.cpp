@@ -48,15 +48,19 @@ std::string plot_command(const Panel& panel, size_t index) {
 std::string render_gnuplot(const Figure& figure, const std::string& png) {
   std::string out =
       "set terminal pngcairo size 2080,1000 font 'sans,20' enhanced\n"
-      "set output " + quote(png) + "\n"
+      "set output " +
+      quote(png) +
+      "\n"
       "set encoding utf8\n"
       "set termoption noenhanced\n"
-      "set multiplot layout 1," + std::to_string(figure.panels.size()) + " title " +
-      quote(figure.title + "  \u2013  " + figure.subtitle) + "\n"
+      "set multiplot layout 1," +
+      std::to_string(figure.panels.size()) + " title " +
+      quote(figure.title + "  \u2013  " + figure.subtitle) +
+      "\n"
       "set logscale x 2\n"
       "set format x '%.0b%B'\n"
       "set xlabel 'size (bytes)'\n"
-      "set grid lc rgb '#e6e6e6'\n"
+      "set grid lt 1 lw 1 lc rgb '#dddddd'\n"
       "set border 3\n"
       "set tics nomirror\n";
   for (size_t i = 0; i < figure.panels.size(); ++i) {

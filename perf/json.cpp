@@ -36,9 +36,9 @@ Json environment() {
 
 Json per_iter(const Timing& timing) {
   const Statistics& s = *timing.stats;
-  Json json = {{"min_us", s.min * 1e6},       {"max_us", s.max * 1e6},
-               {"avg_us", s.average * 1e6},   {"p50_us", s.p50 * 1e6},
-               {"p95_us", s.p95 * 1e6},       {"p99_us", s.p99 * 1e6},
+  Json json = {{"min_us", s.min * 1e6},         {"max_us", s.max * 1e6},
+               {"avg_us", s.average * 1e6},     {"p50_us", s.p50 * 1e6},
+               {"p95_us", s.p95 * 1e6},         {"p99_us", s.p99 * 1e6},
                {"stdev_us", s.deviation * 1e6}, {"cv_pct", s.variation_percent()}};
   Json times = Json::array();
   for (const double t : timing.per_iter) times.push_back(t * 1e6);

@@ -195,7 +195,7 @@ class Job {
 };
 
 Outcome run_job(const Options& options, const Forked* forked,
-             const std::function<bool(Crew&)>& body) {
+                const std::function<bool(Crew&)>& body) {
   try {
     Job job(options, forked);
     return job.run(body);

@@ -13,8 +13,8 @@ namespace goss::perf {
 
 namespace {
 
-constexpr const char* kTypeNames[gossNumTypes] = {"int8",   "uint8",  "int32", "uint32",
-                                                  "int64",  "uint64", "half",  "float",
+constexpr const char* kTypeNames[gossNumTypes] = {"int8",   "uint8",    "int32",  "uint32",
+                                                  "int64",  "uint64",   "half",   "float",
                                                   "double", "bfloat16", "f8e4m3", "f8e5m2"};
 constexpr size_t kTypeSizes[gossNumTypes] = {1, 1, 4, 4, 8, 8, 2, 4, 8, 2, 1, 1};
 constexpr const char* kOpNames[gossNumOps] = {"sum", "prod", "max", "min", "avg"};
@@ -226,8 +226,9 @@ void finish(Options& o, const Raw& raw) {
     throw std::invalid_argument("-K leaves out all of the -n operations");
   }
   if (o.min_time_s > 0 && (o.per_iter_timing || o.rewrite)) {
-    throw std::invalid_argument("--min-time repeats blocks; -I and --rewrite time single operations"
-                                ": use -n there");
+    throw std::invalid_argument(
+        "--min-time repeats blocks; -I and --rewrite time single operations"
+        ": use -n there");
   }
   if (!o.plot_file.empty()) check_plot_file(o.plot_file);
 }

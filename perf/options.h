@@ -41,8 +41,8 @@ struct Options {
   bool per_iter_timing = false;
   int per_iter_skip = 0;
   bool rewrite = false;
-  int blocking = 0;        // 1: wait and barrier after each operation; 2, 3: wait only
-  bool stream = false;     // operations on a host stream; else NULL, synchronous
+  int blocking = 0;     // 1: wait and barrier after each operation; 2, 3: wait only
+  bool stream = false;  // operations on a host stream; else NULL, synchronous
   Combine average = Combine::kAverage;
   bool report_cputime = false;
   bool report_timestamps = false;

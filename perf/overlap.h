@@ -14,9 +14,9 @@ namespace goss::perf {
 
 // Medians over the repetitions, averaged over the ranks.
 struct Overlap {
-  double collective_s = 0;      // the collective alone, on its stream
-  double computing_s = 0;       // the loop alone
-  double both_s = 0;            // from the call until both are done
+  double collective_s = 0;        // the collective alone, on its stream
+  double computing_s = 0;         // the loop alone
+  double both_s = 0;              // from the call until both are done
   double computing_beside_s = 0;  // the loop while the collective runs
 
   // Part of the collective's time that did not add to the computing: 1 is all, 0 nothing.

@@ -25,8 +25,7 @@ namespace goss::perf {
 namespace {
 
 bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() > end.size() &&
-         text.compare(text.size() - end.size(), end.size(), end) == 0;
+  return text.size() > end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
 // Whether `program` is in the PATH.
@@ -134,10 +133,12 @@ void write_plot(const std::string& path, const Figure& figure) {
   }
 }
 
-// The colours of Okabe and Ito, which also the colour-blind can tell apart.
+// As many as there are types. The first eight are those of Okabe and Ito, which also the
+// colour-blind can tell apart.
 const char* palette(int colour) {
   constexpr const char* kColours[kPaletteSize] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
-                                                  "#e69f00", "#56b4e9", "#8a7f00", "#000000"};
+                                                  "#e69f00", "#56b4e9", "#8a7f00", "#000000",
+                                                  "#7a3fa0", "#8c5a2b", "#888888", "#c2185b"};
   return kColours[colour];
 }
 

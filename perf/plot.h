@@ -25,7 +25,7 @@ struct Series {
 };
 
 struct Panel {
-  std::string title;    // above it
+  std::string title;     // above it
   bool is_time = false;  // y is microseconds, logarithmic; else GB/s, linear
   std::vector<Series> series;
 };
@@ -46,9 +46,9 @@ Figure make_figure(const std::string& title, const std::string& subtitle,
 // Throws a Failure.
 void write_plot(const std::string& path, const Figure& figure);
 
-std::string render_svg(const Figure& figure);             // svg.cpp
+std::string render_svg(const Figure& figure);                              // svg.cpp
 std::string render_gnuplot(const Figure& figure, const std::string& png);  // gnuplot.cpp
-inline constexpr int kPaletteSize = 8;
+inline constexpr int kPaletteSize = 12;
 const char* palette(int colour);
 std::string size_label(double bytes);  // "64K"
 

@@ -91,8 +91,7 @@ size_t memory_limit(Crew& crew, int nbuffers) {
   double limit = 1e18;
   if (!text.empty()) {
     const double available = std::stod(text) * 1024;
-    limit = std::max(available - kReserve, available / 2) /
-            static_cast<double>(here * nbuffers);
+    limit = std::max(available - kReserve, available / 2) / static_cast<double>(here * nbuffers);
   }
   return static_cast<size_t>(crew.combine(limit, Combine::kMin));
 }

@@ -117,8 +117,7 @@ class Session {
   Half run_half(const Work& work) {
     Half half;
     half.timing = runner_->measure(work);
-    const double seconds =
-        options_.report_cputime ? half.timing.call_seconds : half.timing.seconds;
+    const double seconds = options_.report_cputime ? half.timing.call_seconds : half.timing.seconds;
     half.time_us = seconds * 1e6;
     if (half.timing.seconds > 0) {  // bandwidth is about completion, also with -C
       half.alg_bw = static_cast<double>(work.bytes()) / half.timing.seconds / 1e9;

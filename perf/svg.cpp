@@ -42,9 +42,9 @@ std::string escape(const std::string& text) {
 
 // Maps values to places; the axis has been widened to whole ticks.
 struct Axis {
-  double low, high;    // of the value, or of its logarithm
-  double from, to;     // places on the picture
-  double base = 0;     // of the logarithm; 0: linear
+  double low, high;  // of the value, or of its logarithm
+  double from, to;   // places on the picture
+  double base = 0;   // of the logarithm; 0: linear
   double tick = 1;
   double place(double value) const {
     const double v = base > 0 ? std::log(value) / std::log(base) : value;
@@ -100,7 +100,7 @@ std::string draw_axes(const Panel& panel, const Axis& x, const Axis& y) {
        at += y.tick) {
     const double place = y.place(y.value(at));
     out += line(x.from, place, x.to, place, kGrid);
-    out += text_at(x.from - 8, place + 4, "text-anchor=\"end\"", format("%.4g", y.value(at)));
+    out += text_at(x.from - 8, place + 4, "text-anchor=\"end\"", format("%.6g", y.value(at)));
   }
   for (double at = std::ceil(x.low); at <= x.high; at += x.tick) {
     const double place = x.place(x.value(at));
@@ -141,8 +141,8 @@ std::string draw_panel(const Panel& panel, double left) {
   }
   const double bottom = kTop + kPanelHeight;
   const Axis x = logarithmic(sizes, 2, left, left + kPanelWidth);
-  const Axis y = panel.is_time ? logarithmic(values, 10, bottom, kTop)
-                               : linear(values, bottom, kTop);
+  const Axis y =
+      panel.is_time ? logarithmic(values, 10, bottom, kTop) : linear(values, bottom, kTop);
   std::string out = draw_axes(panel, x, y);
   for (const Series& series : panel.series) out += draw_series(series, x, y);
   return out;
@@ -176,8 +176,9 @@ std::string render_svg(const Figure& figure) {
       "height=\"%.0f\" font-family=\"Helvetica, Arial, sans-serif\" font-size=\"12\" "
       "fill=\"#333333\">\n",
       width, height, width, height);
-  out += "<style>.title{font-size:18px;font-weight:bold}.head{font-size:13px;font-weight:bold}"
-         ".soft{fill:#707070}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n";
+  out +=
+      "<style>.title{font-size:18px;font-weight:bold}.head{font-size:13px;font-weight:bold}"
+      ".soft{fill:#707070}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n";
   out += text_at(kLeft, 32, "class=\"title\"", figure.title);
   out += text_at(kLeft, 52, "class=\"soft\"", figure.subtitle);
   double left = kLeft;

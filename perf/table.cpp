@@ -64,13 +64,14 @@ void print_header(const Options& options, const char* program) {
               GOSS_MAJOR, GOSS_MINOR, GOSS_PATCH, GOSS_VERSION_CODE, library);
   std::printf("# Collective test starting: %s\n", program);
   const bool factor = options.step_factor > 1;
-  std::printf("# nThread %d nGpus %d minBytes %ld maxBytes %ld step: %ld(%s) warmup iters: %d "
-              "iters: %d agg iters: %d validation: %d graph: %d unalign: %d\n",
-              options.threads, options.ranks_per_thread, static_cast<long>(options.min_bytes),
-              static_cast<long>(options.max_bytes),
-              static_cast<long>(factor ? options.step_factor : options.step_bytes),
-              factor ? "factor" : "bytes", options.warmup_iters, options.iters, options.agg_iters,
-              options.check, 0, static_cast<int>(options.unalign));
+  std::printf(
+      "# nThread %d nGpus %d minBytes %ld maxBytes %ld step: %ld(%s) warmup iters: %d "
+      "iters: %d agg iters: %d validation: %d graph: %d unalign: %d\n",
+      options.threads, options.ranks_per_thread, static_cast<long>(options.min_bytes),
+      static_cast<long>(options.max_bytes),
+      static_cast<long>(factor ? options.step_factor : options.step_bytes),
+      factor ? "factor" : "bytes", options.warmup_iters, options.iters, options.agg_iters,
+      options.check, 0, static_cast<int>(options.unalign));
   if (options.blocking == 1) {
     std::printf("# Blocking Enabled: wait for completion and barrier after each collective \n");
   } else if (options.blocking > 1) {

@@ -37,9 +37,7 @@ struct Footer {
   double average_bus_bw = 0;
   std::optional<double> minimum_bus_bw;  // NCCL_TESTS_MIN_BW
   std::string memory;                    // -M; "" to leave it out
-  bool bandwidth_good() const {
-    return !minimum_bus_bw || average_bus_bw >= 0.9 * *minimum_bus_bw;
-  }
+  bool bandwidth_good() const { return !minimum_bus_bw || average_bus_bw >= 0.9 * *minimum_bus_bw; }
 };
 
 // "%Y-%m-%d %H:%M:%S" of now.

@@ -48,7 +48,7 @@ void fill(void* dst, size_t count, const Tile& tile);
 
 struct Mismatch {
   size_t wrong = 0;
-  size_t first = 0;          // index of the first wrong element
+  size_t first = 0;           // index of the first wrong element
   std::string got, expected;  // its value and what it should be
 };
 

@@ -43,13 +43,13 @@ size_t check_rank(Runner& runner, const Work& work, uint32_t round, int i) {
   const Problem problem = runner.problem(work, round);
   const int rank = runner.crew().first_rank() + i;
   const std::byte* result = runner.output(work, i);
-  const Mismatch output = compare(result, work.count, expected_tile(problem),
-                                  tolerance_ulp(problem), work.op == kCopy);
+  const Mismatch output =
+      compare(result, work.count, expected_tile(problem), tolerance_ulp(problem), work.op == kCopy);
   if (output.wrong > 0) report(runner, work, rank, "result", output);
   const size_t guard = count_guard_errors(result + work.bytes());
   if (guard > 0) {
-    std::fprintf(stderr, "rank %d: %s wrote up to %zu bytes behind its result of %zu bytes\n",
-                 rank, runner.collective().function, guard, work.bytes());
+    std::fprintf(stderr, "rank %d: %s wrote up to %zu bytes behind its result of %zu bytes\n", rank,
+                 runner.collective().function, guard, work.bytes());
   }
   Mismatch input;
   if (!work.in_place) {

@@ -2,16 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Gossamer authors
 #
-# From a bare Debian 12 to an all-reduce: installs what is missing, builds, and measures 4 ranks
-# on this machine, Gossamer first, then Open MPI with the same work.
-# demo.sh [options for both tools, e.g. -e 64M; default: -b 8 -e 16M -f 8]
+# From a bare Debian 12 to an all-reduce: installs what is missing, builds, and measures ranks on
+# this machine: Gossamer's table, Open MPI's for the same work, and both side by side.
+# RANKS=2 SIZES=8,1M demo.sh: other than 4 ranks and 8 B to 16 MiB.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ranks=${RANKS-4}
-options=("$@")
-if ((${#options[@]} == 0)); then
-    options=(-b 8 -e 16M -f 8)
-fi
+sizes=${SIZES-8,64,512,4K,32K,256K,2M,16M}
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
@@ -20,17 +17,32 @@ scripts/setup.sh
 echo "all there"
 
 say "2/3  build"
-cmake --preset release >build.log 2>&1 || { cat build.log; exit 1; }
-cmake --build --preset release -j "$(nproc)" | tail -n 1
-mv build.log build/
+mkdir -p build
+quietly() {
+    "$@" >build/demo.log 2>&1 || {
+        cat build/demo.log
+        exit 1
+    }
+}
+quietly cmake --preset release
+quietly cmake --build --preset release -j "$(nproc)" --target all_reduce_perf openmpi_perf
+echo "build/perf/all_reduce_perf, build/perf/openmpi_perf"
 
-say "3/3  all-reduce over $ranks ranks on $(nproc) cores"
-mpirun=(mpirun.openmpi -np "$ranks" --oversubscribe)
+say "3/3  all-reduce, fp32 sum, $ranks ranks on $(nproc) cores"
 if ((EUID == 0)); then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
-echo "Gossamer: ${mpirun[*]} build/perf/all_reduce_perf ${options[*]}"
-"${mpirun[@]}" build/perf/all_reduce_perf "${options[@]}" </dev/null
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+run() {
+    echo "$ mpirun.openmpi -np $ranks --oversubscribe $*"
+    mpirun.openmpi -np "$ranks" --oversubscribe "$@" </dev/null
+}
+first=${sizes%%,*}
+last=${sizes##*,}
+run build/perf/all_reduce_perf -b "$first" -e "$last" -f 8 --pin 1 --min-time 0.1 -J "$work/gossamer.json"
 echo
-echo "Open MPI: ${mpirun[*]} build/perf/openmpi_perf ${options[*]}"
-"${mpirun[@]}" build/perf/openmpi_perf "${options[@]}" </dev/null
+run build/perf/openmpi_perf --sizes "$sizes" --reps 10 --csv >"$work/openmpi.csv"
+
+say "Median time of an all-reduce"
+python3 scripts/demo_table.py "$work/gossamer.json" "$work/openmpi.csv"

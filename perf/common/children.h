@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <vector>
@@ -39,21 +40,22 @@ int run_children(int nranks, Body body) {
     if (child > 0) children.push_back(child);
   }
   int result = static_cast<int>(children.size()) == nranks ? 0 : 1;
+  const auto kill_all = [&] {
+    for (pid_t child : children) kill(child, SIGKILL);
+  };
   if (result != 0) {
     std::perror("fork");
-    for (pid_t child : children) kill(child, SIGKILL);
+    kill_all();
   }
-  for (size_t ended = 0; ended < children.size(); ++ended) {
+  while (!children.empty()) {
     int status = 0;
     const pid_t child = waitpid(-1, &status, 0);
-    if (child < 0 || status == 0) continue;
-    if (result == 0) {
-      if (WIFSIGNALED(status)) std::fprintf(stderr, "a rank died: signal %d\n", WTERMSIG(status));
-      for (pid_t other : children) {
-        if (other != child) kill(other, SIGKILL);
-      }
-    }
+    if (child < 0) break;
+    children.erase(std::find(children.begin(), children.end(), child));
+    if (status == 0 || result != 0) continue;
+    if (WIFSIGNALED(status)) std::fprintf(stderr, "a rank died of signal %d\n", WTERMSIG(status));
     result = 1;
+    kill_all();
   }
   return result;
 }

@@ -45,9 +45,12 @@ inline size_t parse_size(const std::string& text) {
   double unit = 1;
   if (*end != '\0') {
     switch (*end++) {
-      case 'k': case 'K': unit = 1 << 10; break;
-      case 'm': case 'M': unit = 1 << 20; break;
-      case 'g': case 'G': unit = 1 << 30; break;
+      case 'k':
+      case 'K': unit = 1 << 10; break;
+      case 'm':
+      case 'M': unit = 1 << 20; break;
+      case 'g':
+      case 'G': unit = 1 << 30; break;
       default: end = nullptr;
     }
   }
@@ -100,18 +103,30 @@ inline PeerOptions parse_peer_options(int argc, char** argv) {
       if (i + 1 >= argc) throw std::runtime_error(flag + " needs a value");
       return argv[++i];
     };
-    if (flag == "--collective") options.collective = parse_collective(value());
-    else if (flag == "--sizes") options.sizes = parse_sizes(value());
-    else if (flag == "--ranks") options.ranks = std::atoi(value().c_str());
-    else if (flag == "--reps") options.reps = std::atoi(value().c_str());
-    else if (flag == "--block-ms") options.block_ms = std::atof(value().c_str());
-    else if (flag == "--pin") options.pin = value() != "0";
-    else if (flag == "--csv") options.csv = true;
-    else if (flag == "--distance") options.distance = true;
-    else if (flag == "--direct") options.direct = true;
-    else if (flag == "--tune") options.extra.push_back(value());
-    else if (flag == "--help" || flag == "-h") options.help = true;
-    else throw std::runtime_error("unknown option " + flag + " (--help lists them)");
+    if (flag == "--collective")
+      options.collective = parse_collective(value());
+    else if (flag == "--sizes")
+      options.sizes = parse_sizes(value());
+    else if (flag == "--ranks")
+      options.ranks = std::atoi(value().c_str());
+    else if (flag == "--reps")
+      options.reps = std::atoi(value().c_str());
+    else if (flag == "--block-ms")
+      options.block_ms = std::atof(value().c_str());
+    else if (flag == "--pin")
+      options.pin = value() != "0";
+    else if (flag == "--csv")
+      options.csv = true;
+    else if (flag == "--distance")
+      options.distance = true;
+    else if (flag == "--direct")
+      options.direct = true;
+    else if (flag == "--tune")
+      options.extra.push_back(value());
+    else if (flag == "--help" || flag == "-h")
+      options.help = true;
+    else
+      throw std::runtime_error("unknown option " + flag + " (--help lists them)");
   }
   if (options.ranks < 1 || options.reps < 1 || options.block_ms <= 0) {
     throw std::runtime_error("--ranks, --reps and --block-ms must be positive");

@@ -105,17 +105,25 @@ class SharedPage {
     return ns;
   }
 
-  // Collective: the largest of the ranks' values.
+  // Collective: the largest, or the sum, of the ranks' values.
   double max(double value) {
-    layout_->values[rank_].value = value;
-    barrier();
-    double largest = value;
-    for (int i = 0; i < nranks_; ++i) largest = std::max(largest, layout_->values[i].value);
-    barrier();
-    return largest;
+    return combine(value, [](double a, double b) { return std::max(a, b); });
+  }
+  double sum(double value) {
+    return combine(value, [](double a, double b) { return a + b; });
   }
 
  private:
+  template <class Operation>
+  double combine(double value, Operation operation) {
+    layout_->values[rank_].value = value;
+    barrier();
+    double result = layout_->values[0].value;
+    for (int i = 1; i < nranks_; ++i) result = operation(result, layout_->values[i].value);
+    barrier();
+    return result;
+  }
+
   struct Layout {
     alignas(128) std::atomic<uint32_t> arrived{0};
     alignas(128) std::atomic<uint32_t> released{0};

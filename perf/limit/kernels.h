@@ -1,107 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
+//
+// The inner loops of limit: copy, and sum of several sources in one pass. Each exists with ordinary
+// and with non-temporal stores, and is compiled once per instruction set (kernels_impl.h).
 #pragma once
 
 #include <cstddef>
-#include <cstring>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
-namespace limit {
+namespace goss::limit {
 
-struct Vec4 {  // what every machine has; compilers make one register of it
-  float lane[4];
-};
-inline Vec4 vec4_load(const float* from) {
-  Vec4 vec;
-  std::memcpy(&vec, from, sizeof(vec));
-  return vec;
-}
-inline void vec4_store(float* to, Vec4 vec) { std::memcpy(to, &vec, sizeof(vec)); }
-inline Vec4 vec4_add(Vec4 a, Vec4 b) {
-  for (int i = 0; i < 4; ++i) a.lane[i] += b.lane[i];
-  return a;
-}
-
-#define LIMIT_ISA generic
-#define LIMIT_TARGET inline
-#define LIMIT_LANES 4
-#define LIMIT_LOAD vec4_load
-#define LIMIT_STORE vec4_store
-#define LIMIT_STREAM vec4_store
-#define LIMIT_ADD vec4_add
-#include "kernels-inl.h"  // NOLINT: meant to be included several times
-#undef LIMIT_ISA
-#undef LIMIT_TARGET
-#undef LIMIT_LANES
-#undef LIMIT_LOAD
-#undef LIMIT_STORE
-#undef LIMIT_STREAM
-#undef LIMIT_ADD
-
-#if defined(__x86_64__)
-#define LIMIT_ISA avx2
-#define LIMIT_TARGET __attribute__((target("avx2"))) inline
-#define LIMIT_LANES 8
-#define LIMIT_LOAD _mm256_loadu_ps
-#define LIMIT_STORE _mm256_storeu_ps
-#define LIMIT_STREAM _mm256_stream_ps
-#define LIMIT_ADD _mm256_add_ps
-#include "kernels-inl.h"  // NOLINT
-#undef LIMIT_ISA
-#undef LIMIT_TARGET
-#undef LIMIT_LANES
-#undef LIMIT_LOAD
-#undef LIMIT_STORE
-#undef LIMIT_STREAM
-#undef LIMIT_ADD
-
-#define LIMIT_ISA avx512
-#define LIMIT_TARGET __attribute__((target("avx512f"))) inline
-#define LIMIT_LANES 16
-#define LIMIT_LOAD _mm512_loadu_ps
-#define LIMIT_STORE _mm512_storeu_ps
-#define LIMIT_STREAM _mm512_stream_ps
-#define LIMIT_ADD _mm512_add_ps
-#include "kernels-inl.h"  // NOLINT
-#undef LIMIT_ISA
-#undef LIMIT_TARGET
-#undef LIMIT_LANES
-#undef LIMIT_LOAD
-#undef LIMIT_STORE
-#undef LIMIT_STREAM
-#undef LIMIT_ADD
-#endif
+enum class Stores { kRegular, kStreaming };  // streaming: past the caches; fence before a flag
 
 struct Kernels {
-  void (*copy)(float* to, const float* from, size_t count, bool stream);
-  void (*sum)(float* to, float* also, const float* const* in, int n, size_t count, bool stream,
-              bool stream_also);
+  const char* name;
+  void (*copy)(float* dst, const float* src, size_t count, Stores stores);
+  // dst[i] = sources[0][i] + sources[1][i] + ..., from left to right.
+  void (*sum)(float* dst, const float* const* sources, int nsources, size_t count, Stores stores);
+  // As sum, written to dst and to a second place, each with its kind of store.
+  void (*sum_to_two)(float* dst, float* second, const float* const* sources, int nsources,
+                     size_t count, Stores stores, Stores second_stores);
 };
 
-inline Kernels best_kernels() {
+extern const Kernels kBaselineKernels;
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) return {avx512::copy, avx512::sum};
-  if (__builtin_cpu_supports("avx2")) return {avx2::copy, avx2::sum};
+extern const Kernels kAvx2Kernels;
+extern const Kernels kAvx512Kernels;
 #endif
-  return {generic::copy, generic::sum};
-}
 
-// Waits a little between two looks at a flag.
-inline void spin_pause() {
-#if defined(__x86_64__)
-  _mm_pause();
-#elif defined(__aarch64__)
-  asm volatile("isb");
-#endif
-}
+// The widest that this CPU has, and that is not wider than `most_bits`.
+const Kernels& best_kernels(int most_bits);
 
-// Streamed stores are not ordered by a release store.
-inline void stream_fence() {
+// Makes streaming stores visible to whoever sees a flag that is stored later.
+inline void streaming_fence() {
 #if defined(__x86_64__)
-  _mm_sfence();
+  __builtin_ia32_sfence();
 #endif
 }
 
-}  // namespace limit
+}  // namespace goss::limit

@@ -1,117 +1,200 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// The bound that Gossamer is measured against: collectives written by hand on bare shared memory,
-// with no code of the library.
-#include <sys/prctl.h>
-#include <sys/wait.h>
+// limit: all-reduce, broadcast and barrier written by hand for one case, processes of one host, to
+// know what the machine allows; Gossamer's speed is stated as a part of it. It has no code in
+// common with the library, checks nothing, and survives nothing. Starts its ranks by fork.
 #include <unistd.h>
 
-#include <algorithm>
-#include <csignal>
-#include <cstdio>
-#include <string>
-#include <vector>
+#include <cstring>
+#include <memory>
+#include <optional>
 
-#include "../common/bench.h"
-#include "../common/cpu_distance.h"
-#include "collectives.h"
+#include "common/buffer.h"
+#include "common/children.h"
+#include "common/harness.h"
+#include "limit/collectives.h"
+
+namespace goss::limit {
+
+const Kernels& best_kernels([[maybe_unused]] int most_bits) {
+#if defined(__x86_64__)
+  if (most_bits >= 512 && __builtin_cpu_supports("avx512f")) return kAvx512Kernels;
+  if (most_bits >= 256 && __builtin_cpu_supports("avx2")) return kAvx2Kernels;
+#endif
+  return kBaselineKernels;
+}
 
 namespace {
 
-using goss::perf::allowed_cpus;
-using goss::perf::cpu_distance_ns;
-using goss::perf::Options;
-using goss::perf::private_buffer;
-using limit::map_shared;
-using limit::World;
+using perf::Buffer;
 
-constexpr double kFarNs = 130;  // streamed stores into the slots are faster beyond
-
-// One rank of one size, in its own process; returns its exit status.
-int run_rank(const World& world, const Options& options, size_t bytes, int me) try {
-  limit::Rank rank(world, me);
-  float* in = world.direct ? world.user_in(me) : private_buffer(bytes);
-  float* out = world.direct ? world.user_out(me) : private_buffer(bytes);
-  const goss::perf::Times times = goss::perf::Bench(rank, options, in, out, bytes).run();
-  if (me == 0) world.shared->times = times;
-  return 0;
-} catch (const std::exception& error) {
-  std::fprintf(stderr, "limit: rank %d: %s\n", me, error.what());
-  return 1;
+Tuning make_tuning(const std::vector<std::string>& overrides) {
+  Tuning tuning;
+  const long l2_bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  tuning.ring_bytes = l2_bytes > 0 ? 2 * static_cast<size_t>(l2_bytes) : size_t{2} << 20;
+  for (const std::string& text : overrides) {
+    const size_t equals = std::min(text.find('='), text.size());
+    const std::string name = text.substr(0, equals);
+    const size_t value = perf::parse_size(text.substr(std::min(equals + 1, text.size())));
+    if (name == "ring")
+      tuning.ring_bytes = value;
+    else if (name == "one-shot")
+      tuning.one_shot_bytes = value;
+    else if (name == "one-shot-chunk")
+      tuning.one_shot_chunk = value;
+    else if (name == "chunk")
+      tuning.chunk_bytes = value;
+    else if (name == "stream")
+      tuning.stream_bytes = value;
+    else if (name == "direct-one-shot")
+      tuning.direct_one_shot = value;
+    else if (name == "spins")
+      tuning.spins = static_cast<int>(value);
+    else if (name == "far-streams")
+      tuning.far_streams = static_cast<int>(value);
+    else if (name == "vector-bits")
+      tuning.vector_bits = static_cast<int>(value);
+    else
+      throw std::runtime_error("--tune " + name + ": there is nothing of that name");
+  }
+  if (std::max(tuning.chunk_bytes, tuning.one_shot_chunk) * 8 > tuning.ring_bytes) {
+    throw std::runtime_error("--tune: a ring must hold eight chunks");
+  }
+  return tuning;
 }
 
-// Runs one point in freshly forked ranks; true if every rank ended well.
-bool run_ranks(const World& world, const Options& options, size_t bytes) {
-  const std::vector<int> cpus = allowed_cpus();
-  std::vector<pid_t> ranks;
-  for (int me = 0; me < world.n; ++me) {
-    const pid_t child = fork();
-    if (child < 0) break;
-    if (child == 0) {
-      (void)prctl(PR_SET_PDEATHSIG, SIGKILL);  // an interrupted run leaves no spinning rank behind
-      goss::perf::pin_to_cpu(cpus[me % cpus.size()]);
-      _exit(run_rank(world, options, bytes, me));
+// What the ranks inherit from their parent.
+struct Memory {
+  Memory(const perf::PeerOptions& options, const Tuning& tuning)
+      : areas(Buffer::Kind::kShared, Team::area_bytes(tuning) * options.ranks) {
+    const size_t largest = *std::max_element(options.sizes.begin(), options.sizes.end());
+    const size_t nbuffers = options.direct ? options.ranks : 1;
+    const auto kind = options.direct ? Buffer::Kind::kShared : Buffer::Kind::kPrivate;
+    for (size_t i = 0; i < nbuffers; ++i) {
+      sends.push_back(std::make_unique<Buffer>(kind, largest));
+      recvs.push_back(std::make_unique<Buffer>(kind, largest));
     }
-    ranks.push_back(child);
   }
-  bool good = static_cast<int>(ranks.size()) == world.n;
-  for (size_t left = ranks.size(); left > 0; --left) {
-    if (!good) {
-      for (const pid_t rank : ranks) kill(rank, SIGKILL);
+  Buffer areas;
+  std::vector<std::unique_ptr<Buffer>> sends, recvs;  // of every rank if direct, else one's own
+};
+
+class LimitBackend {
+ public:
+  LimitBackend(const Memory& memory, const perf::PeerOptions& options, const Tuning& tuning,
+               int rank, int ncpus)
+      : team_(memory.areas.data(), rank, options.ranks, ncpus, tuning),
+        allreduce_(&team_, best_kernels(tuning.vector_bits)),
+        direct_(&team_, best_kernels(tuning.vector_bits)),
+        broadcast_(&team_, best_kernels(tuning.vector_bits)),
+        barrier_(&team_),
+        is_direct_(options.direct) {
+    for (const auto& buffer : memory.sends) sends_.push_back(buffer->floats());
+    for (const auto& buffer : memory.recvs) recvs_.push_back(buffer->floats());
+  }
+
+  int rank() const { return team_.rank(); }
+  int nranks() const { return team_.nranks(); }
+  const char* name() const { return is_direct_ ? "limit-direct" : "limit"; }
+  float* send() const { return sends_[is_direct_ ? rank() : 0]; }
+  float* recv() const { return recvs_[is_direct_ ? rank() : 0]; }
+  void set_distance(double ns) { team_.set_far(ns >= perf::kNearBelowNs); }
+  const char* variant(perf::Collective collective, size_t bytes) const {
+    switch (collective) {
+      case perf::Collective::kAllReduce:
+        return is_direct_ ? direct_.variant(bytes) : allreduce_.variant(bytes);
+      case perf::Collective::kBroadcast: return broadcast_.variant(bytes);
+      case perf::Collective::kBarrier: return "flags";
     }
-    int status = 0;
-    const pid_t ended = wait(&status);
-    good = good && ended > 0 && status == 0;
-    ranks.erase(std::remove(ranks.begin(), ranks.end(), ended), ranks.end());
+    return "";
   }
-  return good;
+
+  void allreduce(size_t count) {
+    if (is_direct_) return direct_.run(sends_.data(), recvs_.data(), count);
+    allreduce_.run(send(), recv(), count);
+  }
+  void broadcast(size_t count) { broadcast_.run(recv(), count); }
+  void barrier() { barrier_.run(); }
+
+ private:
+  Team team_;
+  AllReduce allreduce_;
+  DirectAllReduce direct_;
+  Broadcast broadcast_;
+  Barrier barrier_;
+  bool is_direct_;
+  std::vector<float*> sends_, recvs_;
+};
+
+// The owner touches first, so that memory is on its node; then everyone maps everything.
+void touch(const Memory& memory, perf::SharedPage* page, int rank, size_t area_bytes) {
+  std::memset(memory.areas.data() + static_cast<size_t>(rank) * area_bytes, 0, area_bytes);
+  const size_t own = memory.sends.size() == 1 ? 0 : rank;
+  memory.sends[own]->touch();
+  memory.recvs[own]->touch();
+  page->barrier();
+  memory.areas.touch_reading();
+  if (memory.sends.size() > 1) {
+    for (const auto& buffer : memory.sends) buffer->touch_reading();
+    for (const auto& buffer : memory.recvs) buffer->touch_reading();
+  }
+  page->barrier();
 }
 
-// Measures one size and prints its line.
-bool run_point(const Options& options, size_t bytes) {
-  World world;
-  world.n = options.ranks;
-  world.crowded = static_cast<size_t>(options.ranks) > allowed_cpus().size();
-  world.direct = options.direct;
-  const size_t slot_bytes = world.n * limit::kSlots * limit::kChunkBytes;
-  world.user_floats = (bytes / sizeof(float) + 1023) & ~size_t{1023};
-  const size_t user_bytes = options.direct ? 2 * world.n * world.user_floats * sizeof(float) : 0;
-  world.shared = map_shared<limit::Shared>(sizeof(limit::Shared));
-  world.slots = map_shared<float>(slot_bytes);
-  if (user_bytes > 0) world.users = map_shared<float>(user_bytes);
-  const double before = cpu_distance_ns();
-  world.far = before > kFarNs;
-  const bool good = run_ranks(world, options, bytes);
-  const double after = cpu_distance_ns();
-  if (good) {
-    char more[128];
-    (void)std::snprintf(more, sizeof(more),
-                        ",\"distance_before_ns\":%.1f,\"distance_after_ns\":%.1f,\"state\":\"%s\"",
-                        before, after, to_string(goss::perf::state_of(before, after)));
-    goss::perf::print_point(options.direct ? "limit-direct" : "limit", options, bytes,
-                            world.shared->times, more);
+int print_distance(const perf::Cpus& cpus) {
+  if (cpus.count() < 2) {
+    std::printf("0\n");
+    return 0;
   }
-  munmap(world.shared, sizeof(limit::Shared));
-  munmap(world.slots, slot_bytes);
-  if (user_bytes > 0) munmap(world.users, user_bytes);
-  return good;
+  perf::SharedPage page = perf::SharedPage::create();
+  return perf::run_children(2, [&](int rank) {
+    page.join(rank, 2);
+    cpus.pin(rank);
+    const double ns = page.distance();
+    if (rank == 0) std::printf("%.1f\n", ns);
+    return 0;
+  });
+}
+
+int run(int argc, char** argv) {
+  const perf::PeerOptions options = perf::parse_peer_options(argc, argv);
+  if (options.help) {
+    perf::print_usage("limit", "what the machine allows on bare shared memory");
+    std::printf(
+        "  --direct           the buffers themselves are in shared memory (allreduce)\n"
+        "  --distance         print the one-way distance of two CPUs in ns, and nothing else\n"
+        "  --tune NAME=VALUE  ring, one-shot, one-shot-chunk, chunk, stream, direct-one-shot,\n"
+        "                     spins, far-streams, vector-bits: for experiments, see\n"
+        "                     limit/team.h\n");
+    return 0;
+  }
+  const perf::Cpus cpus;
+  if (options.distance) return print_distance(cpus);
+  if (options.ranks > perf::kMaxRanks) throw std::runtime_error("too many --ranks");
+  if (options.direct && options.collective != perf::Collective::kAllReduce) {
+    throw std::runtime_error("--direct is there for allreduce only");
+  }
+  const Tuning tuning = make_tuning(options.extra);
+  const Memory memory(options, tuning);
+  perf::SharedPage page = perf::SharedPage::create();
+  return perf::run_children(options.ranks, [&](int rank) {
+    page.join(rank, options.ranks);
+    if (options.pin) cpus.pin(rank);
+    touch(memory, &page, rank, Team::area_bytes(tuning));
+    LimitBackend backend(memory, options, tuning, rank, cpus.count());
+    return perf::Harness(&backend, &page, cpus, options).run() == 0 ? 0 : 1;
+  });
 }
 
 }  // namespace
+}  // namespace goss::limit
 
-int main(int argc, char** argv) try {
-  if (argc == 2 && std::string(argv[1]) == "--distance") {
-    std::printf("%.1f\n", cpu_distance_ns());
-    return 0;
+int main(int argc, char** argv) {
+  try {
+    return goss::limit::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "limit: %s\n", error.what());
+    return 2;
   }
-  const Options options = goss::perf::parse_options(argc, argv);
-  for (const size_t bytes : options.sizes) {
-    if (!run_point(options, bytes)) return 1;
-  }
-  return 0;
-} catch (const std::exception& error) {
-  std::fprintf(stderr, "limit: %s\nusage: limit %s [--direct]\n       limit --distance\n",
-               error.what(), goss::perf::kUsage);
-  return 2;
 }

@@ -9,6 +9,7 @@
 #include "device/shared_memory.h"
 #include "engine/calls.h"
 #include "engine/group.h"
+#include "engine/reactor.h"
 #include "gossamer/gossamer.h"
 
 using goss::fail;
@@ -88,6 +89,7 @@ const char* gossGetErrorString(gossResult_t result) { return goss::to_string(res
 const char* gossGetLastError(void* comm) {
   auto* handle = static_cast<gossComm_t>(comm);
   if (handle == nullptr || !engine::is_live(handle)) return goss::api::last_error();
+  if (!handle->made_here()) return goss::api::last_error();  // its memory is not in this process
   const Status failure = engine::async_error(handle);
   return goss::api::keep_text(failure.ok() ? handle->get_failure().message() : failure.message());
 }
@@ -314,6 +316,7 @@ gossResult_t gossEventCreate(gossEvent_t* event) {
   return guarded([&]() -> Status {
     if (event == nullptr) return null_argument("gossEventCreate", "event");
     *event = new gossEvent;
+    (*event)->generation = engine::Reactor::generation();
     (*event)->event = std::make_shared<engine::Event>();  // shared: with work in streams
     return {};
   });

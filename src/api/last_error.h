@@ -6,6 +6,7 @@
 
 #include <exception>
 #include <new>
+#include <system_error>
 
 #include "base/status.h"
 
@@ -25,6 +26,8 @@ Code guarded(Body body) noexcept {
     return status.ok() ? gossSuccess : report(status);
   } catch (const std::bad_alloc&) {
     return report(Status(gossSystemError, "out of memory"));
+  } catch (const std::system_error& error) {  // no thread, no descriptor
+    return report(Status(gossSystemError, error.what()));
   } catch (const std::exception& error) {
     return report(Status(gossInternalError, error.what()));
   } catch (...) {

@@ -4,16 +4,57 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <fstream>
+#include <string>
 #include <utility>
 
 namespace goss {
 
 namespace {
+
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+// Less than this may be tried; more is compared with what there is.
+constexpr size_t kLargeBytes = size_t{64} * 1024 * 1024;
+
+// Bytes that this process could get at most, by the kernel's estimate and its container's limit.
+size_t available_memory() {
+  size_t available = SIZE_MAX;
+  std::ifstream info("/proc/meminfo");
+  std::string name;
+  size_t kib = 0;
+  while (info >> name >> kib) {
+    if (name == "MemAvailable:") available = kib * 1024;
+    info.ignore(64, '\n');
+  }
+  std::ifstream limit("/sys/fs/cgroup/memory.max");  // "max" without one
+  size_t most = 0;
+  if (limit >> most) available = std::min(available, most);
+  return available;
 }
+
+// Refuse what the kernel would answer with a signal (a file size beyond the limit), or only after
+// it has used up all memory.
+Status check_room(size_t bytes, size_t allocated) {
+  struct rlimit limit = {};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+      bytes > limit.rlim_cur) {
+    return fail(gossSystemError,
+                "cannot make %zu bytes of shared memory: the limit of this process is %llu (ulimit "
+                "-f)", bytes, static_cast<unsigned long long>(limit.rlim_cur));
+  }
+  if (allocated < kLargeBytes) return {};
+  const size_t available = available_memory();
+  if (allocated <= available) return {};
+  return fail(gossSystemError, "cannot allocate %zu bytes of shared memory: %zu are available",
+              allocated, available);
+}
+
+}  // namespace
 
 MappedRegion::MappedRegion(MappedRegion&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
@@ -43,6 +84,7 @@ Result<MappedRegion> MappedRegion::map_shared(int fd, size_t bytes) {
 }
 
 Result<UniqueFd> MappedRegion::create_memfd(const char* name, size_t bytes, size_t allocated) {
+  GOSS_TRY(check_room(bytes, allocated));
   UniqueFd fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd.valid()) return fail_errno(errno, "cannot create shared memory (memfd_create)");
   if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) {

@@ -4,9 +4,13 @@
 
 #include <sched.h>
 #include <time.h>
+#include <unistd.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <set>
 
+#include "base/env.h"
 #include "base/log.h"
 #include "engine/group.h"
 #include "engine/reactor.h"
@@ -21,8 +25,12 @@ void gossComm::set_failure(const Status& status) {
     const std::lock_guard<std::mutex> lock(failure_mutex);
     failure = status;
   }
-  // Pairs with the acquire in check_handle(): the reason is readable.
+  // Pairs with the acquire in check_ready(): the reason is readable.
   if (comm == nullptr) state.store(State::kFailed, std::memory_order_release);
+  if (comm != nullptr && !dumped) {
+    dumped = true;
+    goss::engine::dump(*comm, status);
+  }
 }
 
 Status gossComm::get_failure() {
@@ -42,6 +50,21 @@ void gossComm::adopt(std::unique_ptr<Communicator> made) {
 
 namespace goss::engine {
 
+// The flight recorder, once per communicator: to the log at info, and to a file when asked.
+void dump(const Communicator& comm, const Status& failure) {
+  const auto prefix = env_text(Env::kDump);
+  if (!prefix && !log_enabled(LogLevel::kInfo)) return;
+  const std::string text =
+      format("%s: %s\n", to_string(failure.code()), failure.message().c_str()) +
+      comm.flight_record();
+  log(LogLevel::kInfo, "%s", text.c_str());
+  if (!prefix) return;
+  const std::string path = format("%s.%d.%d", prefix->c_str(), ::getpid(), comm.rank());
+  std::ofstream file(path, std::ios::trunc);
+  file << text;
+  if (!file.flush()) log(LogLevel::kWarn, "GOSS_DUMP: cannot write %s", path.c_str());
+}
+
 namespace {
 
 // Handles that exist, so that a second destroy is an error and not a crash.
@@ -53,6 +76,21 @@ struct Living {
 Living& living() {
   static Living* const instance = new Living;  // outlives threads that still run at exit
   return *instance;
+}
+
+// The end of a process that has not destroyed its communicators is no death: peers that have what
+// they need from it go on undisturbed, and the others are told that it has left.
+void leave_at_exit() {
+  // A forked child may have inherited the lock locked for ever.
+  std::unique_lock<std::mutex> lock(living().mutex, std::defer_lock);
+  for (int i = 0; i < 1000 && !lock.try_lock(); ++i) ::sched_yield();
+  if (!lock.owns_lock()) return;
+  for (gossComm* handle : living().handles) {
+    if (!handle->made_here()) continue;
+    // Pairs with adopt(): the communicator is complete, or null.
+    const bool ready = handle->state.load(std::memory_order_acquire) == gossComm::State::kReady;
+    if (ready && handle->comm != nullptr) handle->comm->leave_at_exit();
+  }
 }
 
 void nap(int round) {
@@ -84,9 +122,9 @@ class CollectiveWork final : public Work {
     return moved ? State::kMoved : State::kBlocked;
   }
 
-  State examine(const Waiter& waiter) override {
+  State examine(std::chrono::milliseconds waited) override {
     if (!execution_.active()) return State::kBlocked;
-    const Progress progress = execution_.check(*handle_->comm, waiter);
+    const Progress progress = execution_.check(*handle_->comm, waited);
     return progress == Progress::kBlocked ? State::kBlocked : finish(progress);
   }
 
@@ -240,6 +278,9 @@ Status check_event(gossEvent* event) {
     return fail(gossInvalidArgument, "%p is not an event of gossEventCreate, or was destroyed",
                 static_cast<void*>(event));
   }
+  if (event->generation != Reactor::generation()) {
+    return fail(gossInvalidUsage, "the event belongs to the parent of this forked process");
+  }
   return {};
 }
 
@@ -271,6 +312,8 @@ gossComm* make_handle(int rank, int nranks, const Settings& settings) {
   handle->settings = settings;
   handle->generation = Reactor::generation();
   if (!settings.blocking) handle->own_stream = std::make_shared<Stream>();  // shared: see gossComm
+  static const int registered = std::atexit(leave_at_exit);
+  static_cast<void>(registered);
   const std::lock_guard<std::mutex> lock(living().mutex);
   living().handles.insert(handle);
   return handle;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "base/log.h"
 #include "engine/job.h"
@@ -41,10 +42,17 @@ void Communicator::leave() {
   ring_doorbells_if_dozing(segment());
 }
 
+void Communicator::leave_at_exit() {
+  mine_->state.store(shm::RankState::kLeft, std::memory_order_release);  // pairs with check_wait()
+  ring_doorbells(segment());
+}
+
 uint64_t Communicator::begin_operation(const Operation& operation, const Choice& choice,
                                        const DirectBuffers& direct) {
   const Signature signature = Signature::of(operation, static_cast<int>(choice.algorithm));
-  const uint64_t word = static_cast<uint64_t>(++sequence_) << 32 | signature.hash();
+  // Chained: who differed in an operation that nobody compared, differs in all that follow.
+  history_ = (std::rotl(history_, 5) ^ signature.hash()) * 0x9e3779b1u;
+  const uint64_t word = static_cast<uint64_t>(++sequence_) << 32 | history_;
   Record& record = mine_->records[sequence_ % shm::kRecords];
   // Readers check the signature before and after they read the rest, so relaxed stores do.
   record.signature.store(0, std::memory_order_relaxed);
@@ -87,6 +95,16 @@ bool read_record(const Record& record, uint64_t* word, Signature* signature) {
 
 bool same_operation(uint64_t a, uint64_t b) { return (a ^ b) >> 32 == 0; }
 
+// What a rank recorded as operation `number`, if it is still there.
+bool read_number(const shm::RankArea& area, uint64_t number, Signature* signature) {
+  uint64_t word = 0;
+  return read_record(area.records[number % shm::kRecords], &word, signature) &&
+         word >> 32 == number;
+}
+
+// By then it is worth looking at more lines than that of the rank waited for.
+constexpr std::chrono::milliseconds kCompareAllAfter{10};
+
 }  // namespace
 
 bool Communicator::agrees(int peer, uint64_t signature, Status* failure) {
@@ -103,23 +121,40 @@ bool Communicator::agrees(int peer, uint64_t signature, Status* failure) {
   return false;
 }
 
+bool Communicator::differs(int peer, uint64_t signature) {
+  uint64_t theirs = 0;
+  Signature unused;
+  const Record& record = area(peer).records[(signature >> 32) % shm::kRecords];
+  return read_record(record, &theirs, &unused) && same_operation(theirs, signature) &&
+         theirs != signature;
+}
+
 Status Communicator::mismatch(int peer, uint64_t signature) {
-  const size_t slot = (signature >> 32) % shm::kRecords;
-  uint64_t word = 0;
   Signature own;
   Signature theirs;
-  read_record(mine_->records[slot], &word, &own);
-  const bool known = read_record(area(peer).records[slot], &word, &theirs);
+  uint64_t number = signature >> 32;
+  const uint64_t oldest = number > shm::kRecords ? number - shm::kRecords + 1 : 1;
+  bool known = false;
+  // The first that differs is the cause.
+  for (uint64_t n = oldest; n <= (signature >> 32); ++n) {
+    known = read_number(*mine_, n, &own) && read_number(area(peer), n, &theirs);
+    number = n;
+    if (known && (own.what != theirs.what || own.count != theirs.count)) break;
+  }
+  if (!known) read_number(*mine_, number, &own);
   const bool lower = rank() < peer;  // the same text on both sides
   const std::string a = name_of(lower ? rank() : peer);
   const std::string b = name_of(lower ? peer : rank());
-  const std::string own_text = describe(own);
-  const std::string their_text = known ? describe(theirs) : "another operation";
+  // Differing words for the same call: the records of the cause have been used again.
+  const bool older = known && own.what == theirs.what && own.count == theirs.count;
+  const std::string own_text = older ? "one thing earlier" : describe(own);
+  const std::string their_text =
+      older ? "another thing earlier" : known ? describe(theirs) : "another operation";
   faults_.raise(fail(gossInvalidUsage,
                      "operation #%llu of communicator '%s' differs between ranks: %s called %s, "
                      "%s called %s. All ranks must make the same calls in the same order",
-                     static_cast<unsigned long long>(signature >> 32),
-                     settings().name.c_str(), a.c_str(), (lower ? own_text : their_text).c_str(),
+                     static_cast<unsigned long long>(number), settings().name.c_str(), a.c_str(),
+                     (lower ? own_text : their_text).c_str(),
                      b.c_str(), (lower ? their_text : own_text).c_str()));
   return faults_.status();
 }
@@ -131,12 +166,10 @@ Status Communicator::check_wait(int peer, uint64_t signature, std::chrono::milli
     if (!failure.ok()) return failure;
   }
   if (peer < 0 || peer >= nranks() || peer == rank()) return {};
-  uint64_t theirs = 0;
-  Signature unused;
-  const Record& record = area(peer).records[(signature >> 32) % shm::kRecords];
-  if (read_record(record, &theirs, &unused) && same_operation(theirs, signature) &&
-      theirs != signature) {
-    return mismatch(peer, signature);
+  // Two ranks that differ may both wait for a third.
+  for (int r = 0; r < nranks(); ++r) {
+    if (r == rank() || (r != peer && waited < kCompareAllAfter)) continue;
+    if (differs(r, signature)) return mismatch(r, signature);
   }
   Signature own;
   uint64_t word = 0;
@@ -147,11 +180,12 @@ Status Communicator::check_wait(int peer, uint64_t signature, std::chrono::milli
   };
   if (area(peer).state.load(std::memory_order_acquire) == shm::RankState::kLeft &&
       area(peer).completed.load(std::memory_order_relaxed) < (signature >> 32)) {
-    faults_.raise(fail(gossRemoteError, "%s destroyed the communicator while others were in %s",
+    faults_.raise(fail(gossRemoteError,
+                       "%s left (it destroyed the communicator or exited) while others were in %s",
                        name_of(peer).c_str(), what().c_str()));
     return faults_.status();
   }
-  if (waited < std::chrono::seconds(1)) next_warning_ = settings().warn_after;
+  if (waited < settings().warn_after) next_warning_ = settings().warn_after;
   if (settings().timeout.count() > 0 && waited >= settings().timeout) {
     faults_.raise(fail(gossTimeout,
                        "%s: %s waited %lld ms for %s (%s). Raise GOSS_TIMEOUT if this is normal",

@@ -87,6 +87,8 @@ class Communicator {
   Status check_wait(int peer, uint64_t signature, std::chrono::milliseconds waited);
   // `peer` announced `theirs` where this rank is at `signature`: raise and return the difference.
   Status mismatch(int peer, uint64_t signature);
+  // Whether `peer` recorded something else under the number of `signature`.
+  bool differs(int peer, uint64_t signature);
   // Whether `peer`'s announced signature word fits; false with *failure set when it differs.
   bool agrees(int peer, uint64_t signature, Status* failure);
 
@@ -107,6 +109,7 @@ class Communicator {
   void abort();       // from any thread
   bool aborting() const { return aborting_.load(std::memory_order_acquire); }  // pairs with abort()
   void leave();       // this rank will start no more operations
+  void leave_at_exit();  // the same while another thread may be inside; the process is ending
 
   // Counters that all ranks advance alike; used by the executions.
   uint64_t inline_turn = 0;    // inline operations started
@@ -131,6 +134,7 @@ class Communicator {
   PlanCache plans_;
   bool crowded_;
   uint32_t sequence_ = 0;
+  uint32_t history_ = 0;  // hash of all signatures so far
   std::atomic<bool> aborting_{false};
   std::chrono::milliseconds next_warning_;
   int far_votes_ = 0;

@@ -65,10 +65,10 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
   return progress;
 }
 
-Progress Execution::check(Communicator& comm, const Waiter& waiter) {
+Progress Execution::check(Communicator& comm, std::chrono::milliseconds waited) {
   const int peer =
       choice_.path == Path::kInline ? inline_.waiting_for() : mapped_.waiting_for();
-  failure_ = comm.check_wait(peer, signature_, waiter.waited());
+  failure_ = comm.check_wait(peer, signature_, waited);
   if (failure_.ok()) return Progress::kBlocked;
   active_ = false;
   return Progress::kFailed;

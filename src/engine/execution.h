@@ -117,7 +117,8 @@ class Execution {
   Progress start(Communicator& comm, const Operation& operation);
   Progress advance(Communicator& comm);
   // After kBlocked, now and then: kFailed when waiting has become pointless.
-  Progress check(Communicator& comm, const Waiter& waiter);
+  Progress check(Communicator& comm, std::chrono::milliseconds waited);
+  Progress check(Communicator& comm, const Waiter& waiter) { return check(comm, waiter.waited()); }
   // Why, after kFailed.
   const Status& failure() const { return failure_; }
   bool active() const { return active_; }

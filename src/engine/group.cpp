@@ -56,6 +56,7 @@ bool moves_alike(const Prepared& a, const Item& b) {
 void append(Lane* lane, const Item& item) {
   if (!lane->operations.empty() && moves_alike(lane->operations.back(), item)) {
     Prepared& last = lane->operations.back();
+    if (last.extents.size() == 1) last.extents.reserve(64);
     last.extents.push_back(item.operation.buffer);
     last.operation.count += item.operation.count;
     ++last.operation.calls;
@@ -144,7 +145,24 @@ Status drive(std::vector<std::unique_ptr<Lane>>* lanes) {
   return {};
 }
 
-Status run(std::vector<Item> items) {
+// A group of one communicator needs no turns.
+Status drive_alone(Lane* lane) {
+  gossComm* handle = lane->handle;
+  for (Prepared& prepared : lane->operations) {
+    if (prepared.stream != nullptr || !handle->settings.blocking) {
+      queue(handle, std::move(prepared));
+      continue;
+    }
+    GOSS_TRY(wait_queued(handle));
+    Status status = run_synchronously(*handle->comm, handle->execution, prepared.operation);
+    if (status.ok()) continue;
+    handle->set_failure(status);
+    return status;
+  }
+  return {};
+}
+
+Status run(const std::vector<Item>& items) {
   std::vector<std::unique_ptr<Lane>> lanes;
   bool in_progress = false;
   for (const Item& item : items) {
@@ -159,7 +177,7 @@ Status run(std::vector<Item> items) {
     append(lane->get(), item);
   }
   for (const auto& lane : lanes) finish_lane(lane.get());
-  GOSS_TRY(drive(&lanes));
+  GOSS_TRY(lanes.size() == 1 ? drive_alone(lanes.front().get()) : drive(&lanes));
   if (in_progress) return fail(gossInProgress, "the group was queued");
   return {};
 }
@@ -197,10 +215,8 @@ Status group_end() {
   }
   GOSS_TRY(drive_makings(&makings));
   Status status = items.empty() ? Status() : run(items);
-  if (group.items.capacity() == 0) {  // keep the memory for the next group
-    items.clear();
-    group.items.swap(items);
-  }
+  items.clear();
+  if (!in_group()) group.items.swap(items);  // keep the memory for the next group
   return status;
 }
 

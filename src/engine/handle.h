@@ -14,6 +14,10 @@
 #include "engine/join.h"
 #include "engine/stream.h"
 
+namespace goss::engine {
+void dump(const Communicator& comm, const Status& failure);
+}
+
 struct gossComm {
   static constexpr uint64_t kMagic = 0x676f7373636f6d6dULL;  // "gosscomm"
   enum class State { kMaking, kReady, kFailed };
@@ -32,6 +36,7 @@ struct gossComm {
   std::atomic<bool> busy{false};
   std::atomic<bool> aborting{false};
   bool finalized = false;
+  bool dumped = false;                 // the flight recorder has been written
   uint64_t queued = 0;                 // calls accepted, in order
   std::atomic<uint64_t> finished{0};   // calls completed, in the same order
   std::shared_ptr<goss::engine::Stream> own_stream;  // shared: with the library's thread; calls of a non-blocking communicator
@@ -52,5 +57,6 @@ struct gossStream {
 struct gossEvent {
   static constexpr uint64_t kMagic = 0x676f737365766e74ULL;  // "gossevnt"
   uint64_t magic = kMagic;
+  unsigned generation = 0;
   std::shared_ptr<goss::engine::Event> event;  // shared: with work in streams
 };

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <fstream>
 
 #include "base/env.h"
@@ -160,6 +161,29 @@ Result<std::optional<shm::Letter>> Job::receive_memory(uint64_t topic) {
   return mailbox_.receive(topic);
 }
 
+void Job::give_up(uint64_t topic, const Status& failure) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (mesh_ == nullptr) return;
+  constexpr size_t kMostText = 1000;
+  std::string message(reinterpret_cast<const char*>(&topic), sizeof(topic));
+  mesh_->flood(message + failure.message().substr(0, kMostText));
+}
+
+Status Job::given_up(uint64_t topic) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto entry = given_up_.find(topic);
+  return entry == given_up_.end() ? Status() : entry->second;
+}
+
+// With mutex_ held: what give_up() of another rank has sent.
+void Job::heard(int rank, const std::string& message) {
+  uint64_t topic = 0;
+  if (message.size() < sizeof(topic)) return;
+  std::memcpy(&topic, message.data(), sizeof(topic));
+  given_up_.emplace(topic, fail(gossRemoteError, "rank %d (%s) gave up making a communicator: %s",
+                                rank, place_of(rank).c_str(), message.c_str() + sizeof(topic)));
+}
+
 void Job::add(Communicator* comm) {
   const std::lock_guard<std::mutex> lock(mutex_);
   communicators_.push_back(comm);
@@ -201,6 +225,7 @@ void Job::poll() {
   std::vector<bootstrap::Mesh::Event> events;
   mesh_->poll(bootstrap::Clock::now(), &events);
   for (const bootstrap::Mesh::Event& event : events) {
+    if (event.kind == bootstrap::Mesh::Event::Kind::kMessage) heard(event.rank, event.payload);
     // The end of a connection means a death only where the process itself cannot be watched.
     if (event.kind == bootstrap::Mesh::Event::Kind::kLost &&
         !pidfds_[static_cast<size_t>(event.rank)].valid() && !same_process(rank_, event.rank)) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -58,6 +59,11 @@ class Job final : public Watched {
                            size_t* next);
   Result<std::optional<shm::Letter>> receive_memory(uint64_t topic);
 
+  // Tell the other ranks that this one cannot take part in making the communicator `topic`.
+  void give_up(uint64_t topic, const Status& failure);
+  // The first such message of another rank, or success.
+  Status given_up(uint64_t topic) const;
+
   void add(Communicator* comm);
   void remove(Communicator* comm);
   // A dead rank among `ranks`, or -1.
@@ -69,6 +75,7 @@ class Job final : public Watched {
  private:
   void watch_processes();
   void died(int rank);
+  void heard(int rank, const std::string& message);
   void tell(Communicator* comm, int rank);
 
   const int rank_;
@@ -80,6 +87,7 @@ class Job final : public Watched {
   std::vector<Communicator*> communicators_;
   std::vector<UniqueFd> pidfds_;  // per rank; invalid: own process, unsupported, or dead
   std::vector<bool> dead_;
+  std::map<uint64_t, Status> given_up_;  // by topic
 };
 
 }  // namespace goss::engine

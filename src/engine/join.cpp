@@ -29,8 +29,18 @@ std::string derive_nonce(const std::string& key, const std::string& label) {
 }  // namespace
 
 SegmentSetup::SegmentSetup(std::shared_ptr<Job> job, std::vector<int> members, int self,  // shared: see Communicator::Parts
-                           std::string nonce)
-    : job_(std::move(job)), members_(std::move(members)), self_(self), nonce_(std::move(nonce)) {}
+                           std::string nonce, std::chrono::milliseconds timeout)
+    : job_(std::move(job)),
+      members_(std::move(members)),
+      self_(self),
+      nonce_(std::move(nonce)),
+      timeout_(timeout),
+      began_(std::chrono::steady_clock::now()) {}
+
+SegmentSetup::~SegmentSetup() {
+  if (complete_ || !job_->given_up(topic()).ok()) return;
+  job_->give_up(topic(), failure_.ok() ? fail(gossRemoteError, "it was aborted") : failure_);
+}
 
 uint64_t SegmentSetup::topic() const {
   uint64_t topic = 0;
@@ -59,17 +69,53 @@ Result<bool> SegmentSetup::obtain() {
 }
 
 Result<bool> SegmentSetup::advance() {
+  Result<bool> result = step();
+  if (!result.ok()) failure_ = result.status();
+  if (result.ok() && result.value()) complete_ = true;
+  return result;
+}
+
+std::string SegmentSetup::name_of(int member) const {
+  const int rank = members_[static_cast<size_t>(member)];
+  return format("rank %d (%s)", rank, job_->place_of(rank).c_str());
+}
+
+// The first member that is not here; the one that makes the segment while that is not here either.
+int SegmentSetup::first_absent() const {
+  if (segment_ == nullptr) return 0;
+  for (size_t r = 0; r < members_.size(); ++r) {
+    const shm::RankArea& area = segment_->area(static_cast<int>(r));
+    // Pairs with the release in step(): the rank is there for good.
+    if (area.state.load(std::memory_order_acquire) == shm::RankState::kAbsent) {
+      return static_cast<int>(r);
+    }
+  }
+  return -1;
+}
+
+Status SegmentSetup::check_peers() const {
   const int dead = job_->dead_among(members_);
   if (dead >= 0) {
     return fail(gossRemoteError, "rank %d (%s) died while a communicator was being made", dead,
                 job_->place_of(dead).c_str());
   }
+  GOSS_TRY(job_->given_up(topic()));
+  const auto waited = std::chrono::steady_clock::now() - began_;
+  if (timeout_.count() == 0 || waited < timeout_ || first_absent() < 0) return {};
+  return fail(gossTimeout,
+              "after %.1f s %s has not taken part in making the communicator; raise "
+              "GOSS_INIT_TIMEOUT if it needs longer",
+              std::chrono::duration<double>(waited).count(), name_of(first_absent()).c_str());
+}
+
+Result<bool> SegmentSetup::step() {
+  GOSS_TRY(check_peers());
   if (segment_ == nullptr) {
     GOSS_TRY_ASSIGN(const bool obtained, obtain());
     if (!obtained) return false;
     shm::RankArea& mine = segment_->area(self_);
     mine.pid.store(::getpid(), std::memory_order_relaxed);
-    // Pairs with the acquire below: the area is initialised (by the first member) before anyone
+    // Pairs with the acquire in first_absent(): the area is initialised (by the first member) before anyone
     // attaches.
     mine.state.store(shm::RankState::kAttached, std::memory_order_release);
   }
@@ -78,13 +124,7 @@ Result<bool> SegmentSetup::advance() {
                                              &send_next_));
     if (!sent_) return false;
   }
-  for (size_t r = 0; r < members_.size(); ++r) {
-    if (segment_->area(static_cast<int>(r)).state.load(std::memory_order_acquire) ==
-        shm::RankState::kAbsent) {
-      return false;
-    }
-  }
-  return true;
+  return first_absent() < 0;
 }
 
 Communicator::Parts SegmentSetup::parts(const Settings& settings) const {
@@ -182,7 +222,8 @@ class Joining final : public Making {
     job->attach_mesh(bootstrap_->take_mesh());
     if (options_.nranks > 1) Reactor::get().watch(job);
     setup_ = std::make_unique<SegmentSetup>(job, std::move(everyone), options_.rank,
-                                            derive_nonce(key, "communicator"));
+                                            derive_nonce(key, "communicator"),
+                                            options_.settings.init_timeout);
     return {};
   }
 
@@ -264,7 +305,8 @@ class Splitting final : public Making {
         format("split %llu %u %lld", static_cast<unsigned long long>(parent_->parts().id), number_,
                static_cast<long long>(color_));
     setup_ = std::make_unique<SegmentSetup>(parent_->parts().job, std::move(members), rank,
-                                            derive_nonce(parent_->parts().job->key(), label));
+                                            derive_nonce(parent_->parts().job->key(), label),
+                                            settings_.init_timeout);
   }
 
   Communicator* parent_;

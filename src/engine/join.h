@@ -21,13 +21,22 @@ namespace goss::engine {
 class SegmentSetup {
  public:
   // `members`: ranks of the job in the order of the new communicator; `self` indexes them.
-  SegmentSetup(std::shared_ptr<Job> job, std::vector<int> members, int self, std::string nonce);  // shared: see Communicator::Parts
+  SegmentSetup(std::shared_ptr<Job> job, std::vector<int> members, int self, std::string nonce,  // shared: see Communicator::Parts
+               std::chrono::milliseconds timeout);
+  // The other ranks are told when it was not completed.
+  ~SegmentSetup();
+  SegmentSetup(const SegmentSetup&) = delete;
+  SegmentSetup& operator=(const SegmentSetup&) = delete;
   // True when every member has attached.
   Result<bool> advance();
   Communicator::Parts parts(const Settings& settings) const;
 
  private:
+  Result<bool> step();
   Result<bool> obtain();
+  Status check_peers() const;
+  int first_absent() const;
+  std::string name_of(int member) const;
   uint64_t topic() const;
 
   std::shared_ptr<Job> job_;  // shared: see Communicator::Parts
@@ -35,8 +44,12 @@ class SegmentSetup {
   int self_;
   std::string nonce_;
   std::shared_ptr<shm::Segment> segment_;  // shared: ranks of this process
+  std::chrono::milliseconds timeout_;  // 0: never
+  std::chrono::steady_clock::time_point began_;
   size_t send_next_ = 0;
   bool sent_ = false;
+  bool complete_ = false;
+  Status failure_;
 };
 
 // A communicator in the making.

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <system_error>
 #include <thread>
 
 #include <linux/futex.h>
@@ -54,15 +56,24 @@ Reactor& Reactor::get() {
   return *reactor;
 }
 
-Reactor::Reactor() {
-  event_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+Reactor::Reactor() : event_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  const auto refuse = [](int error) {
+    throw std::system_error(error, std::generic_category(), "cannot start the library's thread");
+  };
+  if (!event_fd_.valid()) refuse(errno);
   // The new thread inherits this mask: signals are the application's.
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread([this] { loop(); }).detach();
+  int error = 0;
+  try {
+    std::thread([this] { loop(); }).detach();
+  } catch (const std::system_error& failure) {
+    error = failure.code().value();
+  }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error != 0) refuse(error);
 }
 
 void Reactor::watch(std::shared_ptr<Watched> watched) {  // shared: with its owner
@@ -103,7 +114,7 @@ void Reactor::wake() {
   if (sleeping_.load(std::memory_order_seq_cst)) {
     const uint64_t one = 1;
     // A full counter wakes just as well.
-    if (::write(event_fd_, &one, sizeof(one)) < 0) return;
+    if (::write(event_fd_.get(), &one, sizeof(one)) < 0) return;
   }
 }
 
@@ -136,7 +147,7 @@ bool Reactor::advance_streams() {
 
 // Nothing is kept alive over the wait: a descriptor that is closed meanwhile only wakes us early.
 void Reactor::poll_watched(int timeout_ms) {
-  std::vector<pollfd> fds{{event_fd_, POLLIN, 0}};
+  std::vector<pollfd> fds{{event_fd_.get(), POLLIN, 0}};
   const auto for_each = [&](auto fn) {
     std::vector<std::shared_ptr<Watched>> watched;  // shared: kept alive during the calls
     {
@@ -154,7 +165,7 @@ void Reactor::poll_watched(int timeout_ms) {
   for_each([&](Watched& w) { w.pollfds(&fds); });
   ::poll(fds.data(), static_cast<nfds_t>(fds.size()), timeout_ms);
   uint64_t count = 0;
-  if (::read(event_fd_, &count, sizeof(count)) < 0) count = 0;
+  if (::read(event_fd_.get(), &count, sizeof(count)) < 0) count = 0;
   for_each([](Watched& w) { w.poll(); });
   std::erase_if(served_, [](const auto& w) { return w->finished(); });
 }
@@ -177,12 +188,11 @@ void Reactor::loop() {
       if (waiter_.bell_count() == 0) {
         for (const auto& stream : running_) stream->add_bells(&waiter_);
       }
-      if (waiter_.pause()) {
-        for (const auto& stream : running_) stream->examine(waiter_);
-      }
+      waiter_.pause();
     }
     const auto now = std::chrono::steady_clock::now();
     if (now >= next_poll) {
+      for (const auto& stream : running_) stream->examine(now);
       poll_watched(0);
       next_poll = now + kBusyPollEvery;
     }

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "engine/stream.h"
 #include "engine/waiter.h"
 #include "engine/watched.h"
@@ -32,6 +33,7 @@ class Reactor {
   void wake();
 
  private:
+  // Throws std::system_error where there are no descriptors or threads left.
   Reactor();
   void loop();
   bool advance_streams();
@@ -43,7 +45,7 @@ class Reactor {
   std::vector<std::shared_ptr<Stream>> arriving_;  // shared: with their handles
   std::vector<std::shared_ptr<Stream>> running_;   // shared: with their handles; reactor thread only
   std::vector<std::unique_ptr<Watched>> served_;   // reactor thread only
-  int event_fd_ = -1;
+  UniqueFd event_fd_;
   std::atomic<uint32_t> word_{0};
   std::atomic<bool> sleeping_{false};
   Waiter waiter_{true};

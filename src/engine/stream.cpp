@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/stream.h"
 
+#include <utility>
+
 namespace goss::engine {
 
 void Event::record() { recorded_.fetch_add(1, std::memory_order_release); }  // pairs with recorded()
@@ -63,13 +65,17 @@ bool Stream::advance(bool* empty) {
     const Work::State state = front_->advance();
     if (state == Work::State::kBlocked) return moved;
     moved = true;
+    moved_ = true;
     if (state == Work::State::kMoved) return true;
     finish_front();
   }
 }
 
-void Stream::examine(const Waiter& waiter) {
-  if (front_ != nullptr && front_->examine(waiter) == Work::State::kDone) finish_front();
+void Stream::examine(Waiter::Clock::time_point now) {
+  if (std::exchange(moved_, false)) blocked_since_ = now;
+  if (front_ == nullptr) return;
+  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(now - blocked_since_);
+  if (front_->examine(waited) == Work::State::kDone) finish_front();
 }
 
 bool Stream::finish_front() {

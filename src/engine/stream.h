@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -41,10 +42,10 @@ class Work {
  public:
   enum class State { kDone, kMoved, kBlocked };
   virtual ~Work() = default;
-  // Never blocks. `waiter` is the reactor's, for slow checks: examine(waiter) is called when it is
-  // time to look at clocks and faults.
+  // Never blocks.
   virtual State advance() = 0;
-  virtual State examine(const Waiter&) { return State::kBlocked; }
+  // Now and then while it is blocked, whatever other streams do: time to look at clocks and faults.
+  virtual State examine(std::chrono::milliseconds /*waited*/) { return State::kBlocked; }
   virtual void add_bells(Waiter*) {}
   // After kDone: how it ended.
   virtual Status take_status() { return {}; }
@@ -60,7 +61,7 @@ class Stream {
 
   // Library thread. True when something moved; *empty when the queue has run dry.
   bool advance(bool* empty);
-  void examine(const Waiter& waiter);
+  void examine(Waiter::Clock::time_point now);
   void add_bells(Waiter* waiter);
 
  private:
@@ -69,7 +70,9 @@ class Stream {
   std::mutex mutex_;
   std::condition_variable drained_;
   std::deque<std::unique_ptr<Work>> queue_;
-  std::unique_ptr<Work> front_;  // library thread only
+  std::unique_ptr<Work> front_;  // library thread only, as the next two
+  bool moved_ = true;            // since the last examine()
+  Waiter::Clock::time_point blocked_since_{};
   uint64_t pushed_ = 0;
   std::atomic<uint64_t> done_{0};
   Status failure_;

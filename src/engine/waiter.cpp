@@ -75,9 +75,11 @@ std::chrono::milliseconds Waiter::waited() const {
 }
 
 void Waiter::announce() {
-  for (const Bell& bell : bells_) {
-    bell.segment->area(bell.rank).dozing.store(1, std::memory_order_seq_cst);
+  for (Bell& bell : bells_) {
+    shm::RankArea& area = bell.segment->area(bell.rank);
+    area.dozing.store(1, std::memory_order_seq_cst);
     bell.segment->header().dozing.fetch_add(1, std::memory_order_seq_cst);
+    bell.seen = area.doorbell.load(std::memory_order_acquire);  // pairs with ring_doorbells()
   }
   announced_ = true;
 }
@@ -102,8 +104,7 @@ void Waiter::sleep() {
   };
   if (extra_ != nullptr) watch(extra_, extra_seen_);
   for (const Bell& bell : bells_) {
-    std::atomic<uint32_t>& doorbell = bell.segment->area(bell.rank).doorbell;
-    watch(&doorbell, doorbell.load(std::memory_order_acquire));  // pairs with ring_doorbells()
+    watch(&bell.segment->area(bell.rank).doorbell, bell.seen);
   }
 
   const uint32_t naps = polls_ - kYields;
@@ -120,6 +121,9 @@ void Waiter::sleep() {
       no_words ? -1
                : ::syscall(SYS_futex_waitv, words, count, 0, &deadline, CLOCK_MONOTONIC);
   if (no_words || (slept < 0 && errno == ENOSYS)) ::nanosleep(&bound, nullptr);
+  for (Bell& bell : bells_) {
+    bell.seen = bell.segment->area(bell.rank).doorbell.load(std::memory_order_acquire);
+  }
 }
 
 std::string cpu_mask() {

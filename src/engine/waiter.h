@@ -46,6 +46,7 @@ class Waiter {
   struct Bell {
     std::shared_ptr<shm::Segment> segment;  // shared: ranks of this process
     int rank;
+    uint32_t seen = 0;  // doorbell before the last poll: a ring since then ends the sleep at once
   };
   void set_crowded(bool crowded) { crowded_ = crowded; }
   void add_bell(Bell bell) { bells_.push_back(std::move(bell)); }

@@ -96,8 +96,9 @@ struct Float8Lanes {
 template <class Format, RedOp kOp>
 struct Float8 {
   static constexpr size_t kElementBytes = 1;
+  static constexpr size_t kBlock = 8;
   static constexpr size_t kUnroll = 1;
-  static constexpr bool kFixed = true;
+  static constexpr bool kLong = true;
   using Lanes = Float8Lanes<Format>;
   using Value = Quad;
   Floats reciprocal;  // of gossAvg

@@ -81,8 +81,9 @@ struct Float16Lanes {
 template <class Lanes, RedOp kOp>
 struct HalfFloat {
   static constexpr size_t kElementBytes = 2;
+  static constexpr size_t kBlock = 4;
   static constexpr size_t kUnroll = 2;
-  static constexpr bool kFixed = true;
+  static constexpr bool kLong = false;
   using Value = Pair;
   Floats reciprocal;  // of gossAvg
 

@@ -20,8 +20,9 @@ namespace goss::reduce::HWY_NAMESPACE {
 template <class T>
 struct IntegerOperation {
   static constexpr size_t kElementBytes = sizeof(T);
+  static constexpr size_t kBlock = 4;
   static constexpr size_t kUnroll = 4;
-  static constexpr bool kFixed = true;
+  static constexpr bool kLong = false;
   using Tag = hn::ScalableTag<T>;
   using Value = hn::Vec<Tag>;
   HWY_INLINE void prepare(int) {}
@@ -160,8 +161,9 @@ struct IntegerAverage : IntegerOperation<T> {
   using Base = IntegerOperation<T>;
   using typename Base::Value;
   using Unsigned = hn::ScalableTag<hwy::MakeUnsigned<T>>;
-  static constexpr size_t kUnroll = 2;
-  static constexpr bool kFixed = false;
+  static constexpr size_t kBlock = 4;
+  static constexpr size_t kUnroll = 0;
+  static constexpr bool kLong = false;
   Divider<sizeof(T)> divider;
   HWY_INLINE void prepare(int divisor) { divider.prepare(divisor); }
 

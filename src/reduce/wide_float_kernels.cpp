@@ -21,8 +21,9 @@ namespace goss::reduce::HWY_NAMESPACE {
 template <class T, RedOp kOp>
 struct WideFloat {
   static constexpr size_t kElementBytes = sizeof(T);
+  static constexpr size_t kBlock = 4;
   static constexpr size_t kUnroll = 4;
-  static constexpr bool kFixed = true;
+  static constexpr bool kLong = false;
   using Tag = hn::ScalableTag<T>;
   using Value = hn::Vec<Tag>;
   Value reciprocal;  // of gossAvg

@@ -57,9 +57,9 @@ TEST_P(EveryIndexTest, KilledInALoopOfCollectivesIsReportedByAllWithinASecond) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Death, EveryIndexTest, ::testing::ValuesIn(every_index()),
-                         [](const auto& info) {
-                           return "n" + std::to_string(info.param.n) + "rank" +
-                                  std::to_string(info.param.victim);
+                         [](const auto& test) {
+                           return "n" + std::to_string(test.param.n) + "rank" +
+                                  std::to_string(test.param.victim);
                          });
 
 TEST(DeathTest, TwoKilledAtOnceAreReportedAsOneByAll) {

@@ -121,10 +121,10 @@ TEST_P(DisagreementTest, BothSidesAreNamedToAll) { run(false); }
 TEST_P(DisagreementTest, BothSidesAreNamedToAllOnAStream) { run(true); }
 
 INSTANTIATE_TEST_SUITE_P(All, DisagreementTest, ::testing::ValuesIn(kDifferences),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 // The root has long returned when the other rank comes with something else.
-TEST(DisagreementTest, RootThatHasReturnedLearnsFromItsNextCall) {
+TEST(DisagreeingRanksTest, RootThatHasReturnedLearnsFromItsNextCall) {
   Ranks ranks(2, [](Rank& rank) {
     if (rank.failed(rank.join())) std::exit(3);
     std::vector<float> x(1000);
@@ -147,7 +147,7 @@ TEST(DisagreementTest, RootThatHasReturnedLearnsFromItsNextCall) {
 }
 
 // Ranks 1 and 2 differ; both wait for rank 0, which does not come.
-TEST(DisagreementTest, IsSeenWhileBothWaitForAThirdRank) {
+TEST(DisagreeingRanksTest, IsSeenWhileBothWaitForAThirdRank) {
   Ranks ranks(3, [](Rank& rank) {
     if (rank.failed(rank.join())) std::exit(3);
     std::vector<float> x(1000);
@@ -178,7 +178,7 @@ TEST(DisagreementTest, IsSeenWhileBothWaitForAThirdRank) {
 }
 
 // Small calls of a group move together: a rank with one call fewer is found out.
-TEST(DisagreementTest, GroupsOfDifferentLengthAreReported) {
+TEST(DisagreeingRanksTest, GroupsOfDifferentLengthAreReported) {
   Ranks ranks(2, [](Rank& rank) {
     if (rank.failed(rank.join())) std::exit(3);
     float x[3] = {1, 2, 3};

@@ -82,6 +82,7 @@ TEST(LatenessTest, WarningIsRepeatedWithBackOff) {
 
 // How the missing rank is waited for: directly, or by the library's thread.
 enum class How { kInline, kMapped, kBroadcast, kStream, kGroup };
+constexpr const char* kNames[] = {"Inline", "Mapped", "Broadcast", "Stream", "Group"};
 
 gossResult_t wait_for_all(gossComm_t comm, How how) {
   std::vector<float> x(50000, 1.0f);
@@ -145,10 +146,8 @@ TEST_P(MissingTest, RankThatNeverArrivesIsNamedWhenTheLimitIsOver) {
 INSTANTIATE_TEST_SUITE_P(Lateness, MissingTest,
                          ::testing::Values(How::kInline, How::kMapped, How::kBroadcast,
                                            How::kStream, How::kGroup),
-                         [](const auto& info) {
-                           constexpr const char* kNames[] = {"Inline", "Mapped", "Broadcast",
-                                                             "Stream", "Group"};
-                           return std::string(kNames[static_cast<int>(info.param)]);
+                         [](const auto& test) {
+                           return std::string(kNames[static_cast<int>(test.param)]);
                          });
 
 // A stream that always moves must not hide that another one has waited too long.

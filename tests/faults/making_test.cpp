@@ -182,7 +182,7 @@ TEST_P(ShortageTest, RankThatFailsInInitIsReportedByTheOthers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Making, ShortageTest, ::testing::ValuesIn(kShortages),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 // Splits and works on the parts until something fails, then asks the parent.
 void split_until_failure(Rank& rank) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Gather: the state of one all-gather by dissemination (Bruck): in round k a rank sends the blocks
-// of itself and the next 2^k - 1 ranks to rank - 2^k, so all have all after ceil(log2 n) rounds.
-// Blocks travel as (gather, origin, length, bytes), several to a frame. A rank that has finished may
-// run at most one gather ahead of its neighbours, whose early blocks are kept. Values only; used by
-// Bootstrap.
+// Gather: the state of one all-gather by dissemination (Bruck). In round k a rank sends the blocks
+// of itself and the next 2^k - 1 ranks to rank - 2^k: all have all after ceil(log2 n) rounds.
+// Blocks travel as (gather, origin, length, bytes), several to a frame. A rank that has finished
+// may run at most one gather ahead of its neighbours, whose early blocks are kept. Values only;
+// used by Bootstrap.
 #pragma once
 
 #include <cstdint>

@@ -40,7 +40,9 @@ class Starter final : public Bootstrap {
   enum class Stage { kDialing, kWaiting, kLinking, kReported, kReady, kFailed };
   struct Neighbour {
     Table::Contact contact;
-    std::unique_ptr<Dialer> dialer;  // towards higher ranks; lower ones come to us
+    // Towards higher ranks; lower ones come to us.
+    std::unique_ptr<Dialer> dialer;
+    std::unique_ptr<Channel> unconfirmed;  // dialled, not yet acknowledged
   };
 
   Hello hello_for(Purpose purpose, uint32_t peer) const;
@@ -52,6 +54,7 @@ class Starter final : public Bootstrap {
   void root_ended(const std::string& why);
   void begin_links(const Table& table);
   void advance_links();
+  void advance_link(Neighbour* neighbour);
   void admit(Arrival arrival);
   void check_time();
   std::string what_is_missing() const;
@@ -61,7 +64,9 @@ class Starter final : public Bootstrap {
   void advance_gather();
   void note_losses(std::vector<Mesh::Event> events);
   std::string name(int rank) const;
-  std::string limit_text() const { return format("%.1f s", double(options_.timeout.count()) / 1e3); }
+  std::string limit_text() const {
+    return format("%.1f s", double(options_.timeout.count()) / 1e3);
+  }
 
   Options options_;
   Clock::time_point now_ = Clock::now();
@@ -72,6 +77,7 @@ class Starter final : public Bootstrap {
   Dialer root_dialer_;
   bool warned_ = false;
   std::unique_ptr<Channel> root_;
+  bool acknowledged_ = false;  // the root has answered our join
   Waiting waiting_;
   std::unique_ptr<Gate> gate_;
   std::vector<Neighbour> neighbours_;
@@ -146,6 +152,8 @@ void Starter::dial_root() {
 
 void Starter::join(std::unique_ptr<Channel> channel) {
   root_ = std::move(channel);
+  acknowledged_ = false;
+  options_.id.root_listens = true;  // it just did
   stage_ = Stage::kWaiting;
   set_liveness(root_->socket(), options_.silence);
   Join join;
@@ -175,7 +183,17 @@ void Starter::read_root() {
     if (stage_ == Stage::kFailed || stage_ == Stage::kReady) break;
     handle_root(frame);
   }
-  if (!open && stage_ != Stage::kFailed && stage_ != Stage::kReady) root_ended(ending);
+  acknowledged_ = acknowledged_ || !frames.empty();
+  if (!open && stage_ == Stage::kWaiting && !acknowledged_) {
+    // It gave up on us before it had read our join, as when this process was stopped meanwhile.
+    root_.reset();
+    gate_.reset();
+    root_dialer_.retry(now_, ending);
+    stage_ = Stage::kDialing;
+  }
+  if (!open && root_ != nullptr && stage_ != Stage::kFailed && stage_ != Stage::kReady) {
+    root_ended(ending);
+  }
   if (stage_ == Stage::kReady) root_.reset();
 }
 
@@ -197,10 +215,10 @@ void Starter::root_ended(const std::string& why) {
   root_.reset();
   const int culprit = waiting_.root_rank;
   if (culprit >= 0 && culprit != options_.rank) {
-    return fail_start({culprit, gossRemoteError,
-                       format("%s died during start-up; it gathered the ranks at %s (%s)",
-                              name(culprit).c_str(), root_dialer_.target().text().c_str(),
-                              why.c_str())});
+    return fail_start(
+        {culprit, gossRemoteError,
+         format("%s died during start-up; it gathered the ranks at %s (%s)", name(culprit).c_str(),
+                root_dialer_.target().text().c_str(), why.c_str())});
   }
   fail_start({-1, gossRemoteError,
               format("the process that gathered the ranks at %s ended before all were connected "
@@ -222,11 +240,11 @@ void Starter::begin_links(const Table& table) {
   for (const Table::Contact& contact : table.contacts) {
     std::unique_ptr<Dialer> dialer;
     if (contact.rank > options_.rank) {
-      dialer = std::make_unique<Dialer>(
-          contact.mesh, session_key_,
-          hello_for(Purpose::kLink, static_cast<uint32_t>(contact.rank)));
+      dialer =
+          std::make_unique<Dialer>(contact.mesh, session_key_,
+                                   hello_for(Purpose::kLink, static_cast<uint32_t>(contact.rank)));
     }
-    neighbours_.push_back({contact, std::move(dialer)});
+    neighbours_.push_back({contact, std::move(dialer), nullptr});
   }
   stage_ = Stage::kLinking;
 }
@@ -235,47 +253,63 @@ void Starter::advance_links() {
   std::vector<Arrival> arrivals;
   gate_->poll(now_, &arrivals);
   for (Arrival& arrival : arrivals) admit(std::move(arrival));
-  for (Neighbour& neighbour : neighbours_) {
-    if (neighbour.dialer == nullptr) continue;
-    std::unique_ptr<Channel> channel = neighbour.dialer->advance(now_);
-    if (channel == nullptr) continue;
-    neighbour.dialer.reset();
-    set_liveness(channel->socket(), options_.silence);
-    // Only now does the other side count the link: an attempt given up before harms nobody.
-    channel->queue(FrameType::kLinkUp, "");
-    channel->flush();
-    mesh_->add_link(neighbour.contact.rank, std::move(channel), {});
-  }
+  for (Neighbour& neighbour : neighbours_) advance_link(&neighbour);
   if (mesh_->link_count() < neighbours_.size()) return;
   gate_.reset();
   root_->queue(FrameType::kConnected, "");
   stage_ = Stage::kReported;
 }
 
+// Both sides say that the link is up, so an attempt that one of them gave up leaves no half link.
+void Starter::advance_link(Neighbour* neighbour) {
+  if (neighbour->dialer == nullptr) return;
+  if (neighbour->unconfirmed == nullptr) {
+    neighbour->unconfirmed = neighbour->dialer->advance(now_);
+    if (neighbour->unconfirmed == nullptr) return;
+    set_liveness(neighbour->unconfirmed->socket(), options_.silence);
+    neighbour->unconfirmed->queue(FrameType::kLinkUp, "");
+  }
+  std::vector<Frame> frames;
+  neighbour->unconfirmed->flush();
+  const bool open = neighbour->unconfirmed->receive(&frames);
+  if (!frames.empty() && frames[0].type == FrameType::kLinkUp) {
+    frames.erase(frames.begin());
+    mesh_->add_link(neighbour->contact.rank, std::move(neighbour->unconfirmed), frames);
+    neighbour->dialer.reset();
+  } else if (!open) {
+    neighbour->dialer->retry(now_, neighbour->unconfirmed->ending());
+    neighbour->unconfirmed.reset();
+  }
+}
+
 void Starter::admit(Arrival arrival) {
   const int peer = static_cast<int>(arrival.hello.rank);
-  const bool expected =
-      peer < options_.rank && arrival.hello.nranks == static_cast<uint32_t>(options_.nranks) &&
-      std::any_of(neighbours_.begin(), neighbours_.end(),
-                  [peer](const Neighbour& n) { return n.contact.rank == peer; });
+  const bool expected = peer < options_.rank &&
+                        arrival.hello.nranks == static_cast<uint32_t>(options_.nranks) &&
+                        std::any_of(neighbours_.begin(), neighbours_.end(),
+                                    [peer](const Neighbour& n) { return n.contact.rank == peer; });
   if (!expected || mesh_->has_link(peer) || arrival.frames[0].type != FrameType::kLinkUp) return;
   set_liveness(arrival.channel->socket(), options_.silence);
   arrival.frames.erase(arrival.frames.begin());
+  arrival.channel->queue(FrameType::kLinkUp, "");
+  arrival.channel->flush();
   mesh_->add_link(peer, std::move(arrival.channel), arrival.frames);
 }
 
 void Starter::check_time() {
   if (stage_ == Stage::kReady || stage_ == Stage::kFailed || options_.timeout.count() == 0) return;
   if (now_ - began_ < options_.timeout) return;
-  fail_start({-1, gossTimeout, "after " + limit_text() + " " + what_is_missing() +
-                                   "; raise GOSS_INIT_TIMEOUT if they need longer to start"});
+  fail_start({-1, gossTimeout,
+              "after " + limit_text() + " " + what_is_missing() +
+                  "; raise GOSS_INIT_TIMEOUT if they need longer to start"});
 }
 
 std::string Starter::what_is_missing() const {
   if (stage_ == Stage::kDialing) {
-    return format("no connection to the root at %s: %s; rank 0 may not run, or GOSS_ADDR, "
-                  "GOSS_PORT or GOSS_IFNAME be wrong",
-                  root_dialer_.target().text().c_str(), root_dialer_.problem().c_str());
+    return format(
+        "no connection to the root at %s: %s; rank 0 may not run, or GOSS_ADDR, "
+        "GOSS_PORT or GOSS_IFNAME be wrong",
+        root_dialer_.target().text().c_str(), root_dialer_.problem().c_str());
   }
   if (stage_ != Stage::kLinking) return "still waiting for " + waiting_.missing;
   std::string text;
@@ -343,9 +377,9 @@ void Starter::advance_gather() {
   mesh_->poll(now_, &events);
   for (const std::string& payload : mesh_->take_blocks()) {
     if (gather_.accept(payload)) continue;
-    return fail_start({options_.rank, gossInternalError,
-                       format("rank %d was sent all-gather data that makes no sense",
-                              options_.rank)});
+    return fail_start(
+        {options_.rank, gossInternalError,
+         format("rank %d was sent all-gather data that makes no sense", options_.rank)});
   }
   while (const std::optional<Gather::Send> send = gather_.next_send()) {
     for (const std::string& payload : send->payloads) mesh_->send_blocks(send->peer, payload);
@@ -359,9 +393,9 @@ void Starter::advance_gather() {
   }
   if (lost_any_ && now_ - first_loss_ >= kAgree) {
     const auto& failures = mesh_->failures();
-    return fail_start(*std::min_element(
-        failures.begin(), failures.end(),
-        [](const Failure& a, const Failure& b) { return a.rank < b.rank; }));
+    return fail_start(
+        *std::min_element(failures.begin(), failures.end(),
+                          [](const Failure& a, const Failure& b) { return a.rank < b.rank; }));
   }
   if (options_.timeout.count() == 0 || now_ - gather_began_ < options_.timeout) return;
   fail_start({gather_.missing().front(), gossTimeout,
@@ -374,9 +408,9 @@ void Starter::note_losses(std::vector<Mesh::Event> events) {
   if (gather_.complete()) return;
   for (const Mesh::Event& event : events_) {
     if (event.kind != Mesh::Event::Kind::kLost || mesh_->told_failure(event.rank)) continue;
-    mesh_->flood_failure({event.rank, gossRemoteError,
-                          format("%s died during start-up (%s)", name(event.rank).c_str(),
-                                 event.payload.c_str())});
+    mesh_->flood_failure(
+        {event.rank, gossRemoteError,
+         format("%s died during start-up (%s)", name(event.rank).c_str(), event.payload.c_str())});
   }
 }
 
@@ -387,14 +421,18 @@ void Starter::pollfds(std::vector<pollfd>* fds) const {
   if (stage_ == Stage::kLinking) {
     gate_->pollfds(fds);
     for (const Neighbour& neighbour : neighbours_) {
-      if (neighbour.dialer != nullptr) neighbour.dialer->pollfds(fds);
+      if (neighbour.dialer == nullptr) continue;
+      neighbour.dialer->pollfds(fds);
+      const Channel* channel = neighbour.unconfirmed.get();
+      if (channel != nullptr) fds->push_back({channel->socket().get(), channel->poll_mask(), 0});
     }
   }
   if (stage_ == Stage::kReady && mesh_ != nullptr) mesh_->pollfds(fds);
 }
 
 std::unique_ptr<Mesh> Starter::take_mesh() {
-  GOSS_ASSERT(stage_ == Stage::kReady && mesh_ != nullptr, "the mesh is taken once, when connected");
+  GOSS_ASSERT(stage_ == Stage::kReady && mesh_ != nullptr,
+              "the mesh is taken once, when connected");
   mesh_->keep(std::move(events_));
   return std::move(mesh_);
 }
@@ -404,8 +442,9 @@ std::unique_ptr<Mesh> Starter::take_mesh() {
 Result<std::unique_ptr<Bootstrap>> Bootstrap::create(Options options) {
   if (options.nranks < 1 || options.nranks > kMaxRanks || options.rank < 0 ||
       options.rank >= options.nranks) {
-    return fail(gossInvalidArgument, "rank %d of %d ranks: ranks run from 0 to nranks-1, at most %d",
-                options.rank, options.nranks, kMaxRanks);
+    return fail(gossInvalidArgument,
+                "rank %d of %d ranks: ranks run from 0 to nranks-1, at most %d", options.rank,
+                options.nranks, kMaxRanks);
   }
   if (options.hello.size() > kMaxHelloTextBytes || options.hello_text.size() > kMaxHelloTextBytes) {
     return fail(gossInternalError, "the hello of a rank is longer than %zu bytes",

@@ -4,11 +4,12 @@
 // Bootstrap: how the ranks of a job find and authenticate each other over TCP, and the mesh of
 // connections that is kept afterwards to hear of deaths.
 //
-//   Root       listens at the address in the unique id; gathers (rank, address) of all, hands out the
-//              table, and closes. Served by whoever polls it (the library's thread).
+//   Root       listens at the address in the unique id; gathers (rank, address) of all, tells each
+//              about its neighbours, and judges failures until all are connected. Served by
+//              whoever polls it (the library's thread).
 //   Bootstrap  one rank's side: root, then links to rank +- 2^k (dissemination: 2 log2 n links, so
-//              the mesh stays connected when ranks die, rank 0 included), then all-gathers over them
-//              (Bruck, log2 n rounds).
+//              the mesh stays connected when ranks die, rank 0 included), then all-gathers over
+//              them (Bruck, log2 n rounds).
 //   Mesh       the links afterwards: floods small messages to all ranks, notices lost ones.
 //
 // Nothing here blocks: advance() and poll() do what can be done and return; pollfds() says what to
@@ -48,9 +49,10 @@ class Mesh {
  public:
   struct Event {
     enum class Kind {
-      kMessage,   // `payload` flooded by `rank`
-      kLost,      // the link to neighbour `rank` ended, or it was silent for too long
-      kLeft,      // `rank` closed its side in good order
+      kMessage,  // `payload` flooded by `rank`
+      kLost,     // the link to neighbour `rank` ended, its host does not answer for too long, or
+                 // its death stopped the start-up of another rank; once per rank
+      kLeft,     // `rank` closed its side in good order
     };
     Kind kind;
     int rank;
@@ -78,7 +80,9 @@ struct Options {
   std::string hello_text;  // the same for people; the error names both hosts and both texts
   std::chrono::milliseconds timeout{120'000};  // 0 = never
   std::chrono::milliseconds heartbeat{250};
-  std::chrono::milliseconds silence{4'000};    // a silent link is lost after this time
+  // A link is lost when the other host's kernel does not answer for this long. It answers for a
+  // stopped process, which is late and not dead.
+  std::chrono::milliseconds silence{4'000};
 };
 
 class Bootstrap {
@@ -86,12 +90,14 @@ class Bootstrap {
   static Result<std::unique_ptr<Bootstrap>> create(Options options);
   virtual ~Bootstrap() = default;
 
-  // True when this rank is connected. Fails with gossTimeout (naming missing ranks as far as known),
-  // gossInvalidUsage (nranks or hello differ, rank taken), gossRemoteError, gossSystemError.
+  // True when all ranks are connected. Fails with gossTimeout (naming missing ranks as far as
+  // known), gossInvalidUsage (nranks or hello differ, rank taken), gossRemoteError,
+  // gossSystemError.
   virtual Result<bool> connect() = 0;
   // All-gather of one byte string (<= 64 KiB) per rank. Call with the same `mine` until true;
   // then *all has nranks entries. Several may follow one another.
   virtual Result<bool> allgather(const std::string& mine, std::vector<std::string>* all) = 0;
+  // Also call connect() again every few milliseconds: attempts pause without a descriptor.
   virtual void pollfds(std::vector<pollfd>* fds) const = 0;
   // The links, once the last all-gather is done. The Bootstrap is spent afterwards.
   virtual std::unique_ptr<Mesh> take_mesh() = 0;

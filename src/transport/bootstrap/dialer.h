@@ -27,6 +27,8 @@ class Dialer {
   // The channel when both sides have proved themselves, else nullptr.
   std::unique_ptr<Channel> advance(Clock::time_point now);
   void pollfds(std::vector<pollfd>* fds) const;
+  // Drops the attempt, or notes that its channel was of no use, and pauses before the next.
+  void retry(Clock::time_point now, const std::string& problem);
 
   // What went wrong last, with the number of attempts: "connection refused (attempt 12)".
   std::string problem() const;
@@ -38,7 +40,6 @@ class Dialer {
  private:
   bool start(Clock::time_point now);
   bool connected(Clock::time_point now, int error);
-  void retry(Clock::time_point now, const std::string& problem);
 
   Address target_;
   Secret secret_;

@@ -18,9 +18,20 @@ namespace goss::bootstrap {
 
 enum class FrameType : uint8_t {
   // Between a rank and the root.
-  kJoin = 1, kWaiting, kTable, kConnected, kComplete, kFailed, kGiveUp,
+  kJoin = 1,
+  kWaiting,
+  kTable,
+  kConnected,
+  kComplete,
+  kFailed,
+  kGiveUp,
   // Between two ranks.
-  kLinkUp, kBlocks, kFlood, kFailure, kHeartbeat, kLeave,
+  kLinkUp,
+  kBlocks,
+  kFlood,
+  kFailure,
+  kHeartbeat,
+  kLeave,
 };
 
 struct Frame {

@@ -20,7 +20,7 @@ void Gate::poll(Clock::time_point now, std::vector<Arrival>* arrivals) {
   for (int pass = 0; pass < 2; ++pass) {
     for (auto next = pending_.begin(); next != pending_.end();) {
       const auto current = next++;
-      Progress progress = advance(&*current, arrivals);
+      Progress progress = advance(now, &*current, arrivals);
       if (progress == Progress::kRunning && now >= current->deadline) progress = Progress::kFailed;
       if (progress == Progress::kFailed) ++refused_;
       if (progress != Progress::kRunning) pending_.erase(current);
@@ -55,18 +55,18 @@ void Gate::drop_oldest() {
   ++refused_;
 }
 
-Progress Gate::advance(Pending* pending, std::vector<Arrival>* arrivals) {
+Progress Gate::advance(Clock::time_point now, Pending* pending, std::vector<Arrival>* arrivals) {
   if (pending->channel == nullptr) {
     const Progress progress = pending->handshake.advance(pending->socket);
     if (progress != Progress::kDone) return progress;
     pending->channel =
         std::make_unique<Channel>(std::move(pending->socket), pending->handshake.keys());
+    pending->deadline = now + kDeadline;
   }
   std::vector<Frame> frames;
   const bool open = pending->channel->receive(&frames);
   if (frames.empty()) return open ? Progress::kRunning : Progress::kFailed;
-  arrivals->push_back(
-      {pending->handshake.hello(), std::move(pending->channel), std::move(frames)});
+  arrivals->push_back({pending->handshake.hello(), std::move(pending->channel), std::move(frames)});
   return Progress::kDone;
 }
 
@@ -75,8 +75,7 @@ void Gate::pollfds(std::vector<pollfd>* fds) const {
   if (!starved_) fds->push_back({listener_.get(), POLLIN, 0});
   for (const Pending& pending : pending_) {
     const bool write = pending.channel == nullptr && pending.handshake.wants_write();
-    const Socket& socket =
-        pending.channel == nullptr ? pending.socket : pending.channel->socket();
+    const Socket& socket = pending.channel == nullptr ? pending.socket : pending.channel->socket();
     fds->push_back({socket.get(), static_cast<short>(write ? POLLOUT : POLLIN), 0});
   }
 }

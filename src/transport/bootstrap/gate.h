@@ -54,7 +54,7 @@ class Gate {
 
   void accept_all(Clock::time_point now);
   void drop_oldest();
-  Progress advance(Pending* pending, std::vector<Arrival>* arrivals);
+  Progress advance(Clock::time_point now, Pending* pending, std::vector<Arrival>* arrivals);
 
   Socket listener_;
   Secret secret_;

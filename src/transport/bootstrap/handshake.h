@@ -28,7 +28,7 @@ enum class Purpose : uint8_t { kRoot = 1, kLink = 2 };
 struct Hello {
   uint16_t version = kWireVersion;
   Purpose purpose = Purpose::kRoot;
-  uint32_t rank = 0;          // of the client
+  uint32_t rank = 0;  // of the client
   uint32_t nranks = 0;
   uint32_t peer = kRootPeer;  // rank of the server, or kRootPeer
   std::array<uint8_t, 16> job{};

@@ -18,10 +18,7 @@ constexpr int kHeartbeatsUnanswered = 8;
 }  // namespace
 
 MeshLinks::MeshLinks(int rank, int nranks, std::chrono::milliseconds heartbeat)
-    : rank_(rank),
-      nranks_(nranks),
-      heartbeat_(heartbeat),
-      seen_(static_cast<size_t>(nranks), 0) {}
+    : rank_(rank), nranks_(nranks), heartbeat_(heartbeat), seen_(static_cast<size_t>(nranks), 0) {}
 
 MeshLinks::~MeshLinks() {
   // Unread bytes would turn the close into a reset, which could overtake what was sent last.
@@ -150,7 +147,8 @@ void MeshLinks::read(Link* link, std::vector<Event>* events) {
   if (!open && link->channel != nullptr) end(link, link->channel->ending(), events);
 }
 
-void MeshLinks::end(Link* link, const std::string& why, std::vector<Event>* events) {
+// `why` by value: it may belong to the channel that goes.
+void MeshLinks::end(Link* link, std::string why, std::vector<Event>* events) {
   link->channel.reset();
   if (!leaving_) report_lost(link->peer, why, events);
 }

@@ -4,10 +4,10 @@
 // MeshLinks: the links of one rank to its neighbours, in both of their lives: Bootstrap drives the
 // all-gather over them, then hands them over as the Mesh. One thread at a time.
 //
-// Flooding: a message carries its origin and the origin's sequence number; a rank passes on what it
-// has not seen, on all links but the one it came by. All links keep order and every rank passes on
-// in the order of arrival, so the messages of one origin arrive everywhere in order, and the highest
-// number seen per origin is all that has to be remembered.
+// Flooding: a message carries its origin and the origin's sequence number; a rank passes on what
+// it has not seen, on all links but the one it came by. All links keep order and every rank passes
+// on in the order of arrival, so the messages of one origin arrive everywhere in order, and the
+// highest number seen per origin is all that has to be remembered.
 #pragma once
 
 #include <memory>
@@ -64,7 +64,7 @@ class MeshLinks final : public Mesh {
   bool handle_flood(Link* link, const std::string& bytes, std::vector<Event>* events);
   bool handle_failure(Link* link, const std::string& bytes, std::vector<Event>* events);
   void read(Link* link, std::vector<Event>* events);
-  void end(Link* link, const std::string& why, std::vector<Event>* events);
+  void end(Link* link, std::string why, std::vector<Event>* events);
   void report_lost(int rank, const std::string& why, std::vector<Event>* events);
   void beat(Clock::time_point now);
 

@@ -20,10 +20,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr size_t kStrangers = 64;           // unauthenticated connections beyond one per rank
-constexpr milliseconds kReplacement{300};   // a restarted rank may take its place again
+constexpr size_t kStrangers = 64;          // unauthenticated connections beyond one per rank
+constexpr milliseconds kReplacement{300};  // a restarted rank may take its place again
 constexpr milliseconds kStatusEvery{1000};
-constexpr milliseconds kLinger{5000};       // tells late ranks why the job has failed
+constexpr milliseconds kLinger{5000};  // tells late ranks why the job has failed
 constexpr milliseconds kSilence{4000};
 
 struct Member {
@@ -79,10 +79,10 @@ class RootServer final : public Root {
   Gate gate_;
   Phase phase_ = Phase::kGathering;
   Clock::time_point now_{};
-  uint32_t nranks_ = 0;  // of the first who proved itself, 0 before
-  std::vector<std::unique_ptr<Member>> members_;  // by rank
-  size_t present_ = 0;                            // members that are here
-  const Member* first_ = nullptr;                 // whom the others are compared with
+  uint32_t nranks_ = 0;                            // of the first who proved itself, 0 before
+  std::vector<std::unique_ptr<Member>> members_;   // by rank
+  size_t present_ = 0;                             // members that are here
+  const Member* first_ = nullptr;                  // whom the others are compared with
   std::vector<std::unique_ptr<Channel>> parting_;  // refused, with the reason on its way
   int root_rank_ = -1;
   Clock::time_point last_status_{};
@@ -152,9 +152,10 @@ bool RootServer::acceptable(const Arrival& arrival) {
   const int rank = static_cast<int>(hello.rank);
   Failure failure{rank, gossInvalidUsage, ""};
   if (hello.version != kWireVersion) {
-    failure.reason = format("rank %d speaks version %d of the start-up protocol, the root version "
-                            "%d: use one version of Gossamer everywhere",
-                            rank, hello.version, kWireVersion);
+    failure.reason = format(
+        "rank %d speaks version %d of the start-up protocol, the root version "
+        "%d: use one version of Gossamer everywhere",
+        rank, hello.version, kWireVersion);
   } else if (hello.nranks < 1 || hello.nranks > kMaxRanks || hello.rank >= hello.nranks) {
     failure.reason = format("rank %u of %u ranks: ranks run from 0 to nranks-1, at most %d ranks",
                             hello.rank, hello.nranks, kMaxRanks);
@@ -177,8 +178,8 @@ bool RootServer::agrees(const Member& member, uint32_t nranks) {
   if (member.join.hello == first_->join.hello) return true;
   failure_ = {member.rank, gossInvalidUsage,
               format("the ranks differ in version or settings: %s has [%s], %s has [%s]",
-                     first_->text().c_str(), first_->join.hello_text.c_str(),
-                     member.text().c_str(), member.join.hello_text.c_str())};
+                     first_->text().c_str(), first_->join.hello_text.c_str(), member.text().c_str(),
+                     member.join.hello_text.c_str())};
   return false;
 }
 
@@ -239,8 +240,8 @@ void RootServer::fail_job(const Failure& failure) {
   linger_until_ = now_ + kLinger;
   const std::string bytes = failure_.encode();
   for (const auto& member : members_) {
-    if (member == nullptr || member->lost) continue;
-    member->channel->queue(FrameType::kFailed, bytes);
+    if (member == nullptr) continue;
+    if (!member->lost) member->channel->queue(FrameType::kFailed, bytes);
     told_.insert(static_cast<uint32_t>(member->rank));
   }
 }
@@ -308,8 +309,8 @@ void RootServer::find_root_rank() {
 }
 
 void RootServer::send_status(Member* only) {
-  const Waiting waiting{root_rank_, rank_list(missing()) +
-                                        format(" (%zu of %u)", missing().size(), nranks_)};
+  const Waiting waiting{root_rank_,
+                        rank_list(missing()) + format(" (%zu of %u)", missing().size(), nranks_)};
   const std::string bytes = waiting.encode();
   if (only != nullptr) return only->channel->queue(FrameType::kWaiting, bytes);
   last_status_ = now_;
@@ -343,8 +344,7 @@ void RootServer::flush() {
 }
 
 bool RootServer::drained() const {
-  return parting_.empty() &&
-         std::all_of(members_.begin(), members_.end(), [](const auto& member) {
+  return parting_.empty() && std::all_of(members_.begin(), members_.end(), [](const auto& member) {
            return member == nullptr || member->lost || member->channel->idle();
          });
 }

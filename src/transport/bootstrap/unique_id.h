@@ -19,11 +19,11 @@ constexpr size_t kSecretBytes = 32;
 using Secret = std::array<uint8_t, kSecretBytes>;
 
 struct UniqueId {
-  Secret secret{};              // authenticates every connection of the job
+  Secret secret{};                // authenticates every connection of the job
   std::array<uint8_t, 16> job{};  // random; tells jobs apart, may be logged
-  sockaddr_storage address{};   // where the root listens (IPv4 or IPv6)
+  sockaddr_storage address{};     // where the root listens (IPv4 or IPv6)
   socklen_t address_bytes = 0;
-  bool root_listens = false;    // the root listened when the id was made: refusal means it is gone
+  bool root_listens = false;  // the root listened when the id was made: refusal means it is gone
 
   static Result<UniqueId> parse(const gossUniqueId& bytes);  // gossInvalidArgument when damaged
   gossUniqueId serialize() const;

@@ -112,7 +112,7 @@ class BadStreams {
 
   Hello hello_;
   std::string recorded_;
-  std::mt19937 random_{7};
+  std::minstd_rand random_{7};
   size_t made_ = 0;
 };
 
@@ -268,8 +268,11 @@ TEST(HostileRootPort, ClosesSilentAndSlowConnectionsAfterFiveSeconds) {
 TEST(HostileRootPort, TellsAStrangerNothingButANonce) {
   LocalJob job(2);
   job.create(0);
-  Stranger stranger(address_of(job.id), genuine_hello(job.id, 1, 2).serialize() + "wrong proof of "
-                                        "thirty-two bytes in all", false);
+  Stranger stranger(address_of(job.id),
+                    genuine_hello(job.id, 1, 2).serialize() +
+                        "wrong proof of "
+                        "thirty-two bytes in all",
+                    false);
   EXPECT_TRUE(LocalJob::until(
       [&] {
         job.connect_once();
@@ -345,8 +348,11 @@ TEST(HostileRootPort, SurvivesRandomFramesOfOneWhoKnowsTheSecret) {
   for (int round = 0; round < rounds; ++round) {
     Dialer dialer(address_of(job.id), job.id.secret, genuine_hello(job.id, 1, 4));
     std::unique_ptr<Channel> channel;
-    LocalJob::until([&] { return job.root->poll(), channel = dialer.advance(Clock::now()),
-                                 channel != nullptr; }, seconds(2));
+    LocalJob::until(
+        [&] {
+          return job.root->poll(), channel = dialer.advance(Clock::now()), channel != nullptr;
+        },
+        seconds(2));
     ASSERT_NE(channel, nullptr);
     std::string payload(random() % 300, '\0');
     for (char& byte : payload) byte = static_cast<char>(random());
@@ -369,7 +375,8 @@ std::vector<Address> listening_ports(const LocalJob& job) {
     socklen_t bytes = sizeof(listening);
     Address address;
     address.bytes = sizeof(address.storage);
-    if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &bytes) != 0 || !listening) continue;
+    if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &bytes) != 0 || !listening)
+      continue;
     if (::getsockname(fd, address.get(), &address.bytes) != 0) continue;
     if (address.storage.ss_family == AF_INET && address.port() != address_of(job.id).port()) {
       found.push_back(address);

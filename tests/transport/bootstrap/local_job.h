@@ -18,7 +18,7 @@
 namespace goss::bootstrap {
 
 struct LocalJob {
-  test::ScopedEnv interface{"GOSS_IFNAME", "lo"};
+  test::ScopedEnv interface { "GOSS_IFNAME", "lo" };
   UniqueId id;
   std::unique_ptr<Root> root;
   std::vector<Options> options;

@@ -46,10 +46,10 @@ struct Pipe {
 // One job whose ranks are processes; rank 0's process holds the root.
 class Processes {
  public:
-  enum class Then { kLeave, kStay };  // after the start-up: leave in good order, or until a death
+  // After the start-up: leave in good order, or stay until a death; or first fork a sleeping child.
+  enum class Then { kLeave, kStay, kForkAndStay };
 
-  Processes(int nranks, Then then, milliseconds timeout = seconds(10),
-            std::vector<int> absent = {})
+  Processes(int nranks, Then then, milliseconds timeout = seconds(10), std::vector<int> absent = {})
       : nranks_(nranks), then_(then), timeout_(timeout), pids_(static_cast<size_t>(nranks), -1) {
     Pipe id_pipe;
     for (int rank = 0; rank < nranks; ++rank) {
@@ -57,7 +57,8 @@ class Processes {
       const pid_t pid = ::fork();
       if (pid == 0) child(rank, id_pipe.ends[1]);
       pids_[static_cast<size_t>(rank)] = pid;
-      if (rank == 0) EXPECT_EQ(::read(id_pipe.ends[0], &id_, sizeof(id_)), ssize_t{sizeof(id_)});
+      if (rank > 0) continue;
+      EXPECT_EQ(::read(id_pipe.ends[0], &id_, sizeof(id_)), ssize_t{sizeof(id_)});
     }
   }
   Processes(const Processes&) = delete;
@@ -152,6 +153,11 @@ class Processes {
         wait(root, start.get(), nullptr);
       }
     }
+    if (then_ == Then::kForkAndStay && ::fork() == 0) {
+      ::alarm(3);
+      ::pause();
+      ::_exit(0);
+    }
     report(Report::What::kStarted, rank, -1, {});
     serve(rank, root, start->take_mesh().get());
     return {};
@@ -162,7 +168,7 @@ class Processes {
     std::vector<Mesh::Event> events;
     if (then_ == Then::kLeave) mesh->leave();
     int lost = -1;
-    while (then_ == Then::kStay && lost < 0) {
+    while (then_ != Then::kLeave && lost < 0) {
       if (root != nullptr) root->poll();
       mesh->poll(Clock::now(), &events);
       for (const Mesh::Event& event : events) {
@@ -218,8 +224,8 @@ bool blames(const Report& report, int victim) {
                          message.find("the process that gathered the ranks") != std::string::npos;
   if (report.code == gossRemoteError && victim == 0 && root_gone) return true;
   // Killed before it had joined: nobody heard of it.
-  return report.code == gossTimeout && message.find(format("rank %d (", victim)) !=
-                                           std::string::npos;
+  return report.code == gossTimeout &&
+         message.find(format("rank %d (", victim)) != std::string::npos;
 }
 
 TEST(Processes, KilledAtAnyMomentOfTheStartAreNamedByAllOthers) {
@@ -233,9 +239,8 @@ TEST(Processes, KilledAtAnyMomentOfTheStartAreNamedByAllOthers) {
     ::usleep(static_cast<useconds_t>(random() % 25'000));
     const auto killed = Clock::now();
     job.kill(victim);
-    const std::vector<Report> reports =
-        job.collect(static_cast<size_t>(n - 1), {Report::What::kFailed, Report::What::kLost},
-                    seconds(4));
+    const std::vector<Report> reports = job.collect(
+        static_cast<size_t>(n - 1), {Report::What::kFailed, Report::What::kLost}, seconds(4));
     std::vector<Report> others;
     EXPECT_EQ(reports.size(), static_cast<size_t>(n - 1)) << "n=" << n << " victim " << victim;
     for (const Report& report : reports) {
@@ -263,6 +268,15 @@ TEST(Processes, KilledAfterTheStartAreNamedByAllOthersWithinASecond) {
       EXPECT_LT(report.when - killed, seconds(1));
     }
   }
+}
+
+TEST(Processes, KilledWithASleepingForkedChildAreNamedAllTheSame) {
+  Processes job(4, Processes::Then::kForkAndStay);
+  ASSERT_EQ(job.collect(4, {Report::What::kStarted}, seconds(5)).size(), 4u);
+  job.kill(2);
+  const std::vector<Report> reports = job.collect(3, {Report::What::kLost}, seconds(1));
+  EXPECT_EQ(reports.size(), 3u);
+  for (const Report& report : reports) EXPECT_EQ(report.lost, 2);
 }
 
 TEST(Processes, ThatNeverArriveAreNamed) {

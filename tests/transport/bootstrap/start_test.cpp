@@ -34,8 +34,10 @@ TEST_P(StartOf, RanksInOneThreadConnectsAndAllGathersEverySize) {
     EXPECT_EQ(job.ranks[rank]->session_key(), job.ranks[0]->session_key());
   }
   const std::vector<std::function<size_t(size_t)>> sizes = {
-      [](size_t) { return size_t{0}; }, [](size_t rank) { return rank; },
-      [](size_t) { return size_t{100}; }, [](size_t rank) { return rank * 3001; },
+      [](size_t) { return size_t{0}; },
+      [](size_t rank) { return rank; },
+      [](size_t) { return size_t{100}; },
+      [](size_t rank) { return rank * 3001; },
       [](size_t rank) { return rank % 2 == 0 ? size_t{65'536} : size_t{0}; },
       [](size_t) { return size_t{65'536}; }};
   for (const auto& size : sizes) {
@@ -48,7 +50,8 @@ TEST_P(StartOf, RanksInOneThreadConnectsAndAllGathersEverySize) {
     }
   }
   if (n > 1) {
-    EXPECT_TRUE(LocalJob::until([&] { return job.root->poll(), job.root->finished(); }, seconds(2)));
+    EXPECT_TRUE(
+        LocalJob::until([&] { return job.root->poll(), job.root->finished(); }, seconds(2)));
   }
 }
 

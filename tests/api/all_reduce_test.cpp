@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// The matrix of all-reduces through the public API: types, reductions, ranks, counts, in place and
+// not, aligned and not. Every rank compares with the reference bit by bit, so all ranks agree.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "support/ranks.h"
+#include "support/reference.h"
+#include "support/scoped_env.h"
+#include "support/test_scale.h"
+
+namespace goss::test {
+namespace {
+
+constexpr size_t kGuard = 64;
+constexpr std::byte kGuardByte{0xa5};
+
+// What all ranks send in every combination of one type and operation, and what comes of it.
+struct Data {
+  gossDataType_t type;
+  gossRedOp_t op;
+  std::vector<std::vector<std::byte>> inputs;
+  std::vector<std::byte> expected;
+
+  Data(int nranks, gossDataType_t t, gossRedOp_t o, size_t count) : type(t), op(o) {
+    std::vector<const std::byte*> all;
+    for (int r = 0; r < nranks; ++r) inputs.push_back(make_input(t, r, count));
+    for (const auto& input : inputs) all.push_back(input.data());
+    expected = reference_all_reduce(all, count, t, o);
+    // One rank alone copies. (Nothing else is special about it.)
+    if (nranks == 1 && o != gossAvg) expected = inputs[0];
+  }
+};
+
+struct Variant {
+  bool in_place;
+  size_t send_shift;  // elements
+  size_t recv_shift;
+};
+
+// Elements are independent, so shifted operands give a shifted result.
+void check_one(Rank& me, const Data& data, size_t count, const Variant& variant) {
+  const size_t size = kSizes[data.type];
+  const size_t shift = variant.in_place ? variant.recv_shift : variant.send_shift;
+  const std::byte* send = data.inputs[static_cast<size_t>(me.rank)].data() + shift * size;
+  const size_t at = kGuard + variant.recv_shift * size;
+  std::vector<std::byte> recv(at + count * size + kGuard, kGuardByte);
+  if (variant.in_place && count != 0) std::memcpy(recv.data() + at, send, count * size);
+  const void* source = variant.in_place ? recv.data() + at : send;
+  MUST(gossAllReduce(source, recv.data() + at, count, data.type, data.op, me.comm, nullptr));
+
+  const std::string what = std::string(kTypes[data.type]) + "," + kOps[data.op] +
+                           ",count=" + std::to_string(count) +
+                           (variant.in_place ? ",in place" : ",out of place") +
+                           ",shift=" + std::to_string(shift);
+  const std::byte* expected = data.expected.data() + shift * size;
+  for (size_t i = 0; i < count; ++i) {
+    if (std::memcmp(recv.data() + at + i * size, expected + i * size, size) == 0) continue;
+    require(false, what + ": element " + std::to_string(i) + " is wrong");
+  }
+  for (size_t i = 0; i < at; ++i) require(recv[i] == kGuardByte, what + ": wrote before");
+  for (size_t i = at + count * size; i < recv.size(); ++i) {
+    require(recv[i] == kGuardByte, what + ": wrote behind");
+  }
+}
+
+std::vector<size_t> small_counts(size_t size) {
+  std::vector<size_t> counts{0, 1, 2, 3, 7, 13, 14, 15, 31, 97, 1021, 4099};
+  for (size_t edge : {56 / size, 8192 / size, 16384 / size, 65536 / size}) {
+    counts.insert(counts.end(), {edge - 1, edge, edge + 1});
+  }
+  return counts;
+}
+
+void sweep(Rank& me, const Data& data, const std::vector<size_t>& counts, bool all_variants) {
+  for (size_t i = 0; i < counts.size(); ++i) {
+    const Variant variants[] = {{false, 0, 0}, {true, 0, 1}, {false, 1, 0}, {true, 0, 0}};
+    if (!all_variants) {
+      check_one(me, data, counts[i], variants[(i + data.type + data.op) % 4]);
+      continue;
+    }
+    for (const Variant& variant : variants) check_one(me, data, counts[i], variant);
+  }
+}
+
+struct Ranks {
+  int n;
+};
+std::ostream& operator<<(std::ostream& out, const Ranks& ranks) { return out << "n=" << ranks.n; }
+
+class AllReduceMatrix : public testing::TestWithParam<Ranks> {};
+
+TEST_P(AllReduceMatrix, GivesTheLeftFoldBitForBit) {
+  const int n = GetParam().n;
+  const bool few = n > 5;
+  for (int t = 0; t < gossNumTypes; ++t) {
+    for (int o = 0; o < gossNumOps; ++o) {
+      if (n > 8 && (t + o) % 4 != n % 4) continue;  // fewer combinations for many ranks
+      const size_t size = kSizes[t];
+      std::vector<size_t> counts = small_counts(size);
+      const size_t largest = 65536 / size + 2;
+      const Data data(n, type_at(t), op_at(o), std::max<size_t>(largest, 4100));
+      run_ranks(n, [&](Rank& me) { sweep(me, data, counts, !few); });
+    }
+  }
+}
+
+// Chunks of many cells, through the ring many times.
+TEST_P(AllReduceMatrix, GivesTheLeftFoldForLargeBuffers) {
+  const int n = GetParam().n;
+  const int every = n > 5 ? 7 : 2;
+  for (int t = 0; t < gossNumTypes; ++t) {
+    for (int o = 0; o < gossNumOps; ++o) {
+      if ((t * gossNumOps + o) % every != n % every) continue;
+      const size_t size = kSizes[t];
+      const auto few_mib = static_cast<size_t>(test_scale(5 << 20, 3 << 18)) / size + 5;
+      const auto many = static_cast<size_t>(test_scale(300'000, 100'000));
+      const std::vector<size_t> counts{65536 * 32 / size / 8 + 1, many, few_mib};
+      const Data data(n, type_at(t), op_at(o),
+                      1 + *std::max_element(counts.begin(), counts.end()));
+      run_ranks(n, [&](Rank& me) { sweep(me, data, counts, false); });
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Api, AllReduceMatrix,
+                         testing::Values(Ranks{1}, Ranks{2}, Ranks{3}, Ranks{4}, Ranks{5},
+                                         Ranks{8}, Ranks{13}, Ranks{17}),
+                         [](const auto& p) { return "n" + std::to_string(p.param.n); });
+
+class ForcedAlgorithm : public testing::TestWithParam<const char*> {};
+
+TEST_P(ForcedAlgorithm, ChangesNoBit) {
+  const ScopedEnv env("GOSS_ALGO", GetParam());
+  for (int n : {2, 3, 5}) {
+    for (int t : {gossFloat32, gossBfloat16, gossInt64, gossFloat8e5m2}) {
+      const Data data(n, type_at(t), t == gossBfloat16 ? gossAvg : gossSum, 200'001);
+      std::vector<size_t> counts = small_counts(kSizes[t]);
+      counts.push_back(200'000);
+      run_ranks(n, [&](Rank& me) { sweep(me, data, counts, true); });
+    }
+  }
+}
+
+TEST_P(ForcedAlgorithm, IsWhatExplainSays) {
+  const ScopedEnv env("GOSS_ALGO", GetParam());
+  const std::string forced = GetParam();
+  Comms comms = make_comms(2);
+  char text[2000];
+  MUST(gossExplain(comms[0], "all_reduce", 1 << 20, gossFloat32, text, sizeof(text)));
+  const std::string large = text;
+  EXPECT_NE(large.find(forced == "oneshot" ? "oneshot" : "twoshot"), std::string::npos) << large;
+  MUST(gossExplain(comms[0], "all_reduce", 2, gossFloat32, text, sizeof(text)));
+  EXPECT_NE(std::string(text).find(forced == "twoshot" ? "twoshot" : "oneshot"),
+            std::string::npos)
+      << text;
+}
+
+INSTANTIATE_TEST_SUITE_P(Api, ForcedAlgorithm,
+                         testing::Values("auto", "inline", "oneshot", "twoshot"),
+                         [](const auto& p) { return std::string(p.param); });
+
+TEST(AllReduce, OfAnUnknownForcedAlgorithmIsRefusedWhenTheCommunicatorIsMade) {
+  const ScopedEnv env("GOSS_ALGO", "teleport");
+  gossComm_t comm = nullptr;
+  EXPECT_EQ(gossCommInitAll(&comm, 1, nullptr), gossInvalidUsage);
+  EXPECT_NE(last_error().find("GOSS_ALGO=teleport"), std::string::npos) << last_error();
+}
+
+TEST(AllReduce, IsTheSameFromRunToRun) {
+  const Data data(4, gossFloat32, gossSum, 100'000);
+  std::vector<float> first(100'000);
+  for (int run = 0; run < 3; ++run) {
+    run_ranks(4, [&](Rank& me) {
+      std::vector<float> recv(100'000);
+      MUST(gossAllReduce(data.inputs[static_cast<size_t>(me.rank)].data(), recv.data(),
+                         recv.size(), gossFloat32, gossSum, me.comm, nullptr));
+      if (run == 0 && me.rank == 0) first = recv;
+      if (run != 0) require(std::memcmp(recv.data(), first.data(), 400'000) == 0, "differs");
+    });
+  }
+}
+
+// A new length at every call must neither fail nor fill a cache.
+TEST(AllReduce, TakesANewCountAtEveryCallWithoutNewPlans) {
+  run_ranks(3, [&](Rank& me) {
+    std::vector<int32_t> x(20'000);
+    for (size_t count = 1; count < 20'000; count += 97) {
+      for (size_t i = 0; i < count; ++i) x[i] = static_cast<int32_t>(i) + me.rank;
+      MUST(gossAllReduce(x.data(), x.data(), count, gossInt32, gossSum, me.comm, nullptr));
+      for (size_t i = 0; i < count; ++i) {
+        require(x[i] == 3 * static_cast<int32_t>(i) + 3, "count " + std::to_string(count));
+      }
+    }
+    gossCommStats_t stats{};
+    stats.size = sizeof(stats);
+    MUST(gossCommGetStats(me.comm, &stats));
+    require(stats.plans <= 2, "one plan per algorithm, not " + std::to_string(stats.plans));
+    require(stats.operations == 207, std::to_string(stats.operations) + " operations");
+  });
+}
+
+}  // namespace
+}  // namespace goss::test

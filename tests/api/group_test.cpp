@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Eight ranks driven by one thread, in groups.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "support/ranks.h"
+#include "support/reference.h"
+
+namespace goss::test {
+namespace {
+
+constexpr int kRanks = 8;
+
+class Group : public testing::Test {
+ protected:
+  Group() : comms_(make_comms(kRanks)) {}
+
+  template <class T>
+  std::vector<std::vector<T>> make(size_t count, T (*value)(int rank, size_t i)) {
+    std::vector<std::vector<T>> all(kRanks, std::vector<T>(count));
+    for (int r = 0; r < kRanks; ++r) {
+      for (size_t i = 0; i < count; ++i) all[static_cast<size_t>(r)][i] = value(r, i);
+    }
+    return all;
+  }
+
+  Comms comms_;
+};
+
+template <class T>
+void expect_all(const std::vector<std::vector<T>>& all, const std::function<T(size_t)>& expected) {
+  for (size_t r = 0; r < all.size(); ++r) {
+    for (size_t i = 0; i < all[r].size(); ++i) {
+      ASSERT_EQ(all[r][i], expected(i)) << "rank " << r << ", element " << i;
+    }
+  }
+}
+
+float float_of(int rank, size_t i) { return static_cast<float>(rank) + static_cast<float>(i % 50); }
+int64_t int_of(int rank, size_t i) { return rank * 10 + static_cast<int64_t>(i); }
+double double_of(int rank, size_t) { return rank; }
+
+TEST_F(Group, RunsMixedOperationsOfAllRanks) {
+  for (size_t count : {1, 100, 30'000}) {
+    auto floats = make<float>(count, float_of);
+    auto ints = make<int64_t>(count, int_of);
+    auto doubles = make<double>(count, double_of);
+    MUST(gossGroupStart());
+    for (int r = 0; r < kRanks; ++r) {
+      const auto k = static_cast<size_t>(r);
+      MUST(gossAllReduce(floats[k].data(), floats[k].data(), count, gossFloat, gossSum, comms_[r],
+                         nullptr));
+      MUST(gossBarrier(comms_[r], nullptr));
+      MUST(gossAllReduce(ints[k].data(), ints[k].data(), count, gossInt64, gossMax, comms_[r],
+                         nullptr));
+      MUST(gossBcast(doubles[k].data(), count, gossDouble, 5, comms_[r], nullptr));
+    }
+    MUST(gossGroupEnd());
+    expect_all<float>(floats, [](size_t i) { return 28.0f + 8 * static_cast<float>(i % 50); });
+    expect_all<int64_t>(ints, [](size_t i) { return 70 + static_cast<int64_t>(i); });
+    expect_all<double>(doubles, [](size_t) { return 5.0; });
+  }
+}
+
+TEST_F(Group, MixesSynchronousCallsAndStreams) {
+  gossStream_t streams[kRanks];
+  for (gossStream_t& stream : streams) MUST(gossStreamCreate(&stream));
+  auto x = make<int64_t>(5000, int_of);
+  for (int round = 0; round < 3; ++round) {
+    MUST(gossGroupStart());
+    for (int r = 0; r < kRanks; ++r) {
+      auto& mine = x[static_cast<size_t>(r)];
+      // In order: times 8, plus nothing, times 8. The middle one on a stream.
+      MUST(gossAllReduce(mine.data(), mine.data(), 5000, gossInt64, gossMax, comms_[r], nullptr));
+      MUST(gossAllReduce(mine.data(), mine.data(), 5000, gossInt64, gossSum, comms_[r],
+                         streams[r]));
+      MUST(gossAllReduce(mine.data(), mine.data(), 5000, gossInt64, gossMin, comms_[r], nullptr));
+    }
+    MUST(gossGroupEnd());
+    // The last one is synchronous and comes after the others.
+    for (size_t r = 0; r < kRanks; ++r) {
+      ASSERT_EQ(x[r][3], (round == 0 ? 73 : x[0][3]) * (round == 0 ? 8 : 1)) << "rank " << r;
+    }
+    for (gossStream_t stream : streams) MUST(gossStreamSynchronize(stream));
+  }
+  for (size_t i = 0; i < 5000; ++i) {
+    ASSERT_EQ(x[7][i], (70 + static_cast<int64_t>(i)) * 512);
+  }
+  for (gossStream_t stream : streams) MUST(gossStreamDestroy(stream));
+}
+
+TEST_F(Group, NestsAndRunsAtTheOutermostEnd) {
+  auto x = make<float>(10, float_of);
+  MUST(gossGroupStart());
+  for (int r = 0; r < kRanks; ++r) {
+    auto& mine = x[static_cast<size_t>(r)];
+    MUST(gossGroupStart());
+    MUST(gossAllReduce(mine.data(), mine.data(), 10, gossFloat, gossSum, comms_[r], nullptr));
+    MUST(gossGroupEnd());
+    EXPECT_EQ(mine[0], static_cast<float>(r)) << "nothing may run before the outermost end";
+  }
+  MUST(gossGroupEnd());
+  expect_all<float>(x, [](size_t i) { return 28.0f + 8 * static_cast<float>(i % 50); });
+}
+
+TEST_F(Group, StartsNothingAfterAnErrorAndReturnsItsCodeFromTheEnd) {
+  auto x = make<float>(10, float_of);
+  const auto before = x;
+  MUST(gossGroupStart());
+  for (int r = 0; r < kRanks; ++r) {
+    auto& mine = x[static_cast<size_t>(r)];
+    MUST(gossAllReduce(mine.data(), mine.data(), 10, gossFloat, gossSum, comms_[r], nullptr));
+  }
+  EXPECT_EQ(gossBcast(x[0].data(), 10, gossFloat, 99, comms_[0], nullptr), gossInvalidArgument);
+  EXPECT_EQ(gossGroupEnd(), gossInvalidArgument);
+  EXPECT_NE(last_error().find("99"), std::string::npos) << last_error();
+  EXPECT_EQ(x, before);
+
+  // The group is over, and nothing is wrong with the communicators.
+  EXPECT_EQ(gossGroupEnd(), gossInvalidUsage);
+  MUST(gossGroupStart());
+  for (int r = 0; r < kRanks; ++r) MUST(gossBarrier(comms_[r], nullptr));
+  MUST(gossGroupEnd());
+  gossResult_t state = gossInternalError;
+  MUST(gossCommGetAsyncError(comms_[0], &state));
+  EXPECT_EQ(state, gossSuccess);
+}
+
+TEST_F(Group, KeepsTheErrorOfANestedGroup) {
+  MUST(gossGroupStart());
+  MUST(gossGroupStart());
+  EXPECT_EQ(gossBarrier(nullptr, nullptr), gossInvalidArgument);
+  gossGroupEnd();
+  EXPECT_EQ(gossGroupEnd(), gossInvalidArgument);
+  MUST(gossGroupStart());
+  MUST(gossGroupEnd());
+}
+
+TEST(GroupAlone, NeedsAStart) {
+  EXPECT_EQ(gossGroupEnd(), gossInvalidUsage);
+  EXPECT_NE(last_error().find("group"), std::string::npos);
+  EXPECT_EQ(gossGroupEnd(), gossInvalidUsage) << "and stays so";
+  EXPECT_EQ(gossGroupStart(), gossSuccess);
+  EXPECT_EQ(gossGroupEnd(), gossSuccess) << "an empty group";
+}
+
+// Small neighbours travel together; nobody may be able to tell from the results.
+TEST_F(Group, AggregatesWithTheBitsOfSingleCalls) {
+  const std::vector<size_t> counts{1, 2, 3, 14, 15, 100, 4099, 0, 70'000, 5};
+  for (int t : {gossFloat32, gossBfloat16, gossFloat8e4m3, gossInt32, gossFloat64}) {
+    for (gossRedOp_t op : {gossSum, gossAvg, gossMin}) {
+      const size_t size = kSizes[t];
+      std::vector<std::vector<std::vector<std::byte>>> x(counts.size());
+      std::vector<std::vector<std::byte>> expected;
+      for (size_t k = 0; k < counts.size(); ++k) {
+        std::vector<const std::byte*> inputs;
+        for (int r = 0; r < kRanks; ++r) x[k].push_back(make_input(type_at(t), r, counts[k]));
+        for (const auto& input : x[k]) inputs.push_back(input.data());
+        expected.push_back(reference_all_reduce(inputs, counts[k], type_at(t), op));
+      }
+      MUST(gossGroupStart());
+      for (size_t k = 0; k < counts.size(); ++k) {
+        for (int r = 0; r < kRanks; ++r) {
+          std::byte* mine = x[k][static_cast<size_t>(r)].data();
+          MUST(gossAllReduce(mine, mine, counts[k], type_at(t), op, comms_[r], nullptr));
+        }
+      }
+      MUST(gossGroupEnd());
+      for (size_t k = 0; k < counts.size(); ++k) {
+        for (const auto& got : x[k]) {
+          ASSERT_TRUE(got == expected[k])
+              << kTypes[t] << "," << kOps[op] << ",count=" << counts[k] << ",size=" << size;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(Group, CountsEveryAggregatedCall) {
+  const auto operations = [&] {
+    gossCommStats_t stats{};
+    stats.size = sizeof(stats);
+    MUST(gossCommGetStats(comms_[3], &stats));
+    return stats.operations;
+  };
+  auto x = make<float>(640, float_of);
+  const uint64_t before = operations();
+  MUST(gossGroupStart());
+  for (int r = 0; r < kRanks; ++r) {
+    for (size_t k = 0; k < 64; ++k) {
+      float* mine = x[static_cast<size_t>(r)].data() + 10 * k;
+      MUST(gossAllReduce(mine, mine, 10, gossFloat, gossSum, comms_[r], nullptr));
+    }
+  }
+  MUST(gossGroupEnd());
+  EXPECT_EQ(operations(), before + 64);
+  expect_all<float>(x, [](size_t i) { return 28.0f + 8 * static_cast<float>(i % 50); });
+}
+
+TEST_F(Group, AggregatesBroadcastsOfOneRoot) {
+  auto x = make<int64_t>(3000, int_of);
+  MUST(gossGroupStart());
+  for (int r = 0; r < kRanks; ++r) {
+    int64_t* mine = x[static_cast<size_t>(r)].data();
+    MUST(gossBcast(mine, 1, gossInt64, 2, comms_[r], nullptr));
+    MUST(gossBcast(mine + 1, 1999, gossInt64, 2, comms_[r], nullptr));
+    MUST(gossBcast(mine + 2000, 1000, gossInt64, 6, comms_[r], nullptr));
+  }
+  MUST(gossGroupEnd());
+  expect_all<int64_t>(
+      x, [](size_t i) { return (i < 2000 ? 20 : 60) + static_cast<int64_t>(i); });
+}
+
+TEST_F(Group, SplitsAllRanksInOneThread) {
+  // Colours 0, 1 and none; keys that turn the order round.
+  const auto color_of = [](int r) { return r == 3 ? GOSS_SPLIT_NOCOLOR : r % 2; };
+  Comms parts(kRanks);
+  MUST(gossGroupStart());
+  for (int r = 0; r < kRanks; ++r) {
+    MUST(gossCommSplit(comms_[r], color_of(r), -r, &parts[r], nullptr));
+  }
+  MUST(gossGroupEnd());
+  EXPECT_EQ(parts[3], nullptr);
+  const int expected_rank[kRanks] = {3, 2, 2, -1, 1, 1, 0, 0};
+  for (int r = 0; r < kRanks; ++r) {
+    if (parts[r] == nullptr) continue;
+    int rank = -1;
+    int count = -1;
+    MUST(gossCommUserRank(parts[r], &rank));
+    MUST(gossCommCount(parts[r], &count));
+    EXPECT_EQ(rank, expected_rank[r]) << "old rank " << r;
+    EXPECT_EQ(count, color_of(r) == 0 ? 4 : 3);
+  }
+  auto x = make<int64_t>(1000, int_of);
+  MUST(gossGroupStart());
+  for (int r = 0; r < kRanks; ++r) {
+    if (parts[r] == nullptr) continue;
+    int64_t* mine = x[static_cast<size_t>(r)].data();
+    MUST(gossBcast(mine, 1000, gossInt64, 0, parts[r], nullptr));
+  }
+  MUST(gossGroupEnd());
+  for (int r = 0; r < kRanks; ++r) {
+    if (r != 3) EXPECT_EQ(x[static_cast<size_t>(r)][1], (r % 2 == 0 ? 60 : 70) + 1);
+  }
+}
+
+TEST_F(Group, SplitsTwiceInOneGroup) {
+  Comms halves(kRanks);
+  Comms all(kRanks);
+  MUST(gossGroupStart());
+  for (int r = 0; r < kRanks; ++r) {
+    MUST(gossCommSplit(comms_[r], r / 4, 0, &halves[r], nullptr));
+    MUST(gossCommSplit(comms_[r], 0, r, &all[r], nullptr));
+  }
+  MUST(gossGroupEnd());
+  for (int r = 0; r < kRanks; ++r) {
+    int count = 0;
+    MUST(gossCommCount(halves[r], &count));
+    EXPECT_EQ(count, 4);
+    MUST(gossCommCount(all[r], &count));
+    EXPECT_EQ(count, 8);
+  }
+  MUST(gossGroupStart());
+  for (int r = 0; r < kRanks; ++r) MUST(gossBarrier(comms_[r], nullptr));
+  MUST(gossGroupEnd());
+}
+
+TEST_F(Group, RefusesAColourBelowNone) {
+  gossComm_t none = nullptr;
+  EXPECT_EQ(gossCommSplit(comms_[0], -2, 0, &none, nullptr), gossInvalidArgument);
+  EXPECT_EQ(none, nullptr);
+  EXPECT_EQ(gossCommSplit(comms_[0], 0, 0, nullptr, nullptr), gossInvalidArgument);
+  EXPECT_EQ(gossCommSplit(nullptr, 0, 0, &none, nullptr), gossInvalidArgument);
+}
+
+TEST(GroupOfManyCommunicators, DrivesDifferentJobsTogether) {
+  Comms a = make_comms(3);
+  Comms b = make_comms(2);
+  int x[3] = {1, 2, 3};
+  int y[2] = {10, 20};
+  MUST(gossGroupStart());
+  for (int r = 0; r < 3; ++r) {
+    MUST(gossAllReduce(&x[r], &x[r], 1, gossInt, gossSum, a[r], nullptr));
+    if (r < 2) MUST(gossAllReduce(&y[r], &y[r], 1, gossInt, gossProd, b[r], nullptr));
+  }
+  MUST(gossGroupEnd());
+  EXPECT_EQ(x[0] + x[1] + x[2], 18);
+  EXPECT_EQ(y[0] + y[1], 400);
+}
+
+}  // namespace
+}  // namespace goss::test

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "device/shared_memory.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+namespace goss::device {
+namespace {
+
+std::byte* allocate(size_t bytes) {
+  Result<void*> memory = allocate_shared(bytes);
+  EXPECT_TRUE(memory.ok()) << memory.status().message();
+  return memory.ok() ? static_cast<std::byte*>(memory.value()) : nullptr;
+}
+
+TEST(SharedMemory, IsZeroedPageAlignedAndWritable) {
+  for (size_t bytes : {1, 4096, 4097, 1 << 20}) {
+    std::byte* memory = allocate(bytes);
+    ASSERT_NE(memory, nullptr);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % 4096, 0u);
+    EXPECT_TRUE(std::all_of(memory, memory + bytes, [](std::byte b) { return b == std::byte{0}; }));
+    std::memset(memory, 0x5a, bytes);
+    EXPECT_TRUE(free_shared(memory).ok());
+  }
+}
+
+TEST(SharedMemory, IsFoundByAnyRangeInsideIt) {
+  std::byte* memory = allocate(8192);
+  const SharedMemoryPtr whole = find_shared(memory, 8192);
+  ASSERT_NE(whole, nullptr);
+  EXPECT_EQ(whole->region.data(), memory);
+  EXPECT_EQ(find_shared(memory + 100, 8092), whole);
+  EXPECT_EQ(find_shared(memory + 8191, 1), whole);
+  EXPECT_EQ(find_shared_id(whole->id), whole);
+  EXPECT_TRUE(free_shared(memory).ok());
+}
+
+TEST(SharedMemory, IsNotFoundByRangesThatLeaveIt) {
+  std::byte* memory = allocate(4096);
+  EXPECT_EQ(find_shared(memory, 4097), nullptr);
+  EXPECT_EQ(find_shared(memory + 4095, 2), nullptr);
+  EXPECT_EQ(find_shared(memory + 1, SIZE_MAX), nullptr);
+  EXPECT_EQ(find_shared(memory - 1, 2), nullptr);
+  int private_memory = 0;
+  EXPECT_EQ(find_shared(&private_memory, sizeof(int)), nullptr);
+  EXPECT_EQ(find_shared(nullptr, 0), nullptr);
+  EXPECT_TRUE(free_shared(memory).ok());
+}
+
+TEST(SharedMemory, CanBeFreedOnceAndOnlyAtItsBeginning) {
+  std::byte* memory = allocate(8192);
+  EXPECT_EQ(free_shared(memory + 4096).code(), gossInvalidArgument);
+  EXPECT_TRUE(free_shared(memory).ok());
+  const Status again = free_shared(memory);
+  EXPECT_EQ(again.code(), gossInvalidArgument);
+  EXPECT_NE(again.message().find("gossMemFree"), std::string::npos);
+  int private_memory = 0;
+  EXPECT_EQ(free_shared(&private_memory).code(), gossInvalidArgument);
+}
+
+TEST(SharedMemory, IsForgottenWhenFreedButStaysMappedForThoseWhoUseIt) {
+  std::byte* memory = allocate(4096);
+  memory[7] = std::byte{42};
+  const SharedMemoryPtr user = find_shared(memory, 4096);
+  const uint64_t id = user->id;
+  ASSERT_TRUE(free_shared(memory).ok());
+  EXPECT_EQ(find_shared(memory, 4096), nullptr);
+  EXPECT_EQ(user->region.data()[7], std::byte{42});
+  EXPECT_EQ(find_shared_id(id), user);
+}
+
+TEST(SharedMemory, HasAnIdThatIsNeverZeroAndNeverReused) {
+  std::vector<uint64_t> ids;
+  for (int i = 0; i < 50; ++i) {
+    std::byte* memory = allocate(1);
+    ids.push_back(find_shared(memory, 1)->id);
+    EXPECT_TRUE(free_shared(memory).ok());
+    EXPECT_EQ(find_shared_id(ids.back()), nullptr);
+  }
+  std::sort(ids.begin(), ids.end());
+  EXPECT_EQ(std::adjacent_find(ids.begin(), ids.end()), ids.end());
+  EXPECT_NE(ids.front(), 0u);
+}
+
+TEST(SharedMemory, RefusesWhatNoMachineHas) {
+  EXPECT_EQ(allocate_shared(SIZE_MAX).status().code(), gossSystemError);
+  const Result<void*> huge = allocate_shared(size_t{1} << 60);
+  EXPECT_EQ(huge.status().code(), gossSystemError);
+  EXPECT_NE(huge.status().message().find(std::to_string(size_t{1} << 60)), std::string::npos)
+      << huge.status().message();
+}
+
+TEST(SharedMemory, IsTheSameMemoryWhenImported) {
+  std::byte* memory = allocate(4096);
+  const SharedMemoryPtr own = find_shared(memory, 4096);
+  Result<SharedMemoryPtr> imported =
+      import_shared(own->id, UniqueFd(::fcntl(own->fd.get(), F_DUPFD_CLOEXEC, 0)), 4096);
+  ASSERT_TRUE(imported.ok()) << imported.status().message();
+  EXPECT_NE(imported.value()->region.data(), memory);
+  memory[100] = std::byte{9};
+  EXPECT_EQ(imported.value()->region.data()[100], std::byte{9});
+  EXPECT_TRUE(free_shared(memory).ok());
+  EXPECT_EQ(imported.value()->region.data()[100], std::byte{9});
+}
+
+TEST(SharedMemory, IsNotImportedWithAnotherSizeOrFromSomethingElse) {
+  std::byte* memory = allocate(4096);
+  const int fd = find_shared(memory, 4096)->fd.get();
+  const auto copy = [&] { return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); };
+  EXPECT_FALSE(import_shared(1, copy(), 8192).ok());
+  EXPECT_FALSE(import_shared(2, copy(), 4095).ok());
+  EXPECT_FALSE(import_shared(3, UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC)), 4096).ok());
+  UniqueFd shrinkable(::memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  ASSERT_EQ(::ftruncate(shrinkable.get(), 4096), 0);
+  EXPECT_FALSE(import_shared(4, std::move(shrinkable), 4096).ok()) << "its owner could shrink it";
+  EXPECT_TRUE(free_shared(memory).ok());
+}
+
+TEST(SharedMemory, IsAllocatedFoundAndFreedByManyThreads) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([] {
+      for (int i = 0; i < 100; ++i) {
+        Result<void*> memory = allocate_shared(5000);
+        ASSERT_TRUE(memory.ok());
+        ASSERT_NE(find_shared(memory.value(), 5000), nullptr);
+        ASSERT_TRUE(free_shared(memory.value()).ok());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace goss::device

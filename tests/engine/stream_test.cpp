@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Stream and Event with toy work, driven by the test instead of the library's thread.
+#include "engine/stream.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace goss::engine {
+namespace {
+
+// Blocked until opened, then done with `status`.
+struct Gate {
+  std::atomic<bool> open{false};
+  int advances = 0;
+  int destroyed = 0;
+};
+
+class Toy final : public Work {
+ public:
+  Toy(Gate* gate, Status status = {}) : gate_(gate), status_(std::move(status)) {}
+  ~Toy() override { ++gate_->destroyed; }
+  State advance() override {
+    ++gate_->advances;
+    return gate_->open ? State::kDone : State::kBlocked;
+  }
+  Status take_status() override { return std::move(status_); }
+
+ private:
+  Gate* gate_;
+  Status status_;
+};
+
+bool advance(Stream* stream) {
+  bool empty = false;
+  stream->advance(&empty);
+  return empty;
+}
+
+TEST(Event, ThatWasNeverRecordedHasHappened) {
+  Event event;
+  EXPECT_TRUE(event.reached(event.recorded()));
+  event.wait();  // returns
+}
+
+TEST(Event, IsTheLastOneRecorded) {
+  Event event;
+  event.record();
+  const uint64_t first = event.recorded();
+  event.record();
+  const uint64_t second = event.recorded();
+  EXPECT_LT(first, second);
+  event.reach(first);
+  EXPECT_TRUE(event.reached(first));
+  EXPECT_FALSE(event.reached(second));
+  event.reach(second);
+  EXPECT_TRUE(event.reached(second));
+  event.reach(first);  // late news changes nothing
+  EXPECT_TRUE(event.reached(second));
+}
+
+TEST(Event, WakesItsWaiter) {
+  Event event;
+  event.record();
+  std::atomic<bool> woken{false};
+  std::thread waiter([&] {
+    event.wait();
+    woken = true;
+  });
+  EXPECT_FALSE(woken);
+  event.reach(event.recorded());
+  waiter.join();
+  EXPECT_TRUE(woken);
+}
+
+TEST(Stream, RunsItsWorkInOrderOneAtATime) {
+  Stream stream;
+  Gate first;
+  Gate second;
+  stream.push(std::make_unique<Toy>(&first));
+  stream.push(std::make_unique<Toy>(&second));
+  second.open = true;
+  EXPECT_FALSE(advance(&stream));
+  EXPECT_EQ(second.advances, 0) << "the second waits for the first";
+  first.open = true;
+  EXPECT_TRUE(advance(&stream));
+  EXPECT_EQ(second.advances, 1);
+  EXPECT_EQ(first.destroyed + second.destroyed, 2);
+}
+
+TEST(Stream, IsIdleWhenEverythingIsDone) {
+  Stream stream;
+  Status failure;
+  EXPECT_TRUE(stream.idle(&failure));
+  Gate gate;
+  stream.push(std::make_unique<Toy>(&gate));
+  EXPECT_FALSE(stream.idle(&failure));
+  advance(&stream);
+  EXPECT_FALSE(stream.idle(&failure)) << "taken out of the queue is not done";
+  gate.open = true;
+  advance(&stream);
+  EXPECT_TRUE(stream.idle(&failure));
+  EXPECT_TRUE(failure.ok());
+}
+
+TEST(Stream, KeepsTheFirstFailureAndGoesOn) {
+  Stream stream;
+  Gate open;
+  open.open = true;
+  stream.push(std::make_unique<Toy>(&open));
+  stream.push(std::make_unique<Toy>(&open, fail(gossRemoteError, "first")));
+  stream.push(std::make_unique<Toy>(&open, fail(gossTimeout, "second")));
+  stream.push(std::make_unique<Toy>(&open));
+  EXPECT_TRUE(advance(&stream));
+  EXPECT_EQ(open.destroyed, 4);
+  const Status status = stream.wait();
+  EXPECT_EQ(status.code(), gossRemoteError);
+  EXPECT_EQ(status.message(), "first");
+  Status failure;
+  EXPECT_TRUE(stream.idle(&failure));
+  EXPECT_EQ(failure.message(), "first");
+}
+
+TEST(Stream, WaitsForWhatWasQueuedBeforeTheCallOnly) {
+  Stream stream;
+  Gate first;
+  Gate later;
+  first.open = true;
+  stream.push(std::make_unique<Toy>(&first));
+  advance(&stream);
+  stream.push(std::make_unique<Toy>(&later));
+  std::atomic<bool> done{false};
+  std::thread waiter([&] {
+    EXPECT_TRUE(stream.wait().ok());
+    done = true;
+  });
+  later.open = true;
+  while (!done) advance(&stream);
+  waiter.join();
+  EXPECT_EQ(later.destroyed, 1);
+}
+
+TEST(Stream, FinishesWorkThatEndsInAnExamination) {
+  class Doomed final : public Work {
+   public:
+    State advance() override { return State::kBlocked; }
+    State examine(const Waiter&) override { return State::kDone; }
+    Status take_status() override { return fail(gossTimeout, "examined"); }
+  };
+  Stream stream;
+  Waiter waiter(false);
+  stream.push(std::make_unique<Doomed>());
+  stream.examine(waiter);  // not started yet: nothing to look at
+  EXPECT_FALSE(advance(&stream));
+  stream.examine(waiter);
+  EXPECT_EQ(stream.wait().code(), gossTimeout);
+  EXPECT_TRUE(advance(&stream));
+}
+
+TEST(Stream, TakesWorkFromManyThreads) {
+  Stream stream;
+  constexpr int kThreads = 4;
+  constexpr int kEach = 200;
+  Gate gates[kThreads];
+  std::vector<std::thread> threads;
+  for (Gate& gate : gates) {
+    gate.open = true;
+    threads.emplace_back([&stream, &gate] {
+      for (int i = 0; i < kEach; ++i) stream.push(std::make_unique<Toy>(&gate));
+      EXPECT_TRUE(stream.wait().ok());
+    });
+  }
+  const auto done = [&] {
+    int sum = 0;
+    for (const Gate& gate : gates) sum += gate.destroyed;
+    return sum == kThreads * kEach;
+  };
+  while (!done()) advance(&stream);
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace goss::engine

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// A rank that aborts: the others are told who did, whatever they wait in, and everybody leaves.
+#include <thread>
+
+#include "faults/ranks.h"
+
+namespace goss::faults {
+namespace {
+
+using ::testing::HasSubstr;
+
+enum class Inside { kSmall, kLarge, kShared, kStream, kGroup, kNothing };
+constexpr const char* kNames[] = {"Small", "Large", "Shared", "Stream", "Group", "Nothing"};
+
+gossResult_t wait_inside(gossComm_t comm, Inside inside) {
+  void* memory = nullptr;
+  constexpr size_t kCount = 500000;
+  if (gossMemAlloc(&memory, kCount * sizeof(float)) != gossSuccess) std::exit(7);
+  auto* x = static_cast<float*>(memory);
+  std::vector<float> y(kCount);
+  switch (inside) {
+    case Inside::kSmall: return gossAllReduce(x, x, 2, gossFloat, gossSum, comm, nullptr);
+    case Inside::kLarge:
+      return gossAllReduce(y.data(), y.data(), kCount, gossFloat, gossSum, comm, nullptr);
+    case Inside::kShared: return gossAllReduce(x, x, kCount, gossFloat, gossSum, comm, nullptr);
+    case Inside::kStream: {
+      gossStream_t stream = nullptr;
+      gossStreamCreate(&stream);
+      for (int i = 0; i < 3; ++i) gossAllReduce(x, x, 100, gossFloat, gossSum, comm, stream);
+      const gossResult_t result = gossStreamSynchronize(stream);
+      gossStreamDestroy(stream);
+      return result;
+    }
+    case Inside::kGroup:
+      gossGroupStart();
+      gossBarrier(comm, nullptr);
+      gossAllReduce(x, x, 100, gossFloat, gossSum, comm, nullptr);
+      return gossGroupEnd();
+    case Inside::kNothing: {
+      gossResult_t state = gossSuccess;
+      support::eventually(kPatience, [&] {
+        gossCommGetAsyncError(comm, &state);
+        return state != gossSuccess;
+      });
+      return state;
+    }
+  }
+  return gossInternalError;
+}
+
+class AbortTest : public ::testing::TestWithParam<Inside> {};
+
+TEST_P(AbortTest, OthersAreToldWhoAborted) {
+  for (int aborter : {0, 2}) {
+    Ranks ranks(3, [&](Rank& rank) {
+      gossConfig_t config = GOSS_CONFIG_INITIALIZER;
+      config.commName = "model";
+      if (rank.failed(rank.join(&config))) std::exit(3);
+      rank.expect(gossBarrier(rank.comm, nullptr) == gossSuccess);
+      rank.reach(1);
+      if (rank.rank == aborter) {
+        rank.wait_for_go(1);
+      } else {
+        rank.failed(wait_inside(rank.comm, GetParam()));
+      }
+      abort_and_exit(rank);
+    });
+    ASSERT_TRUE(ranks.all_reach(1));
+    support::sleep_for(milliseconds(30));
+    const int64_t aborted = now_ns();
+    ranks.board().go = 1;
+    ranks.expect_same_report(gossRemoteError, aborted, {aborter});
+    ranks.expect_clean_end(kPromise);
+    EXPECT_THAT(std::string(ranks.report(1).text),
+                HasSubstr("rank " + std::to_string(aborter) + " (host "));
+    EXPECT_THAT(std::string(ranks.report(1).text), HasSubstr("aborted communicator 'model'"));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Inside, AbortTest,
+                         ::testing::Values(Inside::kSmall, Inside::kLarge, Inside::kShared,
+                                           Inside::kStream, Inside::kGroup, Inside::kNothing),
+                         [](const auto& test) {
+                           return std::string(kNames[static_cast<int>(test.param)]);
+                         });
+
+// From a thread of its own while the rank waits inside a call: that call returns first.
+TEST(AbortFromAThreadTest, EndsTheRunningCallInBoundedTime) {
+  Ranks ranks(3, [](Rank& rank) {
+    if (rank.failed(rank.join())) std::exit(3);
+    rank.expect(gossBarrier(rank.comm, nullptr) == gossSuccess);
+    rank.reach(1);
+    if (rank.rank == 2) {  // never arrives, and does not leave
+      rank.wait_for_go(2);
+      std::exit(0);
+    }
+    std::vector<float> x(200000);
+    std::thread other;
+    if (rank.rank == 1) {
+      other = std::thread([&] {
+        rank.wait_for_go(1);
+        support::sleep_for(milliseconds(20));
+        if (gossCommAbort(rank.comm) != gossSuccess) ++rank.report.wrong;
+        rank.reach(2);
+      });
+    }
+    const gossResult_t result =
+        gossAllReduce(x.data(), x.data(), x.size(), gossFloat, gossSum, rank.comm, nullptr);
+    rank.report.code = result;
+    rank.report.failed_at = now_ns();
+    if (rank.rank == 1) {
+      other.join();
+    } else {
+      keep_text(rank.report.text, gossGetLastError(rank.comm));
+      gossCommAbort(rank.comm);
+      rank.reach(2);
+    }
+    std::exit(0);
+  });
+  ASSERT_TRUE(ranks.all_reach(1));
+  const int64_t begin = now_ns();
+  ranks.board().go = 1;
+  ASSERT_TRUE(support::eventually(kPatience, [&] {
+    return ranks.report(0).stage == 2 && ranks.report(1).stage == 2;
+  }));
+  EXPECT_LE(ms_between(begin, now_ns()), kPromise.count());
+  EXPECT_EQ(ranks.report(1).code, gossInvalidUsage);
+  EXPECT_EQ(ranks.report(0).code, gossRemoteError);
+  EXPECT_THAT(std::string(ranks.report(0).text), HasSubstr("rank 1 (host "));
+  ranks.board().go = 2;
+  ranks.expect_clean_end(kPromise);
+}
+
+// Nobody may write to the buffers of a call that has returned, whatever it returned.
+TEST(AbortFromAThreadTest, BuffersOfAFailedCallAreNotTouchedAnyMore) {
+  Ranks ranks(3, [](Rank& rank) {
+    if (rank.failed(rank.join())) std::exit(3);
+    constexpr size_t kCount = 1'000'000;
+    void* memory = nullptr;
+    rank.expect(gossMemAlloc(&memory, kCount * sizeof(float)) == gossSuccess);
+    auto* x = static_cast<float*>(memory);
+    gossResult_t result = gossSuccess;
+    for (uint64_t i = 0; result == gossSuccess; ++i) {
+      result = gossAllReduce(x, x, kCount, gossFloat, gossMax, rank.comm, nullptr);
+      rank.report.rounds = i + 1;
+    }
+    rank.failed(result);
+    std::fill(x, x + kCount, static_cast<float>(rank.rank + 1));
+    support::sleep_for(milliseconds(200));
+    rank.expect(std::count(x, x + kCount, static_cast<float>(rank.rank + 1)) == kCount);
+    gossMemFree(memory);
+    abort_and_exit(rank);
+  });
+  ASSERT_TRUE(ranks.all_complete(2));
+  Moment moment;
+  moment.sleep_up_to(milliseconds(10));
+  const int64_t killed = ranks.kill(1);
+  ranks.expect_clean_end(kPatience, {1});
+  ranks.expect_same_report(gossRemoteError, killed, {1});
+}
+
+}  // namespace
+}  // namespace goss::faults

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// The environment start: GOSS_RANK, GOSS_NRANKS, GOSS_PORT and GOSS_SECRET, right and wrong.
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include "faults/ranks.h"
+
+namespace goss::faults {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+
+int free_port() {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(address);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(socket, generic, length) != 0 || ::getsockname(socket, generic, &length) != 0) {
+    throw std::bad_alloc();
+  }
+  ::close(socket);
+  return ntohs(address.sin_port);
+}
+
+void describe(const std::string& rank, const std::string& nranks, int port,
+              const std::string& secret) {
+  ::setenv("GOSS_RANK", rank.c_str(), 1);
+  ::setenv("GOSS_NRANKS", nranks.c_str(), 1);
+  ::setenv("GOSS_PORT", std::to_string(port).c_str(), 1);
+  ::setenv("GOSS_SECRET", secret.c_str(), 1);
+  ::setenv("GOSS_INIT_TIMEOUT", "2s", 1);
+}
+
+void start_and_add(Rank& rank) {
+  if (rank.failed(gossCommInitEnv(&rank.comm, nullptr), nullptr)) std::exit(0);
+  int32_t x = 1 << rank.rank;
+  if (rank.failed(gossAllReduce(&x, &x, 1, gossInt32, gossSum, rank.comm, nullptr))) std::exit(0);
+  rank.report.rounds = static_cast<uint64_t>(x);
+  rank.failed(gossCommDestroy(rank.comm));
+}
+
+TEST(EnvironmentStartTest, FourProcessesMeet) {
+  const int port = free_port();
+  Ranks ranks(4, [&](Rank& rank) {
+    describe(std::to_string(rank.rank), "4", port, "between us");
+    start_and_add(rank);
+  });
+  ranks.expect_clean_end(kPatience);
+  for (int r = 0; r < 4; ++r) {
+    EXPECT_EQ(ranks.report(r).code, gossSuccess) << ranks.report(r).text;
+    EXPECT_EQ(ranks.report(r).rounds, 15u);
+  }
+}
+
+// Two starts after one another at the same port, as a restarted job does.
+TEST(EnvironmentStartTest, PortIsFreeAgainForTheNextStart) {
+  const int port = free_port();
+  Ranks ranks(3, [&](Rank& rank) {
+    describe(std::to_string(rank.rank), "3", port, "between us");
+    for (int i = 0; i < 3; ++i) start_and_add(rank);
+  });
+  ranks.expect_clean_end(kPatience);
+  for (int r = 0; r < 3; ++r) {
+    EXPECT_EQ(ranks.report(r).code, gossSuccess) << "rank " << r << ": " << ranks.report(r).text;
+    EXPECT_EQ(ranks.report(r).rounds, 7u);
+  }
+}
+
+TEST(EnvironmentStartTest, WrongSecretOfOneIsRefusedAndNamed) {
+  const int port = free_port();
+  const int64_t begin = now_ns();
+  Ranks ranks(4, [&](Rank& rank) {
+    describe(std::to_string(rank.rank), "4", port, rank.rank == 2 ? "guessed" : "between us");
+    start_and_add(rank);
+  });
+  ranks.expect_clean_end(kPatience);
+  EXPECT_LE(ms_between(begin, now_ns()), 2000 + 2 * kPromise.count());
+  for (int r = 0; r < 4; ++r) {
+    EXPECT_THAT(ranks.report(r).code, AnyOf(gossTimeout, gossRemoteError))
+        << "rank " << r << ": " << ranks.report(r).text;
+    EXPECT_EQ(ranks.report(r).rounds, 0u) << "rank " << r << " got through";
+    const std::string text = ranks.report(r).text;
+    EXPECT_THAT(text, HasSubstr("rank 2")) << "rank " << r;
+    EXPECT_THAT(text, ::testing::Not(HasSubstr("between us")));
+    EXPECT_THAT(text, ::testing::Not(HasSubstr("guessed")));
+  }
+  EXPECT_THAT(std::string(ranks.report(2).text), HasSubstr("secret"));
+}
+
+// The second job brings a secret of its own, and must not disturb the first, which is still waiting.
+TEST(EnvironmentStartTest, TwoJobsOnOnePortDoNotMix) {
+  const int port = free_port();
+  Ranks first(3, [&](Rank& rank) {
+    describe(std::to_string(rank.rank), "3", port, "first");
+    ::setenv("GOSS_INIT_TIMEOUT", "20s", 1);
+    if (rank.rank == 2) rank.wait_for_go(1);
+    if (rank.rank == 0) rank.reach(1);
+    start_and_add(rank);
+  });
+  ASSERT_TRUE(support::eventually(kPatience, [&] { return first.report(0).stage == 1; }));
+  support::sleep_for(milliseconds(200));
+  const int64_t begin = now_ns();
+  Ranks second(2, [&](Rank& rank) {
+    describe(std::to_string(rank.rank), "2", port, "second");
+    start_and_add(rank);
+  });
+  second.expect_clean_end(kPatience);
+  EXPECT_LE(ms_between(begin, now_ns()), 2000 + 2 * kPromise.count());
+  EXPECT_EQ(second.report(0).code, gossSystemError) << second.report(0).text;
+  EXPECT_THAT(std::string(second.report(0).text), HasSubstr(std::to_string(port)));
+  EXPECT_THAT(second.report(1).code, AnyOf(gossTimeout, gossRemoteError));
+  first.board().go = 1;
+  first.expect_clean_end(kPatience);
+  for (int r = 0; r < 3; ++r) {
+    EXPECT_EQ(first.report(r).code, gossSuccess) << "rank " << r << ": " << first.report(r).text;
+    EXPECT_EQ(first.report(r).rounds, 7u);
+  }
+}
+
+TEST(EnvironmentStartTest, RankGivenTwiceIsNamed) {
+  const int port = free_port();
+  Ranks ranks(3, [&](Rank& rank) {
+    describe(rank.rank == 0 ? "0" : "1", "3", port, "between us");
+    start_and_add(rank);
+  });
+  ranks.expect_clean_end(kPatience);
+  int refused = 0;
+  for (int r = 0; r < 3; ++r) {
+    EXPECT_NE(ranks.report(r).code, gossSuccess);
+    if (ranks.report(r).code != gossInvalidUsage) continue;
+    ++refused;
+    EXPECT_THAT(std::string(ranks.report(r).text), HasSubstr("rank 1 is taken"));
+  }
+  EXPECT_EQ(refused, 1);
+}
+
+TEST(EnvironmentStartTest, DifferentNumbersOfRanksAreNamed) {
+  const int port = free_port();
+  Ranks ranks(3, [&](Rank& rank) {
+    describe(std::to_string(rank.rank), rank.rank == 2 ? "4" : "3", port, "between us");
+    start_and_add(rank);
+  });
+  ranks.expect_clean_end(kPatience);
+  for (int r = 0; r < 3; ++r) {
+    EXPECT_EQ(ranks.report(r).code, gossInvalidUsage) << ranks.report(r).text;
+    EXPECT_THAT(std::string(ranks.report(r).text), HasSubstr("nranks=4"));
+    EXPECT_THAT(std::string(ranks.report(r).text), HasSubstr("nranks=3"));
+  }
+}
+
+TEST(EnvironmentStartTest, IncompleteOrImpossibleEnvironmentIsRefusedAtOnce) {
+  struct Case {
+    const char* rank;
+    const char* nranks;
+    const char* names;
+  };
+  constexpr Case kCases[] = {{"4", "4", "GOSS_RANK"},   {"-1", "4", "GOSS_RANK"},
+                             {"one", "4", "GOSS_RANK"}, {"1x", "4", "GOSS_RANK"},
+                             {"0", "0", "GOSS_NRANKS"}, {"0", "-3", "GOSS_NRANKS"},
+                             {"0", "99999999999999999999", "GOSS_NRANKS"},
+                             {"0", "", "GOSS_NRANKS"},  {"", "4", "GOSS_RANK"}};
+  const int port = free_port();
+  for (const Case& wrong : kCases) {
+    SCOPED_TRACE(std::string("GOSS_RANK=") + wrong.rank + " GOSS_NRANKS=" + wrong.nranks);
+    const int64_t begin = now_ns();
+    Ranks ranks(1, [&](Rank& rank) {
+      describe(wrong.rank, wrong.nranks, port, "between us");
+      start_and_add(rank);
+    });
+    ranks.expect_clean_end(kPatience);
+    EXPECT_LE(ms_between(begin, now_ns()), kPromise.count());
+    EXPECT_EQ(ranks.report(0).code, gossInvalidUsage);
+    EXPECT_THAT(std::string(ranks.report(0).text), HasSubstr(wrong.names));
+  }
+}
+
+}  // namespace
+}  // namespace goss::faults

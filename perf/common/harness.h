@@ -121,8 +121,8 @@ class Harness {
     return sum;
   }
 
-  // New inputs in each pass, so that what an earlier pass left in a slot is recognised as wrong, and
-  // no barrier between the passes, so that a slot reused too early is too.
+  // New inputs in each pass, so that what an earlier pass left in a slot is recognised as wrong,
+  // and no barrier between the passes, so that a slot reused too early is too.
   long verify(size_t count) {
     long wrong = 0;
     const int passes = count <= 16384 ? 100 : count <= (1 << 20) ? 5 : 2;

@@ -89,14 +89,14 @@ inline void print_usage(const char* program, const char* what) {
       "  --ranks N          number of ranks, where mpirun does not say it (default 2)\n"
       "  --reps N           timed blocks of each point; their median is printed (default 5)\n"
       "  --block-ms MS      length of a block (default 4)\n"
-      "  --pin 0|1          rank r on the r-th CPU of the affinity mask, in turn (default 1)\n"
+      "  --pin 0|1          rank r on the r-th CPU of the affinity mask, in turn (default 1;\n"
+      "                     gloo 0: its threads do better unbound)\n"
       "  --csv              rows for programs: the first line names the columns\n"
       "  --help             this text\n",
       program, what);
 }
 
-inline PeerOptions parse_peer_options(int argc, char** argv) {
-  PeerOptions options;
+inline PeerOptions parse_peer_options(int argc, char** argv, PeerOptions options = {}) {
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     const auto value = [&]() -> std::string {

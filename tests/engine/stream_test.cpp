@@ -142,21 +142,53 @@ TEST(Stream, WaitsForWhatWasQueuedBeforeTheCallOnly) {
   EXPECT_EQ(later.destroyed, 1);
 }
 
+// Ends when it has been blocked for a second.
+class Impatient final : public Work {
+ public:
+  State advance() override { return State::kBlocked; }
+  State examine(std::chrono::milliseconds waited) override {
+    return waited < std::chrono::seconds(1) ? State::kBlocked : State::kDone;
+  }
+  Status take_status() override { return fail(gossTimeout, "examined"); }
+};
+
 TEST(Stream, FinishesWorkThatEndsInAnExamination) {
-  class Doomed final : public Work {
-   public:
-    State advance() override { return State::kBlocked; }
-    State examine(const Waiter&) override { return State::kDone; }
-    Status take_status() override { return fail(gossTimeout, "examined"); }
-  };
+  using std::chrono::milliseconds;
   Stream stream;
-  Waiter waiter(false);
-  stream.push(std::make_unique<Doomed>());
-  stream.examine(waiter);  // not started yet: nothing to look at
+  Status failure;
+  const auto start = Waiter::Clock::now();
+  stream.push(std::make_unique<Impatient>());
+  stream.examine(start + milliseconds(5000));  // not begun yet: nothing to look at
+  EXPECT_FALSE(stream.idle(&failure));
   EXPECT_FALSE(advance(&stream));
-  stream.examine(waiter);
-  EXPECT_EQ(stream.wait().code(), gossTimeout);
+  stream.examine(start + milliseconds(5100));
+  stream.examine(start + milliseconds(5200));
+  EXPECT_FALSE(stream.idle(&failure)) << "it has been blocked for 200 ms at most";
+  stream.examine(start + milliseconds(6300));
+  EXPECT_TRUE(stream.idle(&failure));
+  EXPECT_EQ(failure.code(), gossTimeout);
   EXPECT_TRUE(advance(&stream));
+}
+
+// The clock of a piece of work starts when the one before it has ended.
+TEST(Stream, CountsTheTimeOfEachPieceOfWorkFromItsOwnBeginning) {
+  using std::chrono::milliseconds;
+  Stream stream;
+  Status failure;
+  const auto start = Waiter::Clock::now();
+  Gate gate;
+  stream.push(std::make_unique<Toy>(&gate));
+  stream.push(std::make_unique<Impatient>());
+  EXPECT_FALSE(advance(&stream));
+  stream.examine(start);
+  stream.examine(start + milliseconds(3000));
+  gate.open = true;
+  EXPECT_FALSE(advance(&stream));
+  stream.examine(start + milliseconds(3001));
+  stream.examine(start + milliseconds(3500));
+  EXPECT_FALSE(stream.idle(&failure));
+  stream.examine(start + milliseconds(4500));
+  EXPECT_TRUE(stream.idle(&failure));
 }
 
 TEST(Stream, TakesWorkFromManyThreads) {

@@ -259,6 +259,11 @@ def check_tested(house):
             house.report(allow, excused[name], "tests", f"{name} has a test now: delete the line")
         if test not in house.code and name not in excused:
             house.report(name, 1, "tests", f"has no test (wanted: {test}, or a line in {allow})")
+    for name in house.code:
+        folder, _, file = name.rpartition("/")
+        built = house.text.get(f"{folder}/CMakeLists.txt", "")
+        if name.startswith("tests/") and file.endswith("_test.cpp") and file not in built:
+            house.report(name, 1, "build", f"is not in {folder}/CMakeLists.txt, so it never runs")
     for name, number in excused.items():
         if name not in house.code:
             house.report(allow, number, "tests", f"{name} does not exist: delete the line")

@@ -25,6 +25,8 @@ CLEAN = {
         f'{SPDX}#include "base/env.h"\n'
         "std::shared_ptr<int> p;  // shared: with the test\n// abort() and getenv() in words\n",
     "tests/base/env_test.cpp": f'{SPDX}#include "base/env.h"\n',
+    "tests/base/CMakeLists.txt":
+        f"{SPDX.replace('//', '#')}goss_test(base SOURCES env_test.cpp b_test.cpp new_test.cpp)\n",
     "tests/lint/untested.txt": "# none\n",
 }
 
@@ -146,6 +148,9 @@ class EveryRuleBites(unittest.TestCase):
     def test_every_source_is_built(self):
         self.assert_refused("src/base/new.cpp", SPDX, "build: is in no list",
                             {"tests/base/new_test.cpp": SPDX})
+
+    def test_every_test_is_built(self):
+        self.assert_refused("tests/base/other_test.cpp", SPDX, "build: is not in")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// A device whose memory cannot be touched except inside its own copy and reduce: an executor that
+// dereferenced a buffer itself would end this program with SIGSEGV.
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <numeric>
+
+#include "engine/compute.h"
+#include "support/ranks.h"
+#include "support/test_scale.h"
+
+namespace goss::engine {
+namespace {
+
+using test::Rank;
+using test::require;
+
+constexpr int kDevice = 7;
+
+// Pages that can be read and written only between open() and close(). One thread at a time.
+class Arena {
+ public:
+  explicit Arena(size_t bytes) : bytes_(bytes) {
+    void* memory = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::runtime_error("mmap");
+    data_ = static_cast<std::byte*>(memory);
+  }
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena() { ::munmap(data_, bytes_); }
+
+  std::byte* data() const { return data_; }
+  bool holds(const void* address) const {
+    const auto* at = static_cast<const std::byte*>(address);
+    return at >= data_ && at < data_ + bytes_;
+  }
+  void open() { protect(PROT_READ | PROT_WRITE); }
+  void close() { protect(PROT_NONE); }
+
+ private:
+  void protect(int protection) {
+    if (::mprotect(data_, bytes_, protection) != 0) throw std::runtime_error("mprotect");
+  }
+  std::byte* data_;
+  size_t bytes_;
+};
+
+// Every rank uses its own arena, so the arenas of others stay closed while one is open.
+class ProtectedDevice final : public Compute {
+ public:
+  void add(Arena* arena) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    arenas_.push_back(arena);
+  }
+  void remove(Arena* arena) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::erase(arenas_, arena);
+  }
+
+  void copy(void* dst, const void* src, size_t bytes, reduce::Store store) override {
+    const Opened opened(find({dst, src}));
+    if (dst != src) reduce::copy(dst, src, bytes, store);
+  }
+  void reduce(reduce::ReduceFn kernel, const reduce::Arguments& arguments) override {
+    std::vector<const void*> touched(arguments.sources, arguments.sources + arguments.nsources);
+    touched.push_back(arguments.dst);
+    touched.push_back(arguments.dst2);
+    const Opened opened(find(touched));
+    kernel(arguments);
+  }
+  bool host_memory() const override { return false; }
+
+ private:
+  struct Opened {
+    explicit Opened(std::vector<Arena*> which) : arenas(std::move(which)) {
+      for (Arena* arena : arenas) arena->open();
+    }
+    ~Opened() {
+      for (Arena* arena : arenas) arena->close();
+    }
+    std::vector<Arena*> arenas;
+  };
+
+  std::vector<Arena*> find(const std::vector<const void*>& touched) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::vector<Arena*> found;
+    for (Arena* arena : arenas_) {
+      const auto inside = [&](const void* address) { return arena->holds(address); };
+      if (std::any_of(touched.begin(), touched.end(), inside)) found.push_back(arena);
+    }
+    return found;
+  }
+
+  std::mutex mutex_;
+  std::vector<Arena*> arenas_;
+};
+
+ProtectedDevice& device() {
+  static ProtectedDevice* const instance = [] {
+    auto* made = new ProtectedDevice;
+    register_compute(kDevice, made);
+    return made;
+  }();
+  return *instance;
+}
+
+gossConfig_t on_the_device() {
+  device();
+  gossConfig_t config = GOSS_CONFIG_INITIALIZER;
+  config.device = kDevice;
+  return config;
+}
+
+// Memory of one rank on the device: what its kernels and copies would be allowed to see.
+class DeviceBuffer {
+ public:
+  explicit DeviceBuffer(size_t count) : arena_(count * sizeof(int32_t) + 4096) {
+    device().add(&arena_);
+  }
+  ~DeviceBuffer() { device().remove(&arena_); }
+  int32_t* data() const { return reinterpret_cast<int32_t*>(arena_.data()); }
+
+  template <class Fn>
+  void with_access(Fn fn) {
+    arena_.open();
+    fn(data());
+    arena_.close();
+  }
+
+ private:
+  Arena arena_;
+};
+
+const std::vector<size_t>& counts() {
+  static const std::vector<size_t> all{1,    14,     15,     31,     1021,   2049,
+                                       4096, 16'384, 16'385, 65'537, 300'001};
+  return all;
+}
+
+void expect_sums(DeviceBuffer* buffer, size_t count, int nranks) {
+  buffer->with_access([&](const int32_t* x) {
+    for (size_t i = 0; i < count; ++i) {
+      const auto n = static_cast<int32_t>(nranks);
+      const int32_t expected = n * static_cast<int32_t>(i) + n * (n - 1) / 2;
+      if (x[i] != expected) require(false, "count " + std::to_string(count));
+    }
+  });
+}
+
+void fill(DeviceBuffer* buffer, size_t count, int rank) {
+  buffer->with_access([&](int32_t* x) { std::iota(x, x + count, rank); });
+}
+
+TEST(ProtectedDevice, AllReducesWithoutTheHostTouchingItsMemory) {
+  test::run_ranks(
+      3,
+      [](Rank& me) {
+        DeviceBuffer send(300'100);
+        DeviceBuffer recv(300'100);
+        for (size_t count : counts()) {
+          fill(&send, count, me.rank);
+          MUST(gossAllReduce(send.data(), recv.data(), count, gossInt32, gossSum, me.comm,
+                             nullptr));
+          expect_sums(&recv, count, 3);
+          MUST(gossAllReduce(send.data(), send.data(), count, gossInt32, gossSum, me.comm,
+                             nullptr));
+          expect_sums(&send, count, 3);
+        }
+      },
+      on_the_device());
+}
+
+TEST(ProtectedDevice, BroadcastsWithoutTheHostTouchingItsMemory) {
+  test::run_ranks(
+      3,
+      [](Rank& me) {
+        DeviceBuffer x(300'100);
+        for (size_t count : counts()) {
+          const int root = static_cast<int>(count % 3);
+          fill(&x, count, me.rank == root ? 5 : 100);
+          MUST(gossBcast(x.data(), count, gossInt32, root, me.comm, nullptr));
+          x.with_access([&](const int32_t* values) {
+            for (size_t i = 0; i < count; ++i) {
+              require(values[i] == static_cast<int32_t>(i) + 5, "count " + std::to_string(count));
+            }
+          });
+        }
+        MUST(gossBarrier(me.comm, nullptr));
+      },
+      on_the_device());
+}
+
+TEST(ProtectedDevice, AggregatesGroupsWithoutTheHostTouchingItsMemory) {
+  test::run_ranks(
+      3,
+      [](Rank& me) {
+        DeviceBuffer x(60'000);
+        for (size_t piece : {3, 1000, 15'000}) {
+          x.with_access([&](int32_t* values) {
+            for (size_t k = 0; k < 4; ++k) {
+              std::iota(values + k * piece, values + (k + 1) * piece, me.rank);
+            }
+          });
+          MUST(gossGroupStart());
+          for (size_t k = 0; k < 4; ++k) {
+            int32_t* part = x.data() + k * piece;
+            MUST(gossAllReduce(part, part, piece, gossInt32, gossSum, me.comm, nullptr));
+          }
+          MUST(gossGroupEnd());
+          x.with_access([&](const int32_t* values) {
+            for (size_t i = 0; i < 4 * piece; ++i) {
+              require(values[i] == 3 * static_cast<int32_t>(i % piece) + 3, "group");
+            }
+          });
+        }
+      },
+      on_the_device());
+}
+
+TEST(ProtectedDevice, OfOneRankIsCopiedByTheDevice) {
+  test::run_ranks(
+      1,
+      [](Rank& me) {
+        DeviceBuffer send(50'000);
+        DeviceBuffer recv(50'000);
+        for (size_t count : {1, 20, 50'000}) {
+          fill(&send, count, 0);
+          MUST(gossAllReduce(send.data(), recv.data(), count, gossInt32, gossAvg, me.comm,
+                             nullptr));
+          expect_sums(&recv, count, 1);
+          MUST(gossBroadcast(send.data(), recv.data(), count, gossInt32, 0, me.comm, nullptr));
+          expect_sums(&recv, count, 1);
+        }
+      },
+      on_the_device());
+}
+
+TEST(ProtectedDevice, IsTheDeviceOfItsCommunicators) {
+  test::run_ranks(
+      2,
+      [](Rank& me) {
+        int ordinal = -5;
+        MUST(gossCommCuDevice(me.comm, &ordinal));
+        require(ordinal == kDevice, "device " + std::to_string(ordinal));
+        gossComm_t part = nullptr;
+        MUST(gossCommSplit(me.comm, 0, 0, &part, nullptr));
+        MUST(gossCommCuDevice(part, &ordinal));
+        require(ordinal == kDevice, "a split inherits its parent's device");
+        DeviceBuffer x(100);
+        fill(&x, 100, me.rank);
+        MUST(gossAllReduce(x.data(), x.data(), 100, gossInt32, gossSum, part, nullptr));
+        expect_sums(&x, 100, 2);
+        MUST(gossCommDestroy(part));
+      },
+      on_the_device());
+}
+
+// The proof is worth something only if a touch from outside is noticed.
+TEST(ProtectedDevice, NoticesATouchFromOutside) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  DeviceBuffer x(10);
+  EXPECT_DEATH({ *static_cast<volatile int32_t*>(x.data()) = 1; }, "");
+}
+
+}  // namespace
+}  // namespace goss::engine

@@ -35,7 +35,7 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
   active_ = true;
   switch (choice_.path) {
     case Path::kNothing: return settle(comm, Progress::kDone);
-    case Path::kInline: return settle(comm, inline_.start(comm, operation, signature_));
+    case Path::kInline: return settle(comm, inline_.start(comm, operation_, signature_));
     case Path::kMapped: {
       const Program& program = comm.plans().get(choice_.algorithm, operation.root);
       return settle(comm, mapped_.start(comm, operation, program, signature_, direct));

@@ -18,6 +18,7 @@ enum class Progress { kDone, kBlocked, kFailed };
 // everybody has finished reading turn t.
 class InlineExecution {
  public:
+  // `operation` must stay where it is until the execution is done.
   Progress start(Communicator& comm, const Operation& operation, uint64_t signature);
   Progress advance(Communicator& comm);
   int waiting_for() const { return next_; }
@@ -26,7 +27,7 @@ class InlineExecution {
  private:
   void finish(Communicator& comm);
 
-  Operation operation_;
+  const Operation* operation_ = nullptr;
   uint64_t signature_ = 0;
   unsigned line_ = 0;
   int next_ = 0;

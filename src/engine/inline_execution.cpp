@@ -11,7 +11,7 @@ constexpr int kEagerPolls = 200;
 
 Progress InlineExecution::start(Communicator& comm, const Operation& operation,
                                 uint64_t signature) {
-  operation_ = operation;
+  operation_ = &operation;
   signature_ = signature;
   line_ = static_cast<unsigned>(comm.inline_turn++ & 1);
   next_ = 0;
@@ -54,7 +54,7 @@ Progress InlineExecution::advance(Communicator& comm) {
 }
 
 void InlineExecution::finish(Communicator& comm) {
-  if (operation_.count == 0) return;
+  if (operation_->count == 0) return;
   const size_t n = static_cast<size_t>(comm.nranks());
   constexpr size_t kFewRanks = 64;
   const void* few[kFewRanks];
@@ -65,12 +65,12 @@ void InlineExecution::finish(Communicator& comm) {
   arguments.sources = sources;
   arguments.nsources = n;
   arguments.divisor = comm.nranks();
-  const reduce::ReduceFn kernel = reduce::kernel(operation_.type, operation_.op);
-  const size_t element = type_size(operation_.type);
+  const reduce::ReduceFn kernel = reduce::kernel(operation_->type, operation_->op);
+  const size_t element = type_size(operation_->type);
   size_t offset = 0;
-  const size_t pieces = operation_.nextents == 0 ? 1 : operation_.nextents;
+  const size_t pieces = operation_->nextents == 0 ? 1 : operation_->nextents;
   for (size_t i = 0; i < pieces; ++i) {
-    const Extent& extent = operation_.nextents == 0 ? operation_.buffer : operation_.extents[i];
+    const Extent& extent = operation_->nextents == 0 ? operation_->buffer : operation_->extents[i];
     for (size_t r = 0; r < n; ++r) {
       sources[r] = comm.area(static_cast<int>(r)).lines[line_].payload + offset;
     }

@@ -29,7 +29,9 @@
 
 #include "reduce/kernels.h"
 
-#ifdef __clang__
+#if GOSS_SIMD_SANITIZED
+#define GOSS_UNROLL
+#elif defined(__clang__)
 #define GOSS_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define GOSS_UNROLL _Pragma("GCC unroll 16")

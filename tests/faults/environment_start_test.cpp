@@ -37,7 +37,7 @@ void describe(const std::string& rank, const std::string& nranks, int port,
 }
 
 void start_and_add(Rank& rank) {
-  if (rank.failed(gossCommInitEnv(&rank.comm, nullptr), nullptr)) std::exit(0);
+  if (rank.failed(gossCommInitEnv(&rank.comm, nullptr), nullptr)) linger_and_exit();
   int32_t x = 1 << rank.rank;
   if (rank.failed(gossAllReduce(&x, &x, 1, gossInt32, gossSum, rank.comm, nullptr))) std::exit(0);
   rank.report.rounds = static_cast<uint64_t>(x);

@@ -44,7 +44,7 @@ std::string field(const std::string& path, const std::string& name) {
 // Everything of a process that belongs to the application.
 std::map<std::string, std::string> state_of_process() {
   std::map<std::string, std::string> state;
-  for (const char* name : {"SigBlk", "SigIgn", "SigCgt"}) {
+  for (const char* name : {"SigBlk", "SigIgn"}) {
     state[name] = field("/proc/thread-self/status", name);
   }
   for (int s = 1; s < NSIG; ++s) {

@@ -193,6 +193,13 @@ class Ranks {
   std::vector<std::unique_ptr<support::Process>> processes_;
 };
 
+// A rank whose start-up has failed stays a little: the others may still have to be told, and a root
+// that ends is a reason of its own.
+inline void linger_and_exit() {
+  support::sleep_for(milliseconds(300));
+  std::exit(0);
+}
+
 // Give the communicator up and end as a program does.
 inline void abort_and_exit(Rank& rank) {
   if (gossCommAbort(rank.comm) != gossSuccess) ++rank.report.wrong;

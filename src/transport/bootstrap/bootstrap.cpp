@@ -308,7 +308,7 @@ std::string Starter::what_is_missing() const {
   if (stage_ == Stage::kDialing) {
     return format(
         "no connection to the root at %s: %s; rank 0 may not run, or GOSS_ADDR, "
-        "GOSS_PORT or GOSS_IFNAME be wrong",
+        "GOSS_PORT, GOSS_IFNAME or the secret be wrong",
         root_dialer_.target().text().c_str(), root_dialer_.problem().c_str());
   }
   if (stage_ != Stage::kLinking) return "still waiting for " + waiting_.missing;

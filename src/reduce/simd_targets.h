@@ -7,8 +7,8 @@
 // the process, and GOSS_CPU_ISA must not change theirs.
 #pragma once
 
-// Sanitizers multiply the code of every small function of Highway: with one instruction set less
-// and loops left as they are written, these builds take minutes less.
+// Sanitizers multiply the code of every small function of Highway: with one instruction set less,
+// loops left as they are written and one kind of destination only, these builds take minutes less.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define GOSS_SIMD_SANITIZED 1
 #elif defined(__has_feature)

@@ -35,7 +35,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 run() {
-    echo "$ mpirun.openmpi -np $ranks --oversubscribe $*"
+    echo "$ mpirun.openmpi -np $ranks --oversubscribe $*" >&2
     mpirun.openmpi -np "$ranks" --oversubscribe "$@" </dev/null
 }
 first=${sizes%%,*}

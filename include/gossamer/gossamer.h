@@ -110,7 +110,8 @@ typedef enum {
  * Reductions. Values are NCCL's.
  *
  * The left operand is always the lower rank: ((x0 + x1) + x2) + ... for every algorithm.
- * Integers wrap around. fp16, bf16 and fp8 are summed in fp32 and rounded once. gossAvg of floats is
+ * Integers wrap around. fp16, bf16 and fp8 are summed in fp32 and rounded once. gossAvg of floats
+ * is
  * the sum times 1/nranks in fp32 (fp64 for fp64), rounded once; of integers the wrapped sum
  * divided by nranks, truncated towards zero. gossMin and gossMax are IEEE 754-2019 minimumNumber
  * and maximumNumber: a NaN loses against a number, and -0 < +0. A NaN result is the
@@ -170,16 +171,16 @@ typedef struct {
   int blocking;         /**< 1 (default): calls complete; 0: they return gossInProgress */
   int device;           /**< GOSS_DEVICE_HOST (default), or a GPU ordinal */
   const char* commName; /**< appears in messages; copied */
-  int timeoutMs;        /**< error after waiting so long in an operation; 0 = never (GOSS_TIMEOUT) */
-  int warnMs;           /**< first warning after waiting so long (GOSS_WARN_AFTER) */
-  int initTimeoutMs;    /**< limit of initialisation (GOSS_INIT_TIMEOUT) */
+  int timeoutMs;     /**< error after waiting so long in an operation; 0 = never (GOSS_TIMEOUT) */
+  int warnMs;        /**< first warning after waiting so long (GOSS_WARN_AFTER) */
+  int initTimeoutMs; /**< limit of initialisation (GOSS_INIT_TIMEOUT) */
 } gossConfig_t;
 
-#define GOSS_CONFIG_INITIALIZER                                                                \
-  {                                                                                            \
-    sizeof(gossConfig_t), GOSS_API_MAGIC, GOSS_VERSION_CODE, GOSS_CONFIG_UNDEF_INT,            \
-        GOSS_CONFIG_UNDEF_INT, GOSS_CONFIG_UNDEF_PTR, GOSS_CONFIG_UNDEF_INT,                   \
-        GOSS_CONFIG_UNDEF_INT, GOSS_CONFIG_UNDEF_INT                                           \
+#define GOSS_CONFIG_INITIALIZER                                                     \
+  {                                                                                 \
+    sizeof(gossConfig_t), GOSS_API_MAGIC, GOSS_VERSION_CODE, GOSS_CONFIG_UNDEF_INT, \
+        GOSS_CONFIG_UNDEF_INT, GOSS_CONFIG_UNDEF_PTR, GOSS_CONFIG_UNDEF_INT,        \
+        GOSS_CONFIG_UNDEF_INT, GOSS_CONFIG_UNDEF_INT                                \
   }
 
 /**
@@ -246,14 +247,14 @@ GOSS_API gossResult_t gossCommCuDevice(const gossComm_t comm, int* device);
 
 /** What a communicator has done and holds, since it was made. Fill in `size` before the call. */
 typedef struct {
-  size_t size;               /**< sizeof(gossCommStats_t) as the caller was compiled */
-  uint64_t operations;       /**< collectives completed, an aggregated group counting each */
-  uint64_t payload_bytes;    /**< bytes of the callers' send buffers */
-  uint64_t sent_bytes;       /**< bytes written for other ranks to read */
-  uint64_t waits;            /**< waits that outlasted the spin */
-  uint64_t plans;            /**< plans made (not found in the cache) */
-  uint64_t shared_bytes;     /**< shared memory mapped, per host */
-  uint64_t private_bytes;    /**< private memory held by this rank */
+  size_t size;            /**< sizeof(gossCommStats_t) as the caller was compiled */
+  uint64_t operations;    /**< collectives completed, an aggregated group counting each */
+  uint64_t payload_bytes; /**< bytes of the callers' send buffers */
+  uint64_t sent_bytes;    /**< bytes written for other ranks to read */
+  uint64_t waits;         /**< waits that outlasted the spin */
+  uint64_t plans;         /**< plans made (not found in the cache) */
+  uint64_t shared_bytes;  /**< shared memory mapped, per host */
+  uint64_t private_bytes; /**< private memory held by this rank */
 } gossCommStats_t;
 /** Errors: gossInvalidArgument (NULL, size 0). */
 GOSS_API gossResult_t gossCommGetStats(gossComm_t comm, gossCommStats_t* stats);
@@ -268,7 +269,8 @@ GOSS_API gossResult_t gossCommGetStats(gossComm_t comm, gossCommStats_t* stats);
  * Alias    recvbuff == sendbuff works in place. Any other overlap is undefined.
  * Order    As described at the top (streams). Do not touch the buffers before completion.
  * Exact    The same bits on all ranks and in every run, see gossRedOp_t.
- * Errors   gossInvalidArgument; gossInvalidUsage (ranks disagree, naming both; failed communicator);
+ * Errors   gossInvalidArgument; gossInvalidUsage (ranks disagree, naming both; failed
+ * communicator);
  *          gossRemoteError, gossTimeout: contents of recv undefined, nobody writes to it any more.
  */
 GOSS_API gossResult_t gossAllReduce(const void* sendbuff, void* recvbuff, size_t count,

@@ -63,17 +63,20 @@ class Memory {
 };
 
 void report(benchmark::State& state, size_t bytes) {
-  state.counters["GB/s"] =
-      benchmark::Counter(static_cast<double>(bytes) * static_cast<double>(state.iterations()) * 1e-9,
-                         benchmark::Counter::kIsRate);
+  state.counters["GB/s"] = benchmark::Counter(
+      static_cast<double>(bytes) * static_cast<double>(state.iterations()) * 1e-9,
+      benchmark::Counter::kIsRate);
 }
 
 void run_kernel(benchmark::State& state, DataType type, RedOp op, size_t nsources, size_t bytes,
                 Store store) {
   const Memory& memory = Memory::get();
   const ReduceFn kernel = goss::reduce::kernel(type, op);
-  const Arguments a{.dst = memory.dst(), .sources = memory.sources(), .nsources = nsources,
-                    .count = bytes / goss::type_size(type), .divisor = static_cast<int>(nsources),
+  const Arguments a{.dst = memory.dst(),
+                    .sources = memory.sources(),
+                    .nsources = nsources,
+                    .count = bytes / goss::type_size(type),
+                    .divisor = static_cast<int>(nsources),
                     .store = store};
   for (auto _ : state) {
     kernel(a);

@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "api/last_error.h"
-#include "device/shared_memory.h"
 #include "engine/calls.h"
 #include "engine/group.h"
 #include "engine/reactor.h"
@@ -30,7 +29,9 @@ Status null_argument(const char* function, const char* argument) {
 // A collective; a failure inside a group is kept for gossGroupEnd.
 Status collective(const Operation& operation, gossComm_t comm, gossStream_t stream) {
   Status status = engine::submit(comm, operation, stream);
-  if (!status.ok() && status.code() != gossInProgress) engine::group_failed(status);
+  if (status.ok() || status.code() == gossInProgress) return status;
+  engine::group_failed(status);
+  if (engine::is_live(comm) && comm->made_here()) comm->note_refusal(status);
   return status;
 }
 
@@ -90,8 +91,9 @@ const char* gossGetLastError(void* comm) {
   auto* handle = static_cast<gossComm_t>(comm);
   if (handle == nullptr || !engine::is_live(handle)) return goss::api::last_error();
   if (!handle->made_here()) return goss::api::last_error();  // its memory is not in this process
-  const Status failure = engine::async_error(handle);
-  return goss::api::keep_text(failure.ok() ? handle->get_failure().message() : failure.message());
+  const Status state = engine::async_error(handle);
+  if (!state.ok() && state.code() != gossInProgress) return goss::api::keep_text(state.message());
+  return goss::api::keep_text(handle->get_refusal().message());
 }
 
 gossResult_t gossGetUniqueId(gossUniqueId* uniqueId) {
@@ -195,8 +197,8 @@ gossResult_t gossCommGetStats(gossComm_t comm, gossCommStats_t* stats) {
   return guarded([&]() -> Status {
     if (stats == nullptr) return null_argument("gossCommGetStats", "stats");
     if (stats->size < sizeof(size_t)) {
-      return fail(gossInvalidArgument, "gossCommGetStats : size %zu: set it to sizeof(gossCommStats_t)",
-                  stats->size);
+      return fail(gossInvalidArgument,
+                  "gossCommGetStats : size %zu: set it to sizeof(gossCommStats_t)", stats->size);
     }
     GOSS_TRY(engine::check_handle(comm));
     const gossCommStats_t all = engine::statistics(comm);
@@ -228,8 +230,8 @@ gossResult_t gossBroadcast(const void* sendbuff, void* recvbuff, size_t count,
   });
 }
 
-gossResult_t gossBcast(void* buff, size_t count, gossDataType_t datatype, int root,
-                       gossComm_t comm, gossStream_t stream) {
+gossResult_t gossBcast(void* buff, size_t count, gossDataType_t datatype, int root, gossComm_t comm,
+                       gossStream_t stream) {
   return gossBroadcast(buff, buff, count, datatype, root, comm, stream);
 }
 
@@ -244,22 +246,22 @@ gossResult_t gossGroupStart(void) {
   });
 }
 
-gossResult_t gossGroupEnd(void) { return guarded([] { return engine::group_end(); }); }
+gossResult_t gossGroupEnd(void) {
+  return guarded([] { return engine::group_end(); });
+}
 
 gossResult_t gossMemAlloc(void** ptr, size_t size) {
   return guarded([&]() -> Status {
     if (ptr == nullptr) return null_argument("gossMemAlloc", "ptr");
     *ptr = nullptr;
     if (size == 0) return fail(gossInvalidArgument, "gossMemAlloc : size is 0");
-    GOSS_TRY_ASSIGN(*ptr, goss::device::allocate_shared(size));
+    GOSS_TRY_ASSIGN(*ptr, engine::allocate_memory(size));
     return {};
   });
 }
 
 gossResult_t gossMemFree(void* ptr) {
-  return guarded([&]() -> Status {
-    return ptr == nullptr ? Status() : goss::device::free_shared(ptr);
-  });
+  return guarded([&]() -> Status { return ptr == nullptr ? Status() : engine::free_memory(ptr); });
 }
 
 gossResult_t gossStreamCreate(gossStream_t* stream) {

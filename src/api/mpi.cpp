@@ -7,7 +7,8 @@
 
 namespace {
 
-// A code for all ranks: MPI reductions would need every rank to get there, so rank 0's id comes with
+// A code for all ranks: MPI reductions would need every rank to get there, so rank 0's id comes
+// with
 // its code.
 struct Invitation {
   int code;
@@ -16,8 +17,7 @@ struct Invitation {
 
 }  // namespace
 
-extern "C" gossResult_t gossCommInitMpi(gossComm_t* comm, MPI_Comm mpi_comm,
-                                        gossConfig_t* config) {
+extern "C" gossResult_t gossCommInitMpi(gossComm_t* comm, MPI_Comm mpi_comm, gossConfig_t* config) {
   if (comm == nullptr) return gossInvalidArgument;
   *comm = nullptr;
   int initialized = 0;

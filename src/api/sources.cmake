@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The Gossamer authors
 set(GOSS_API_SOURCES
   api/c_api.cpp
   api/last_error.cpp)

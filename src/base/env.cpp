@@ -118,8 +118,8 @@ std::string env_markdown() {
       "when it is stale.\nDurations are written `30s`, `1500ms`, `10m`; a plain number is "
       "seconds.\n\n| name | values | default | meaning |\n|---|---|---|---|\n";
   for (const EnvEntry& entry : kTable) {
-    text += format("| `%s` | %s | %s | %s |\n", entry.name, entry.values, entry.fallback,
-                   entry.help);
+    text +=
+        format("| `%s` | %s | %s | %s |\n", entry.name, entry.values, entry.fallback, entry.help);
   }
   return text;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// The one table of environment variables. Nobody else calls getenv. docs/environment.md is generated
+// The one table of environment variables. Nobody else calls getenv. docs/environment.md is
+// generated
 // from this table (scripts/gen_env_doc.sh) and a test fails when it is stale.
 #pragma once
 
@@ -15,8 +16,24 @@
 namespace goss {
 
 enum class Env {
-  kAddr, kAlgo, kCpuIsa, kDump, kHostId, kIfname, kInitTimeout, kInsecure, kLog, kLogFile,
-  kNranks, kPort, kRank, kSecret, kSecretFile, kTimeout, kTransport, kWarnAfter,
+  kAddr,
+  kAlgo,
+  kCpuIsa,
+  kDump,
+  kHostId,
+  kIfname,
+  kInitTimeout,
+  kInsecure,
+  kLog,
+  kLogFile,
+  kNranks,
+  kPort,
+  kRank,
+  kSecret,
+  kSecretFile,
+  kTimeout,
+  kTransport,
+  kWarnAfter,
 };
 
 struct EnvEntry {

@@ -45,7 +45,8 @@ Status check_room(size_t bytes, size_t allocated) {
       bytes > limit.rlim_cur) {
     return fail(gossSystemError,
                 "cannot make %zu bytes of shared memory: the limit of this process is %llu (ulimit "
-                "-f)", bytes, static_cast<unsigned long long>(limit.rlim_cur));
+                "-f)",
+                bytes, static_cast<unsigned long long>(limit.rlim_cur));
   }
   if (allocated < kLargeBytes) return {};
   const size_t available = available_memory();

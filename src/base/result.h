@@ -14,8 +14,8 @@ namespace goss {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}                  // NOLINT: implicit on purpose
-  Result(Status status) : status_(std::move(status)) {           // NOLINT: implicit on purpose
+  Result(T value) : value_(std::move(value)) {}         // NOLINT: implicit on purpose
+  Result(Status status) : status_(std::move(status)) {  // NOLINT: implicit on purpose
     GOSS_ASSERT(!status_.ok(), "a Result without a value needs a failure");
   }
 
@@ -36,8 +36,8 @@ class [[nodiscard]] Result {
 #define GOSS_JOIN2(a, b) a##b
 #define GOSS_JOIN(a, b) GOSS_JOIN2(a, b)
 // GOSS_TRY_ASSIGN(auto fd, open_it()): declare and fill a variable, or return the failure.
-#define GOSS_TRY_ASSIGN(declaration, expr)                                 \
-  auto GOSS_JOIN(goss_result_, __LINE__) = (expr);                         \
-  if (!GOSS_JOIN(goss_result_, __LINE__).ok())                             \
-    return GOSS_JOIN(goss_result_, __LINE__).take_status();                \
+#define GOSS_TRY_ASSIGN(declaration, expr)                  \
+  auto GOSS_JOIN(goss_result_, __LINE__) = (expr);          \
+  if (!GOSS_JOIN(goss_result_, __LINE__).ok())              \
+    return GOSS_JOIN(goss_result_, __LINE__).take_status(); \
   declaration = GOSS_JOIN(goss_result_, __LINE__).take()

@@ -8,8 +8,7 @@
 
 namespace goss {
 
-Status::Status(Code code, std::string message)
-    : failure_(new Failure{code, std::move(message)}) {
+Status::Status(Code code, std::string message) : failure_(new Failure{code, std::move(message)}) {
   GOSS_ASSERT(code != gossSuccess, "a failure needs a code other than gossSuccess");
 }
 

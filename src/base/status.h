@@ -58,10 +58,10 @@ const char* to_string(Code code);
 
 }  // namespace goss
 
-#define GOSS_TRY(expr)                                   \
-  do {                                                   \
-    ::goss::Status goss_try_status = (expr);             \
-    if (!goss_try_status.ok()) return goss_try_status;   \
+#define GOSS_TRY(expr)                                 \
+  do {                                                 \
+    ::goss::Status goss_try_status = (expr);           \
+    if (!goss_try_status.ok()) return goss_try_status; \
   } while (0)
 
 #define GOSS_ASSERT(condition, message) \

@@ -15,8 +15,8 @@ using DataType = gossDataType_t;
 using RedOp = gossRedOp_t;
 
 constexpr size_t kTypeSize[gossNumTypes] = {1, 1, 4, 4, 8, 8, 2, 4, 8, 2, 1, 1};
-constexpr const char* kTypeName[gossNumTypes] = {"int8",   "uint8", "int32", "uint32",
-                                                 "int64",  "uint64", "half", "float",
+constexpr const char* kTypeName[gossNumTypes] = {"int8",   "uint8",    "int32",  "uint32",
+                                                 "int64",  "uint64",   "half",   "float",
                                                  "double", "bfloat16", "f8e4m3", "f8e5m2"};
 constexpr const char* kOpName[gossNumOps] = {"sum", "prod", "max", "min", "avg"};
 

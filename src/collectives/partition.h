@@ -14,8 +14,9 @@ class Partition {
  public:
   Partition(size_t count, int parts, size_t unit)
       : count_(count),
-        length_((((count + static_cast<size_t>(parts) - 1) / static_cast<size_t>(parts)) + unit -
-                 1) / unit * unit) {}
+        length_(
+            (((count + static_cast<size_t>(parts) - 1) / static_cast<size_t>(parts)) + unit - 1) /
+            unit * unit) {}
 
   size_t begin(int part) const { return std::min(count_, static_cast<size_t>(part) * length_); }
   size_t size(int part) const { return begin(part + 1) - begin(part); }

@@ -13,8 +13,8 @@ namespace {
 constexpr const char* kAnyN = "any n";
 
 const Row kRows[] = {
-    {Algorithm::kAllReduceOneShot, Kind::kAllReduce, "oneshot", all_reduce_one_shot, "1",
-     "(n-1) S", "same bits on all ranks, lower rank left", kAnyN,
+    {Algorithm::kAllReduceOneShot, Kind::kAllReduce, "oneshot", all_reduce_one_shot, "1", "(n-1) S",
+     "same bits on all ranks, lower rank left", kAnyN,
      "flat exchange; e.g. Hensgen, Finkel, Manber 1988 for the barrier form",
      [](const Shape& s) { return s.nranks - 1; }},
     {Algorithm::kAllReduceTwoShot, Kind::kAllReduce, "twoshot", all_reduce_two_shot, "2",
@@ -22,9 +22,7 @@ const Row kRows[] = {
      "reduce-scatter + all-gather, Rabenseifner 2004, by direct exchange",
      [](const Shape& s) { return 2 * (s.nranks - 1); }},
     {Algorithm::kBroadcastFlat, Kind::kBroadcast, "flat", broadcast_flat, "1", "S", "bytes copied",
-     kAnyN, "single writer, many readers", [](const Shape& s) {
-       return s.rank == s.root ? 0 : 1;
-     }},
+     kAnyN, "single writer, many readers", [](const Shape& s) { return s.rank == s.root ? 0 : 1; }},
     {Algorithm::kBarrierFlat, Kind::kBarrier, "flat", barrier_flat, "1", "0", "does not apply",
      kAnyN, "one flag per rank", [](const Shape&) { return 0; }},
 };

@@ -66,8 +66,8 @@ std::string describe_step(const Step& step, int me) {
 
 std::string describe(const Schedule& schedule) {
   std::string text = "rank " + std::to_string(schedule.shape.rank) + " of " +
-                     std::to_string(schedule.shape.nranks) + ", " +
-                     std::to_string(schedule.parts) + " parts\n";
+                     std::to_string(schedule.shape.nranks) + ", " + std::to_string(schedule.parts) +
+                     " parts\n";
   for (const Step& step : schedule.steps) {
     text += "  " + describe_step(step, schedule.shape.rank) + "\n";
   }

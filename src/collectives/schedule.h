@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // Schedule: who gives what to whom, and what is made of it, for one rank. A pure value: no buffers,
-// sizes, clocks or threads. A buffer is divided into `parts` of nearly equal length, and steps speak
+// sizes, clocks or threads. A buffer is divided into `parts` of nearly equal length, and steps
+// speak
 // of parts, so one schedule serves every count; long buffers are cut into chunks to which the
 // schedule is applied one after the other (the executor overlaps them).
 //
@@ -46,17 +47,17 @@ struct Parts {
 };
 
 struct Source {
-  int rank;      // whose
-  int phase;     // of that rank's publish; unused when local
-  Place place;   // of a local source
+  int rank;     // whose
+  int phase;    // of that rank's publish; unused when local
+  Place place;  // of a local source
 };
 
 struct Step {
   Verb verb;
-  int phase = 0;               // publish: flag raised when all publishes of the phase are done
-  int to = kEverybody;         // publish
-  Place place = Place::kInput; // publish: where from; reduce, copy: where to
-  Parts parts;                 // the same parts on both sides
+  int phase = 0;                // publish: flag raised when all publishes of the phase are done
+  int to = kEverybody;          // publish
+  Place place = Place::kInput;  // publish: where from; reduce, copy: where to
+  Parts parts;                  // the same parts on both sides
   std::vector<Source> sources;
 };
 

@@ -19,7 +19,8 @@ struct SharedMemory {
   UniqueFd fd;
   MappedRegion region;
 };
-using SharedMemoryPtr = std::shared_ptr<SharedMemory>;  // shared: the registry and operations in flight
+using SharedMemoryPtr =
+    std::shared_ptr<SharedMemory>;  // shared: the registry and operations in flight
 
 Result<void*> allocate_shared(size_t bytes);
 Status free_shared(void* base);

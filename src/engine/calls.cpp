@@ -38,6 +38,16 @@ Status gossComm::get_failure() {
   return failure;
 }
 
+void gossComm::note_refusal(const Status& status) {
+  const std::lock_guard<std::mutex> lock(failure_mutex);
+  refusal = status;
+}
+
+Status gossComm::get_refusal() {
+  const std::lock_guard<std::mutex> lock(failure_mutex);
+  return refusal;
+}
+
 void gossComm::adopt(std::unique_ptr<Communicator> made) {
   comm = std::move(made);
   if (comm != nullptr) {
@@ -158,10 +168,14 @@ class CollectiveWork final : public Work {
 // A communicator in the making on the library's thread.
 class MakingWork final : public Work {
  public:
-  MakingWork(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent)
-      : handle_(handle), making_(std::move(making)), parent_(parent) {}
+  // A split is call number `number` of its parent.
+  MakingWork(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent, uint64_t number)
+      : handle_(handle), making_(std::move(making)), parent_(parent), number_(number) {}
 
   State advance() override {
+    if (parent_ != nullptr && parent_->finished.load(std::memory_order_acquire) != number_) {
+      return State::kBlocked;
+    }
     Result<bool> made = making_->advance();
     if (handle_->aborting.load(std::memory_order_acquire)) {
       made = fail(gossInvalidUsage, "the communicator was aborted while it was made");
@@ -173,7 +187,7 @@ class MakingWork final : public Work {
       handle_->set_failure(made.status());
     }
     making_.reset();
-    if (parent_ != nullptr) parent_->finished.fetch_add(1, std::memory_order_release);
+    if (parent_ != nullptr) parent_->finished.store(number_ + 1, std::memory_order_release);
     handle_->finished.fetch_add(1, std::memory_order_release);
     return State::kDone;
   }
@@ -182,6 +196,7 @@ class MakingWork final : public Work {
   gossComm* handle_;
   std::unique_ptr<Making> making_;
   gossComm* parent_;
+  uint64_t number_;
 };
 
 class CallbackWork final : public Work {
@@ -198,12 +213,11 @@ class CallbackWork final : public Work {
 
 class WaitEventWork final : public Work {
  public:
-  explicit WaitEventWork(std::shared_ptr<Event> event)  // shared: with its handle
-      : event_(std::move(event)), point_(event_->recorded()) {}
+  explicit WaitEventWork(EventPtr event) : event_(std::move(event)), point_(event_->recorded()) {}
   State advance() override { return event_->reached(point_) ? State::kDone : State::kBlocked; }
 
  private:
-  std::shared_ptr<Event> event_;  // shared: with its handle
+  EventPtr event_;
   uint64_t point_;
 };
 
@@ -228,8 +242,8 @@ Status validate(const gossComm* handle, const Operation& operation) {
                 operation.count, type_name(operation.type));
   }
   if (operation.count == 0) return {};
-  const bool reads = operation.kind == collectives::Kind::kAllReduce ||
-                     handle->rank == operation.root;
+  const bool reads =
+      operation.kind == collectives::Kind::kAllReduce || handle->rank == operation.root;
   if ((reads && operation.buffer.input == nullptr) || operation.buffer.output == nullptr) {
     return fail(gossInvalidArgument, "%s : %s buffer is NULL but count is %zu", name,
                 operation.buffer.output == nullptr ? "receive" : "send", operation.count);
@@ -287,8 +301,12 @@ Status check_event(gossEvent* event) {
 Status check_ready(gossComm* handle) {
   GOSS_TRY(check_handle(handle));
   // Pairs with the release in adopt(): the communicator is complete.
-  if (handle->state.load(std::memory_order_acquire) == gossComm::State::kReady) return {};
-  return not_ready(handle);
+  if (handle->state.load(std::memory_order_acquire) != gossComm::State::kReady) {
+    return not_ready(handle);
+  }
+  if (handle->comm != nullptr) return {};
+  return fail(gossInvalidUsage,
+              "this rank was split off without a colour: it is in no communicator");
 }
 
 bool is_live(gossComm* handle) {
@@ -338,8 +356,9 @@ Status start_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* 
   *out = handle;
   if (!handle->settings.blocking) {
     handle->queued = 1;
-    if (parent != nullptr) ++parent->queued;
-    handle->own_stream->push(std::make_unique<MakingWork>(handle, std::move(making), parent));
+    const uint64_t number = parent != nullptr ? parent->queued++ : 0;
+    handle->own_stream->push(
+        std::make_unique<MakingWork>(handle, std::move(making), parent, number));
     Reactor::get().run_stream(handle->own_stream);
     return fail(gossInProgress, "the communicator is being made");
   }
@@ -376,9 +395,8 @@ Status split(gossComm* parent, int color, int key, gossComm** out, const Setting
   }
   const Inside inside(parent);
   if (!inside.entered()) return inside.refusal();
-  if (parent->state.load(std::memory_order_acquire) != gossComm::State::kReady) {
-    return not_ready(parent);
-  }
+  GOSS_TRY(check_ready(parent));
+  if (parent->finalized) return fail(gossInvalidUsage, "the communicator has been finalized");
   if (settings.blocking || in_group()) GOSS_TRY(wait_queued(parent));
   gossComm* handle = make_handle(0, 0, settings);
   auto making = make_split(parent->comm.get(), color, key, settings);
@@ -393,8 +411,7 @@ Status split(gossComm* parent, int color, int key, gossComm** out, const Setting
 }
 
 Status wait_queued(gossComm* handle) {
-  for (int round = 0; handle->finished.load(std::memory_order_acquire) != handle->queued;
-       ++round) {
+  for (int round = 0; handle->finished.load(std::memory_order_acquire) != handle->queued; ++round) {
     if (handle->aborting.load(std::memory_order_acquire)) {
       return fail(gossInvalidUsage, "the communicator was aborted during this call");
     }
@@ -404,7 +421,7 @@ Status wait_queued(gossComm* handle) {
 }
 
 void queue(gossComm* handle, Prepared prepared) {
-  const std::shared_ptr<Stream> stream =  // shared: see gossStream
+  const StreamPtr stream =
       prepared.stream != nullptr ? prepared.stream->stream : handle->own_stream;
   stream->push(std::make_unique<CollectiveWork>(handle, std::move(prepared), handle->queued++));
   Reactor::get().run_stream(stream);
@@ -452,8 +469,7 @@ Status destroy(gossComm* handle) {
   }
   if (!handle->made_here()) return {};  // the parent's; this process has nothing of it
   for (int round = 0; handle->busy.exchange(true, std::memory_order_acquire); ++round) nap(round);
-  for (int round = 0; handle->finished.load(std::memory_order_acquire) != handle->queued;
-       ++round) {
+  for (int round = 0; handle->finished.load(std::memory_order_acquire) != handle->queued; ++round) {
     nap(round);
   }
   discard(handle);
@@ -506,6 +522,10 @@ gossCommStats_t statistics(gossComm* handle) {
   return out;
 }
 
+Result<void*> allocate_memory(size_t bytes) { return device::allocate_shared(bytes); }
+
+Status free_memory(void* base) { return device::free_shared(base); }
+
 Status stream_create(gossStream** out) {
   auto* stream = new gossStream;
   stream->generation = Reactor::generation();
@@ -525,11 +545,11 @@ std::unique_ptr<Work> make_callback_work(std::function<void()> fn) {
   return std::make_unique<CallbackWork>(std::move(fn));
 }
 
-std::unique_ptr<Work> make_wait_event_work(std::shared_ptr<Event> event) {  // shared: with its handle
+std::unique_ptr<Work> make_wait_event_work(EventPtr event) {
   return std::make_unique<WaitEventWork>(std::move(event));
 }
 
-std::unique_ptr<Work> make_record_work(std::shared_ptr<Event> event) {  // shared: with its handle
+std::unique_ptr<Work> make_record_work(EventPtr event) {
   event->record();
   const uint64_t point = event->recorded();
   return make_callback_work([event, point] { event->reach(point); });

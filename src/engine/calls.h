@@ -46,11 +46,15 @@ void queue(gossComm* handle, Prepared prepared);
 // Wait until all queued calls are complete; fails when the communicator is aborted meanwhile.
 Status wait_queued(gossComm* handle);
 
+// gossMemAlloc and gossMemFree.
+Result<void*> allocate_memory(size_t bytes);
+Status free_memory(void* base);
+
 Status stream_create(gossStream** out);
 Status stream_push(gossStream* stream, std::unique_ptr<Work> work);
 std::unique_ptr<Work> make_callback_work(std::function<void()> fn);
-std::unique_ptr<Work> make_wait_event_work(std::shared_ptr<Event> event);  // shared: with its handle
-std::unique_ptr<Work> make_record_work(std::shared_ptr<Event> event);      // shared: with its handle
+std::unique_ptr<Work> make_wait_event_work(EventPtr event);
+std::unique_ptr<Work> make_record_work(EventPtr event);
 
 gossCommStats_t statistics(gossComm* handle);
 std::string explain(gossComm* handle, collectives::Kind kind, size_t count, DataType type);
@@ -59,7 +63,8 @@ std::string explain(gossComm* handle, collectives::Kind kind, size_t count, Data
 class Inside {
  public:
   explicit Inside(gossComm* handle) : handle_(handle) {
-    entered_ = !handle->busy.exchange(true, std::memory_order_acquire);  // pairs with the release below
+    entered_ =
+        !handle->busy.exchange(true, std::memory_order_acquire);  // pairs with the release below
   }
   ~Inside() {
     if (entered_) handle_->busy.store(false, std::memory_order_release);

@@ -148,14 +148,15 @@ Status Communicator::mismatch(int peer, uint64_t signature) {
   // Differing words for the same call: the records of the cause have been used again.
   const bool older = known && own.what == theirs.what && own.count == theirs.count;
   const std::string own_text = older ? "one thing earlier" : describe(own);
-  const std::string their_text =
-      older ? "another thing earlier" : known ? describe(theirs) : "another operation";
+  const std::string their_text = older   ? "another thing earlier"
+                                 : known ? describe(theirs)
+                                         : "another operation";
   faults_.raise(fail(gossInvalidUsage,
                      "operation #%llu of communicator '%s' differs between ranks: %s called %s, "
                      "%s called %s. All ranks must make the same calls in the same order",
                      static_cast<unsigned long long>(number), settings().name.c_str(), a.c_str(),
-                     (lower ? own_text : their_text).c_str(),
-                     b.c_str(), (lower ? their_text : own_text).c_str()));
+                     (lower ? own_text : their_text).c_str(), b.c_str(),
+                     (lower ? their_text : own_text).c_str()));
   return faults_.status();
 }
 
@@ -187,11 +188,10 @@ Status Communicator::check_wait(int peer, uint64_t signature, std::chrono::milli
   }
   if (waited < settings().warn_after) next_warning_ = settings().warn_after;
   if (settings().timeout.count() > 0 && waited >= settings().timeout) {
-    faults_.raise(fail(gossTimeout,
-                       "%s: %s waited %lld ms for %s (%s). Raise GOSS_TIMEOUT if this is normal",
-                       what().c_str(), name_of(rank()).c_str(),
-                       static_cast<long long>(waited.count()), name_of(peer).c_str(),
-                       last_seen(peer).c_str()));
+    faults_.raise(
+        fail(gossTimeout, "%s: %s waited %lld ms for %s (%s). Raise GOSS_TIMEOUT if this is normal",
+             what().c_str(), name_of(rank()).c_str(), static_cast<long long>(waited.count()),
+             name_of(peer).c_str(), last_seen(peer).c_str()));
     return faults_.status();
   }
   if (settings().warn_after.count() > 0 && waited >= next_warning_) {
@@ -256,9 +256,9 @@ void Communicator::vote_far(bool looks_far) {
 
 Result<bool> Communicator::announce_memory(const device::SharedMemoryPtr& memory) {
   if (std::find(announced_.begin(), announced_.end(), memory->id) != announced_.end()) return true;
-  GOSS_TRY_ASSIGN(const bool sent, parts_.job->send_memory(parts_.job_ranks, memory->id,
-                                                           memory->region.bytes(),
-                                                           memory->fd.get(), &announce_next_));
+  GOSS_TRY_ASSIGN(const bool sent,
+                  parts_.job->send_memory(parts_.job_ranks, memory->id, memory->region.bytes(),
+                                          memory->fd.get(), &announce_next_));
   if (!sent) return false;
   announce_next_ = 0;
   announced_.push_back(memory->id);

@@ -25,6 +25,7 @@
 namespace goss::engine {
 
 class Job;
+using JobPtr = std::shared_ptr<Job>;  // shared: communicators split from one another
 
 struct Settings {
   bool blocking = true;
@@ -58,9 +59,9 @@ class Communicator {
     int rank = 0;
     int nranks = 1;
     Settings settings;
-    std::shared_ptr<shm::Segment> segment;  // shared: ranks of this process
-    std::shared_ptr<Job> job;               // shared: communicators split from one another
-    std::vector<int> job_ranks;             // rank here -> rank in the job
+    shm::SegmentPtr segment;
+    JobPtr job;
+    std::vector<int> job_ranks;  // rank here -> rank in the job
     uint64_t id = 0;
   };
   explicit Communicator(Parts parts);
@@ -82,7 +83,8 @@ class Communicator {
   uint64_t begin_operation(const Operation& operation, const Choice& choice,
                            const DirectBuffers& direct);
   void end_operation(const Operation& operation);
-  // For the slow part of a wait: aborted, failed, `peer` inside another operation, peer gone, warned,
+  // For the slow part of a wait: aborted, failed, `peer` inside another operation, peer gone,
+  // warned,
   // timed out. A failure has been raised for all ranks when this returns it.
   Status check_wait(int peer, uint64_t signature, std::chrono::milliseconds waited);
   // `peer` announced `theirs` where this rank is at `signature`: raise and return the difference.
@@ -106,22 +108,23 @@ class Communicator {
   // The last operations of this rank, oldest first.
   std::string flight_record() const;
 
-  void abort();       // from any thread
+  void abort();                                                                // from any thread
   bool aborting() const { return aborting_.load(std::memory_order_acquire); }  // pairs with abort()
-  void leave();       // this rank will start no more operations
+  void leave();          // this rank will start no more operations
   void leave_at_exit();  // the same while another thread may be inside; the process is ending
 
   // Counters that all ranks advance alike; used by the executions.
-  uint64_t inline_turn = 0;    // inline operations started
-  uint64_t ticket = 0;         // cells used in every ring
-  uint64_t direct_turn = 0;    // operations large enough to be read in place
+  uint64_t inline_turn = 0;       // inline operations started
+  uint64_t ticket = 0;            // cells used in every ring
+  uint64_t direct_turn = 0;       // operations large enough to be read in place
   uint64_t unpublished_done = 0;  // value for flags.done to be stored with the next operation
   uint32_t cells_allocated = 0;   // bit i: own cell i has its pages
   Stats stats;
-  Waiter waiter;               // of whichever thread drives this communicator alone
-  bool far = false;            // the CPUs of the ranks share no cache: measured, never in results
-  std::vector<uint64_t> seen_phase;  // [rank * kPhases + phase]: last value seen, saves reading lines
-  std::vector<uint64_t> seen_done;   // [rank]
+  Waiter waiter;     // of whichever thread drives this communicator alone
+  bool far = false;  // the CPUs of the ranks share no cache: measured, never in results
+  std::vector<uint64_t>
+      seen_phase;  // [rank * kPhases + phase]: last value seen, saves reading lines
+  std::vector<uint64_t> seen_done;  // [rank]
 
   uint32_t splits = 0;  // made from this communicator
 
@@ -138,9 +141,9 @@ class Communicator {
   std::atomic<bool> aborting_{false};
   std::chrono::milliseconds next_warning_;
   int far_votes_ = 0;
-  std::vector<uint64_t> announced_;                  // own allocations
-  size_t announce_next_ = 0;                         // peer that the descriptor goes to next
-  std::vector<device::SharedMemoryPtr> imported_;    // kept alive
+  std::vector<uint64_t> announced_;                // own allocations
+  size_t announce_next_ = 0;                       // peer that the descriptor goes to next
+  std::vector<device::SharedMemoryPtr> imported_;  // kept alive
 };
 
 }  // namespace goss::engine

@@ -30,6 +30,9 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
   if (direct && comm.compute().host_memory()) {
     own.input = device::find_shared(operation.buffer.input, operation.bytes());
     own.output = device::find_shared(operation.buffer.output, operation.bytes());
+    // One-shot in place writes over an input that others still read: they get a staged copy.
+    const bool in_place = operation.buffer.input == operation.buffer.output;
+    if (in_place && choice_.algorithm == collectives::Algorithm::kAllReduceOneShot) own = {};
   }
   signature_ = comm.begin_operation(operation, choice_, own);
   active_ = true;
@@ -45,8 +48,8 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
 }
 
 Progress Execution::advance(Communicator& comm) {
-  return settle(comm, choice_.path == Path::kInline ? inline_.advance(comm)
-                                                    : mapped_.advance(comm));
+  return settle(comm,
+                choice_.path == Path::kInline ? inline_.advance(comm) : mapped_.advance(comm));
 }
 
 Progress Execution::settle(Communicator& comm, Progress progress) {
@@ -66,8 +69,7 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
 }
 
 Progress Execution::check(Communicator& comm, std::chrono::milliseconds waited) {
-  const int peer =
-      choice_.path == Path::kInline ? inline_.waiting_for() : mapped_.waiting_for();
+  const int peer = choice_.path == Path::kInline ? inline_.waiting_for() : mapped_.waiting_for();
   failure_ = comm.check_wait(peer, signature_, waited);
   if (failure_.ok()) return Progress::kBlocked;
   active_ = false;

@@ -13,8 +13,10 @@ namespace goss::engine {
 
 enum class Progress { kDone, kBlocked, kFailed };
 
-// <= 56 bytes: payload and flag share a cache line. Every rank stores its line and reads all others'.
-// Two lines per rank in turn suffice: a rank that starts turn t+2 has seen everybody in turn t+1, so
+// <= 56 bytes: payload and flag share a cache line. Every rank stores its line and reads all
+// others'.
+// Two lines per rank in turn suffice: a rank that starts turn t+2 has seen everybody in turn t+1,
+// so
 // everybody has finished reading turn t.
 class InlineExecution {
  public:
@@ -52,10 +54,10 @@ class MappedExecution {
   // Where the data of one chunk lies.
   struct Chunk {
     uint64_t ticket = 0;
-    size_t first = 0;   // element of the operation
+    size_t first = 0;  // element of the operation
     size_t count = 0;
     size_t part_length = 0;  // elements, of all parts but the last
-    size_t cell = 0;    // byte offset in every ring
+    size_t cell = 0;         // byte offset in every ring
   };
   // Elements [first, first + count) of a chunk.
   struct Span {
@@ -66,15 +68,14 @@ class MappedExecution {
   void plan_chunks(const Communicator& comm);
   void enter_chunk(uint64_t index);
   Span parts_span(int first, int last) const;
-  bool ready(Communicator& comm);                          // cells free, memory announced
+  bool ready(Communicator& comm);  // cells free, memory announced
   bool execute(Communicator& comm, const Instruction& instruction);
   bool wait(Communicator& comm, const Instruction& instruction);
-  bool meet(Communicator& comm, int peer);                 // first contact in this operation
+  bool meet(Communicator& comm, int peer);  // first contact in this operation
   void publish(Communicator& comm, const Instruction& instruction);
   void reduce(Communicator& comm, const Instruction& instruction);
   void copy(Communicator& comm, const Instruction& instruction);
-  const std::byte* published(Communicator& comm, int peer, int phase, int part,
-                             size_t first) const;
+  const std::byte* published(Communicator& comm, int peer, int phase, int part, size_t first) const;
   std::byte* cell(Communicator& comm, int rank, int part) const;
   bool finish_direct(Communicator& comm);
   bool fail(Communicator& comm, Status failure);
@@ -105,7 +106,7 @@ class MappedExecution {
   bool direct_ = false;  // large enough for it
   bool read_done_told_ = false;
   DirectBuffers own_;
-  std::vector<const std::byte*> peer_input_;   // null: staged
+  std::vector<const std::byte*> peer_input_;  // null: staged
   std::vector<const std::byte*> peer_output_;
   std::vector<device::SharedMemoryPtr> peer_memory_;  // mapped as long as this operation reads it
   std::vector<uint8_t> met_;

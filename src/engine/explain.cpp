@@ -10,7 +10,8 @@ const char* path_text(Path path) {
   switch (path) {
     case Path::kNothing: return "nothing is moved";
     case Path::kInline: return "shared memory, payload in the flag's cache line";
-    case Path::kMapped: return "shared memory, read in place from staging cells or gossMemAlloc memory";
+    case Path::kMapped:
+      return "shared memory, read in place from staging cells or gossMemAlloc memory";
   }
   return "?";
 }
@@ -25,12 +26,14 @@ std::string explain(gossComm* handle, collectives::Kind kind, size_t count, Data
   const Choice choice = choose(operation, handle->nranks, handle->settings.forced);
   const collectives::Row& row = collectives::row(choice.algorithm);
   return format(
-      "%s of %zu %s (%zu bytes) on %d ranks: algorithm %s because %s; transport: %s; steps %s; bytes "
+      "%s of %zu %s (%zu bytes) on %d ranks: algorithm %s because %s; transport: %s; steps %s; "
+      "bytes "
       "read per rank %s with S = %zu; exactness: %s; kernels %s; CPUs %s; source: %s",
       kind_name(kind), count, type_name(type), operation.bytes(), handle->nranks, row.name,
       choice.reason, path_text(choice.path), row.steps, row.bytes, operation.bytes(), row.exact,
       reduce::isa_name(),
-      handle->comm->crowded() ? "fewer than ranks (waits yield)" : "enough (waits spin)", row.source);
+      handle->comm->crowded() ? "fewer than ranks (waits yield)" : "enough (waits spin)",
+      row.source);
 }
 
 }  // namespace goss::engine

@@ -51,9 +51,9 @@ bool moves_alike(const Prepared& a, const Item& b) {
   const Operation& x = a.operation;
   const Operation& y = b.operation;
   return x.kind == y.kind && x.kind != collectives::Kind::kBarrier && x.type == y.type &&
-         x.op == y.op && x.root == y.root && a.stream == b.stream && y.count != 0 &&
-         x.count != 0 && y.bytes() <= kAggregateBytes && a.extents.back().count * type_size(x.type) <=
-                                                             kAggregateBytes;
+         x.op == y.op && x.root == y.root && a.stream == b.stream && y.count != 0 && x.count != 0 &&
+         y.bytes() <= kAggregateBytes &&
+         a.extents.back().count * type_size(x.type) <= kAggregateBytes;
 }
 
 void append(Lane* lane, const Item& item) {

@@ -75,8 +75,8 @@ Result<Member> Member::parse(const std::string& bytes) {
   Member member;
   size_t at = 0;
   std::string pid;
-  for (std::string* text : {&member.host_id, &member.host, &member.process, &member.mailbox,
-                            &member.cpus, &pid}) {
+  for (std::string* text :
+       {&member.host_id, &member.host, &member.process, &member.mailbox, &member.cpus, &pid}) {
     if (!take(bytes, &at, text)) {
       return fail(gossInternalError, "a rank's description is damaged (%zu bytes)", bytes.size());
     }

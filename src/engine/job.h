@@ -25,11 +25,11 @@ class Communicator;
 
 // What every rank tells the others at start-up.
 struct Member {
-  std::string host_id;   // ranks with equal ids may share memory
-  std::string host;      // for people
-  std::string process;   // random, equal for ranks of one process
-  std::string mailbox;   // address of the rank's Mailbox
-  std::string cpus;      // a cpu_set_t: where the rank may run
+  std::string host_id;  // ranks with equal ids may share memory
+  std::string host;     // for people
+  std::string process;  // random, equal for ranks of one process
+  std::string mailbox;  // address of the rank's Mailbox
+  std::string cpus;     // a cpu_set_t: where the rank may run
   int pid = 0;
 
   static Result<Member> self(const shm::Mailbox& mailbox);

@@ -28,8 +28,8 @@ std::string derive_nonce(const std::string& key, const std::string& label) {
 
 }  // namespace
 
-SegmentSetup::SegmentSetup(std::shared_ptr<Job> job, std::vector<int> members, int self,  // shared: see Communicator::Parts
-                           std::string nonce, std::chrono::milliseconds timeout)
+SegmentSetup::SegmentSetup(JobPtr job, std::vector<int> members, int self, std::string nonce,
+                           std::chrono::milliseconds timeout)
     : job_(std::move(job)),
       members_(std::move(members)),
       self_(self),
@@ -109,13 +109,16 @@ Status SegmentSetup::check_peers() const {
 }
 
 Result<bool> SegmentSetup::step() {
+  // Complete is complete, even if a rank has left and ended since.
+  if (segment_ != nullptr && first_absent() < 0) return true;
   GOSS_TRY(check_peers());
   if (segment_ == nullptr) {
     GOSS_TRY_ASSIGN(const bool obtained, obtain());
     if (!obtained) return false;
     shm::RankArea& mine = segment_->area(self_);
     mine.pid.store(::getpid(), std::memory_order_relaxed);
-    // Pairs with the acquire in first_absent(): the area is initialised (by the first member) before anyone
+    // Pairs with the acquire in first_absent(): the area is initialised (by the first member)
+    // before anyone
     // attaches.
     mine.state.store(shm::RankState::kAttached, std::memory_order_release);
   }
@@ -156,7 +159,8 @@ const char* forced_name(Forced forced) {
 
 void announce(const Communicator& comm) {
   log(LogLevel::kInfo,
-      "communicator '%s': rank %d of %d, gossamer %d.%d.%d, all ranks by shared memory, kernels %s, "
+      "communicator '%s': rank %d of %d, gossamer %d.%d.%d, all ranks by shared memory, kernels "
+      "%s, "
       "%d usable CPUs",
       comm.settings().name.c_str(), comm.rank(), comm.nranks(), GOSS_MAJOR, GOSS_MINOR, GOSS_PATCH,
       reduce::isa_name(), comm.parts().job->usable_cpus(comm.parts().job_ranks));
@@ -217,8 +221,9 @@ class Joining final : public Making {
     std::string key(secret.begin(), secret.end());
     std::vector<int> everyone(members.size());
     for (size_t r = 0; r < everyone.size(); ++r) everyone[r] = static_cast<int>(r);
-    auto job = std::make_shared<Job>(options_.rank, std::move(members),  // shared: communicators split from one another
-                                     std::move(mailbox_), key);
+    auto job = std::make_shared<Job>(
+        options_.rank, std::move(members),  // shared: communicators split from one another
+        std::move(mailbox_), key);
     job->attach_mesh(bootstrap_->take_mesh());
     if (options_.nranks > 1) Reactor::get().watch(job);
     setup_ = std::make_unique<SegmentSetup>(job, std::move(everyone), options_.rank,
@@ -275,8 +280,8 @@ class Splitting final : public Making {
 
  private:
   Result<bool> exchange() {
-    Progress progress = started_ ? execution_.advance(*parent_)
-                                 : execution_.start(*parent_, exchange_);
+    Progress progress =
+        started_ ? execution_.advance(*parent_) : execution_.start(*parent_, exchange_);
     started_ = true;
     const uint64_t position = execution_.position();
     if (position != position_) parent_->waiter.progressed();
@@ -330,10 +335,10 @@ Result<std::unique_ptr<Making>> make_join(const JoinOptions& options) {
   boot.rank = options.rank;
   boot.nranks = options.nranks;
   boot.timeout = options.settings.init_timeout;
-  boot.hello_text = format("gossamer %d.%d, shared memory layout 1, %s-endian, GOSS_ALGO=%s",
-                           GOSS_MAJOR, GOSS_MINOR,
-                           std::endian::native == std::endian::little ? "little" : "big",
-                           forced_name(options.settings.forced));
+  boot.hello_text =
+      format("gossamer %d.%d, shared memory layout 1, %s-endian, GOSS_ALGO=%s", GOSS_MAJOR,
+             GOSS_MINOR, std::endian::native == std::endian::little ? "little" : "big",
+             forced_name(options.settings.forced));
   boot.hello = boot.hello_text;
   GOSS_TRY_ASSIGN(auto bootstrap, bootstrap::Bootstrap::create(boot));
   const bootstrap::Secret secret = bootstrap->session_key();

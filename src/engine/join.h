@@ -21,7 +21,7 @@ namespace goss::engine {
 class SegmentSetup {
  public:
   // `members`: ranks of the job in the order of the new communicator; `self` indexes them.
-  SegmentSetup(std::shared_ptr<Job> job, std::vector<int> members, int self, std::string nonce,  // shared: see Communicator::Parts
+  SegmentSetup(JobPtr job, std::vector<int> members, int self, std::string nonce,
                std::chrono::milliseconds timeout);
   // The other ranks are told when it was not completed.
   ~SegmentSetup();
@@ -39,11 +39,11 @@ class SegmentSetup {
   std::string name_of(int member) const;
   uint64_t topic() const;
 
-  std::shared_ptr<Job> job_;  // shared: see Communicator::Parts
+  JobPtr job_;
   std::vector<int> members_;
   int self_;
   std::string nonce_;
-  std::shared_ptr<shm::Segment> segment_;  // shared: ranks of this process
+  shm::SegmentPtr segment_;
   std::chrono::milliseconds timeout_;  // 0: never
   std::chrono::steady_clock::time_point began_;
   size_t send_next_ = 0;

@@ -16,7 +16,8 @@ namespace {
 
 // Results larger than this leave the caches anyway: stream them past.
 constexpr size_t kStreamOutputBytes = 4 * 1024 * 1024;
-// Chunks small enough that even a short operation has a few to overlap, large enough that flags cost
+// Chunks small enough that even a short operation has a few to overlap, large enough that flags
+// cost
 // little. A function of the size alone, as everything that changes messages must be.
 constexpr size_t kSmallestChunkBytes = 16 * 1024;
 constexpr size_t kWantedChunks = 4;
@@ -92,7 +93,8 @@ void MappedExecution::plan_chunks(const Communicator& comm) {
   const size_t parts = static_cast<size_t>(program_->parts);
   part_stride_ = kCellBytes / parts / kCacheLine * kCacheLine;
   const size_t most = part_stride_ / element_ * parts;
-  const size_t wanted = std::max(kSmallestChunkBytes, operation_.bytes() / kWantedChunks) / element_;
+  const size_t wanted =
+      std::max(kSmallestChunkBytes, operation_.bytes() / kWantedChunks) / element_;
   const size_t unit = kCacheLine / element_ * parts;
   chunk_count_ = std::min(most, align_up(wanted, unit));
   chunks_ = (operation_.count + chunk_count_ - 1) / chunk_count_;
@@ -134,8 +136,8 @@ Progress MappedExecution::advance(Communicator& comm) {
         pc_ = program_->stages[static_cast<size_t>(stage_)];
         stage_entered_ = true;
       }
-      if (stage_ == 0 && pc_ == 0 && !ready(comm)) return failure_.ok() ? Progress::kBlocked
-                                                                         : Progress::kFailed;
+      if (stage_ == 0 && pc_ == 0 && !ready(comm))
+        return failure_.ok() ? Progress::kBlocked : Progress::kFailed;
       for (; pc_ < program_->stages[static_cast<size_t>(stage_) + 1]; ++pc_) {
         if (!execute(comm, program_->instructions[static_cast<size_t>(pc_)])) {
           return failure_.ok() ? Progress::kBlocked : Progress::kFailed;
@@ -224,8 +226,7 @@ bool MappedExecution::meet(Communicator& comm, int peer) {
   Status difference;
   if (!comm.agrees(peer, signature_, &difference)) return fail(comm, difference);
   if (direct_) {
-    const shm::Record& record =
-        comm.area(peer).records[(signature_ >> 32) % shm::kRecords];
+    const shm::Record& record = comm.area(peer).records[(signature_ >> 32) % shm::kRecords];
     const auto locate = [&](uint64_t id, uint64_t offset, const std::byte** where) {
       if (id == 0) return true;
       Result<device::SharedMemoryPtr> memory = comm.peer_memory(id);
@@ -236,8 +237,8 @@ bool MappedExecution::meet(Communicator& comm, int peer) {
       }
       if (offset > memory.value()->region.bytes() ||
           operation_.bytes() > memory.value()->region.bytes() - offset) {
-        return fail(comm, goss::fail(gossInternalError, "rank %d announced memory out of range",
-                                     peer));
+        return fail(comm,
+                    goss::fail(gossInternalError, "rank %d announced memory out of range", peer));
       }
       *where = memory.value()->region.data() + offset;
       peer_memory_.push_back(memory.take());
@@ -316,7 +317,8 @@ void MappedExecution::reduce(Communicator& comm, const Instruction& instruction)
             probing_ = false;
             // Two of the last votes decide, so that one interrupt does not.
             const int peer = comm.rank() == 0 ? 1 : 0;
-            comm.vote_far(looks_far(static_cast<const std::byte*>(sources_[static_cast<size_t>(peer)])));
+            comm.vote_far(
+                looks_far(static_cast<const std::byte*>(sources_[static_cast<size_t>(peer)])));
           }
           reduce::Arguments arguments{};
           arguments.dst = extent.output + at * element_;
@@ -340,12 +342,11 @@ void MappedExecution::copy(Communicator& comm, const Instruction& instruction) {
     if (span.count == 0) continue;
     for_each_piece(operation_, chunk_.first + span.first, span.count,
                    [&](const Extent& extent, size_t at, size_t length, size_t offset) {
-                     const std::byte* from =
-                         instruction.code == Code::kCopyLocal
-                             ? extent.input + at * element_
-                             : published(comm, instruction.peer, instruction.phase, part,
-                                         span.first) +
-                                   offset * element_;
+                     const std::byte* from = instruction.code == Code::kCopyLocal
+                                                 ? extent.input + at * element_
+                                                 : published(comm, instruction.peer,
+                                                             instruction.phase, part, span.first) +
+                                                       offset * element_;
                      comm.compute().copy(extent.output + at * element_, from, length * element_,
                                          output_store_);
                    });

@@ -26,7 +26,9 @@ uint32_t Signature::hash() const {
 }
 
 std::string describe(const Signature& signature) {
-  const auto byte = [&](int shift) { return static_cast<unsigned>(signature.what >> shift) & 255u; };
+  const auto byte = [&](int shift) {
+    return static_cast<unsigned>(signature.what >> shift) & 255u;
+  };
   const unsigned kind = byte(0);
   // Records are shared memory that another process wrote: do not index with what they say.
   if (kind >= collectives::kNumKinds || !valid_type(static_cast<int>(byte(8))) ||

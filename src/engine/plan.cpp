@@ -32,10 +32,9 @@ class Lowering {
     const std::vector<Step>& steps = schedule_.steps;
     for (size_t i = 0; i < steps.size(); ++i) {
       lower_step(steps[i]);
-      const bool last_of_phase =
-          steps[i].verb == Verb::kPublish &&
-          (i + 1 == steps.size() || steps[i + 1].verb != Verb::kPublish ||
-           steps[i + 1].phase != steps[i].phase);
+      const bool last_of_phase = steps[i].verb == Verb::kPublish &&
+                                 (i + 1 == steps.size() || steps[i + 1].verb != Verb::kPublish ||
+                                  steps[i + 1].phase != steps[i].phase);
       if (last_of_phase) flag(steps[i].phase);
     }
     program_.stages.push_back(static_cast<int>(program_.instructions.size()));
@@ -227,9 +226,8 @@ const Program& PlanCache::get(Algorithm algorithm, int root) {
     if (entries_.size() < kCapacity) {
       entry = entries_.emplace(entries_.end());
     } else {
-      entry = std::min_element(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
-        return a.used < b.used;
-      });
+      entry = std::min_element(entries_.begin(), entries_.end(),
+                               [](const Entry& a, const Entry& b) { return a.used < b.used; });
     }
     ++made_;
     entry->algorithm = algorithm;

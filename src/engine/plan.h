@@ -30,11 +30,11 @@ struct Instruction {
   };
   Code code;
   uint8_t phase = 0;
-  bool from_output = false;   // kPublish: source; kReduce: also store the result in the own cell
+  bool from_output = false;  // kPublish: source; kReduce: also store the result in the own cell
   int peer = -1;
-  int first = 0;              // parts [first, last)
+  int first = 0;  // parts [first, last)
   int last = 0;
-  int source_begin = 0;       // kReduce: range in Program::sources
+  int source_begin = 0;  // kReduce: range in Program::sources
   int source_end = 0;
 };
 

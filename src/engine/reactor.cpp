@@ -76,7 +76,7 @@ Reactor::Reactor() : event_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (error != 0) refuse(error);
 }
 
-void Reactor::watch(std::shared_ptr<Watched> watched) {  // shared: with its owner
+void Reactor::watch(WatchedPtr watched) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     watched_.push_back(watched);
@@ -92,7 +92,7 @@ void Reactor::serve(std::unique_ptr<Watched> watched) {
   wake();
 }
 
-void Reactor::run_stream(std::shared_ptr<Stream> stream) {  // shared: with its handle
+void Reactor::run_stream(StreamPtr stream) {
   {
     const std::lock_guard<std::mutex> lock(stream->mutex_);
     if (stream->scheduled_) {
@@ -149,7 +149,7 @@ bool Reactor::advance_streams() {
 void Reactor::poll_watched(int timeout_ms) {
   std::vector<pollfd> fds{{event_fd_.get(), POLLIN, 0}};
   const auto for_each = [&](auto fn) {
-    std::vector<std::shared_ptr<Watched>> watched;  // shared: kept alive during the calls
+    std::vector<WatchedPtr> watched;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       std::erase_if(watched_, [](const auto& weak) { return weak.expired(); });

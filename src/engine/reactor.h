@@ -26,10 +26,10 @@ class Reactor {
   static unsigned generation();
 
   // For as long as its owner keeps it.
-  void watch(std::shared_ptr<Watched> watched);    // shared: with its owner
+  void watch(WatchedPtr watched);
   // Until finished().
   void serve(std::unique_ptr<Watched> watched);
-  void run_stream(std::shared_ptr<Stream> stream);  // shared: with its handle; called when work was queued
+  void run_stream(StreamPtr stream);
   void wake();
 
  private:
@@ -42,9 +42,9 @@ class Reactor {
   std::mutex mutex_;  // guards the lists
   std::vector<std::weak_ptr<Watched>> watched_;
   std::vector<std::unique_ptr<Watched>> new_served_;
-  std::vector<std::shared_ptr<Stream>> arriving_;  // shared: with their handles
-  std::vector<std::shared_ptr<Stream>> running_;   // shared: with their handles; reactor thread only
-  std::vector<std::unique_ptr<Watched>> served_;   // reactor thread only
+  std::vector<StreamPtr> arriving_;
+  std::vector<StreamPtr> running_;
+  std::vector<std::unique_ptr<Watched>> served_;  // reactor thread only
   UniqueFd event_fd_;
   std::atomic<uint32_t> word_{0};
   std::atomic<bool> sleeping_{false};

@@ -20,7 +20,8 @@ Result<gossConfig_t> read_config(const gossConfig_t* config) {
   if (config->size < kHead + sizeof(int)) {
     return fail(gossInvalidArgument,
                 "config : size %zu is smaller than any version of gossConfig_t; start from "
-                "GOSS_CONFIG_INITIALIZER", config->size);
+                "GOSS_CONFIG_INITIALIZER",
+                config->size);
   }
   if (config->magic != GOSS_API_MAGIC) {
     return fail(gossInvalidArgument, "config : not initialised with GOSS_CONFIG_INITIALIZER");

@@ -5,9 +5,9 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 
+#include <sys/stat.h>
 #include <cstring>
 #include <fstream>
-#include <sys/stat.h>
 
 #include "base/env.h"
 #include "engine/calls.h"
@@ -36,10 +36,8 @@ struct Launcher {
   const char* nranks;
 };
 constexpr Launcher kLaunchers[] = {
-    {"GOSS_RANK", "GOSS_NRANKS"},
-    {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
-    {"PMI_RANK", "PMI_SIZE"},
-    {"SLURM_PROCID", "SLURM_NTASKS"},
+    {"GOSS_RANK", "GOSS_NRANKS"}, {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+    {"PMI_RANK", "PMI_SIZE"},     {"SLURM_PROCID", "SLURM_NTASKS"},
     {"RANK", "WORLD_SIZE"},  // torchrun
 };
 
@@ -91,8 +89,8 @@ Result<std::string> find_secret() {
     return fail_errno(errno, "GOSS_SECRET_FILE=%s", path->c_str());
   }
   if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return fail(gossInvalidUsage,
-                "GOSS_SECRET_FILE=%s can be read by others: make it mode 0600", path->c_str());
+    return fail(gossInvalidUsage, "GOSS_SECRET_FILE=%s can be read by others: make it mode 0600",
+                path->c_str());
   }
   std::ifstream file(*path);
   std::string secret((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
@@ -144,8 +142,8 @@ Status init_from_environment(gossComm** out, const Settings& settings) {
     return init_rank(out, options);
   }
   GOSS_TRY_ASSIGN(const int port, find_port());
-  const std::string host = env_text(Env::kAddr).value_or(
-      launcher_text("MASTER_ADDR").value_or("127.0.0.1"));
+  const std::string host =
+      env_text(Env::kAddr).value_or(launcher_text("MASTER_ADDR").value_or("127.0.0.1"));
   GOSS_TRY(resolve(host, port, &options.id));
   GOSS_TRY_ASSIGN(const std::string secret, find_secret());
   if (secret.empty() && !is_loopback(options.id.address)) {

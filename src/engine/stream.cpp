@@ -6,7 +6,9 @@
 
 namespace goss::engine {
 
-void Event::record() { recorded_.fetch_add(1, std::memory_order_release); }  // pairs with recorded()
+void Event::record() {
+  recorded_.fetch_add(1, std::memory_order_release);
+}  // pairs with recorded()
 
 void Event::reach(uint64_t point) {
   const std::lock_guard<std::mutex> lock(mutex_);

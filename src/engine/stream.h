@@ -22,13 +22,15 @@ namespace goss::engine {
 // A point in a stream, or none yet.
 class Event {
  public:
-  void record();                 // a new point, not reached yet; returns at once
+  void record();  // a new point, not reached yet; returns at once
   void reach(uint64_t point);
-  uint64_t recorded() const { return recorded_.load(std::memory_order_acquire); }  // pairs with record()
+  uint64_t recorded() const {
+    return recorded_.load(std::memory_order_acquire);
+  }  // pairs with record()
   bool reached(uint64_t point) const {
     return reached_.load(std::memory_order_acquire) >= point;  // pairs with reach()
   }
-  void wait();                   // for the point recorded last
+  void wait();  // for the point recorded last
 
  private:
   std::atomic<uint64_t> recorded_{0};
@@ -36,6 +38,8 @@ class Event {
   std::mutex mutex_;
   std::condition_variable changed_;
 };
+
+using EventPtr = std::shared_ptr<Event>;  // shared: its handle and work in streams
 
 // One entry of a stream, as a state machine.
 class Work {
@@ -79,5 +83,7 @@ class Stream {
   bool scheduled_ = false;  // the library's thread knows of this stream
   friend class Reactor;
 };
+
+using StreamPtr = std::shared_ptr<Stream>;  // shared: its handle and the library's thread
 
 }  // namespace goss::engine

@@ -44,7 +44,7 @@ class Waiter {
 
   // Where this thread can be woken while it sleeps: its own rank in a segment.
   struct Bell {
-    std::shared_ptr<shm::Segment> segment;  // shared: ranks of this process
+    shm::SegmentPtr segment;
     int rank;
     uint32_t seen = 0;  // doorbell before the last poll: a ring since then ends the sleep at once
   };

@@ -6,6 +6,7 @@
 
 #include <poll.h>
 
+#include <memory>
 #include <vector>
 
 namespace goss::engine {
@@ -19,5 +20,7 @@ class Watched {
   // True: forget it.
   virtual bool finished() { return false; }
 };
+
+using WatchedPtr = std::shared_ptr<Watched>;  // shared: its owner, during a poll the library
 
 }  // namespace goss::engine

@@ -26,7 +26,6 @@ struct FloatOrder {
   static constexpr size_t kElementBytes = sizeof(T);
   static constexpr size_t kBlock = 4;
   static constexpr size_t kUnroll = 4;
-  static constexpr bool kLong = false;
   using Tag = hn::ScalableTag<T>;
   using Value = hn::Vec<Tag>;
   static constexpr T kMagnitude = static_cast<T>(static_cast<T>(~T{0}) >> 1);
@@ -56,7 +55,8 @@ struct FloatOrder {
     const Value bits = flip_negative(hn::Sub(value, hn::Set(d, kRotation)));
     const Value magnitude = hn::And(bits, hn::Set(d, kMagnitude));
     const auto is_nan = hn::Gt(hn::BitCast(s, magnitude), hn::BitCast(s, hn::Set(d, kTop)));
-    return hn::BitCast(ByteTag(), hn::IfThenElse(hn::RebindMask(d, is_nan), hn::Set(d, kNan), bits));
+    return hn::BitCast(ByteTag(),
+                       hn::IfThenElse(hn::RebindMask(d, is_nan), hn::Set(d, kNan), bits));
   }
 };
 
@@ -68,8 +68,7 @@ ReduceFn float_order_kernel_of(RedOp op) {
 
 ReduceFn float_order_kernel(DataType type, RedOp op) {
   switch (type) {
-    case gossFloat16:
-      return float_order_kernel_of<uint16_t, Float16::kInfinity, Float16::kNan>(op);
+    case gossFloat16: return float_order_kernel_of<uint16_t, Float16::kInfinity, Float16::kNan>(op);
     case gossFloat32: return float_order_kernel_of<uint32_t, 0x7f800000u, kCanonicalNan32>(op);
     case gossFloat64:
       return float_order_kernel_of<uint64_t, 0x7ff0000000000000u, kCanonicalNan64>(op);

@@ -83,7 +83,6 @@ struct HalfFloat {
   static constexpr size_t kElementBytes = 2;
   static constexpr size_t kBlock = 4;
   static constexpr size_t kUnroll = 2;
-  static constexpr bool kLong = false;
   using Value = Pair;
   Floats reciprocal;  // of gossAvg
 

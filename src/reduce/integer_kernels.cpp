@@ -22,7 +22,6 @@ struct IntegerOperation {
   static constexpr size_t kElementBytes = sizeof(T);
   static constexpr size_t kBlock = 4;
   static constexpr size_t kUnroll = 4;
-  static constexpr bool kLong = false;
   using Tag = hn::ScalableTag<T>;
   using Value = hn::Vec<Tag>;
   HWY_INLINE void prepare(int) {}
@@ -100,20 +99,19 @@ struct Divider<1> {
 };
 
 // The high half of the product of 32-bit lanes: Highway has only the products of even lanes.
-HWY_INLINE hn::Vec<hn::ScalableTag<uint32_t>> multiply_high(
-    hn::Vec<hn::ScalableTag<uint32_t>> a, hn::Vec<hn::ScalableTag<uint32_t>> b) {
+HWY_INLINE hn::Vec<hn::ScalableTag<uint32_t>> multiply_high(hn::Vec<hn::ScalableTag<uint32_t>> a,
+                                                            hn::Vec<hn::ScalableTag<uint32_t>> b) {
   const hn::ScalableTag<uint32_t> d;
   const hn::ScalableTag<uint64_t> wide;
   const auto odd = hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(wide, a)));
   const auto even_product = hn::MulEven(a, b);
   const auto odd_product = hn::MulEven(odd, b);  // b is the same in all lanes
-  return hn::OddEven(hn::BitCast(d, odd_product),
-                     hn::BitCast(d, hn::ShiftRight<32>(even_product)));
+  return hn::OddEven(hn::BitCast(d, odd_product), hn::BitCast(d, hn::ShiftRight<32>(even_product)));
 }
 
 // The high half of the product of 64-bit lanes, from four 32-bit products.
-HWY_INLINE hn::Vec<hn::ScalableTag<uint64_t>> multiply_high(
-    hn::Vec<hn::ScalableTag<uint64_t>> a, hn::Vec<hn::ScalableTag<uint64_t>> b) {
+HWY_INLINE hn::Vec<hn::ScalableTag<uint64_t>> multiply_high(hn::Vec<hn::ScalableTag<uint64_t>> a,
+                                                            hn::Vec<hn::ScalableTag<uint64_t>> b) {
   const hn::ScalableTag<uint32_t> d;
   const hn::ScalableTag<uint64_t> wide;
   const auto low_mask = hn::Set(wide, uint64_t{0xffffffff});
@@ -163,7 +161,6 @@ struct IntegerAverage : IntegerOperation<T> {
   using Unsigned = hn::ScalableTag<hwy::MakeUnsigned<T>>;
   static constexpr size_t kBlock = 4;
   static constexpr size_t kUnroll = 0;
-  static constexpr bool kLong = false;
   Divider<sizeof(T)> divider;
   HWY_INLINE void prepare(int divisor) { divider.prepare(divisor); }
 

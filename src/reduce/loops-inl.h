@@ -3,14 +3,14 @@
 //
 // The loops that all vector kernels share, compiled once per instruction set. An operation says how
 // a register of raw bytes enters the accumulators, how two accumulators combine and how the result
-// becomes bytes again; the loops carry a few registers over all sources and store them once. Nothing
+// becomes bytes again; the loops carry a few registers over all sources and store them once.
+// Nothing
 // here depends on alignment except streaming stores, which start at a 64-byte boundary.
 //
 //   struct Operation {
 //     static constexpr size_t kElementBytes;  // elements do not straddle registers
 //     static constexpr size_t kBlock;   // registers of bytes per visit to a source
 //     static constexpr size_t kUnroll;  // the same in loops for a known number of sources; 0: none
-//     static constexpr bool kLong;      // too much code to have kBlock times
 //     using Value = ...;                      // accumulators of one register of bytes
 //     void prepare(int divisor);              // once per call, before the others
 //     Value load(Raw) const; Value combine(Value, Value) const; Raw finish(Value) const;
@@ -48,7 +48,8 @@ using Raw = hn::Vec<ByteTag>;
 constexpr size_t kRawBytes = hn::MaxLanes(ByteTag());
 constexpr size_t kStreamAlignment = 64;
 
-// Of five sources and more. The processor's own prefetching falls behind when many streams meet much
+// Of five sources and more. The processor's own prefetching falls behind when many streams meet
+// much
 // computing: measured with 8 sources of 64 MiB, bf16 sum 24 -> 21 ms and fp16 28 -> 23 ms, fp32 as
 // before; 512 and 2048 bytes gained less. Fewer sources gained nothing.
 constexpr size_t kPrefetchAhead = 1024;
@@ -148,28 +149,6 @@ HWY_INLINE void reduce_registers(const Operation& op, const Arguments& a, const 
   sink.write(raw, at);
 }
 
-// The same for operations whose code is long: their accumulators live in the L1 cache.
-template <class Operation, class Sink>
-HWY_INLINE void reduce_rolled(const Operation& op, const Arguments& a, const Sink& sink, size_t at,
-                              size_t registers) {
-  constexpr ByteTag d;
-  typename Operation::Value value[Operation::kBlock];
-  for (size_t r = 0; r < registers; ++r) {
-    value[r] = op.load(hn::LoadU(d, source_at(a, 0, at) + r * kRawBytes));
-  }
-  for (size_t s = 1; s < a.nsources; ++s) {
-    const uint8_t* const source = source_at(a, s, at);
-    for (size_t r = 0; r < registers; ++r) {
-      hwy::Prefetch(source + r * kRawBytes + kPrefetchAhead);
-      value[r] = op.combine(value[r], op.load(hn::LoadU(d, source + r * kRawBytes)));
-    }
-  }
-  for (size_t r = 0; r < registers; ++r) {
-    const Raw raw[1] = {op.finish(value[r])};
-    sink.write(raw, at + r * kRawBytes);
-  }
-}
-
 // A number of sources known when compiled: the pointers stay in registers, and the loads of all
 // sources alternate, which the memory system likes best. Whole steps only; the rest is left.
 template <size_t kSources, class Operation, class Sink>
@@ -204,16 +183,10 @@ HWY_INLINE void reduce_range(const Operation& op, const Arguments& a, const Sink
                              Range range) {
   constexpr size_t kStep = Operation::kBlock * kRawBytes;
   size_t at = range.at;
-  if constexpr (Operation::kLong) {
-    while (range.end - at >= kRawBytes) {
-      const size_t registers = HWY_MIN(Operation::kBlock, (range.end - at) / kRawBytes);
-      reduce_rolled(op, a, sink, at, registers);
-      at += registers * kRawBytes;
-    }
-  } else {
-    for (; range.end - at >= kStep; at += kStep) {
-      reduce_registers<Operation::kBlock>(op, a, sink, at);
-    }
+  for (; range.end - at >= kStep; at += kStep) {
+    reduce_registers<Operation::kBlock>(op, a, sink, at);
+  }
+  if constexpr (Operation::kBlock > 1) {
     for (; range.end - at >= kRawBytes; at += kRawBytes) reduce_registers<1>(op, a, sink, at);
   }
   const size_t rest = range.end - at;  // the zeros behind it are computed with, and dropped
@@ -259,10 +232,11 @@ HWY_NOINLINE void reduce_any_sink(const Arguments& a) {
   Operation op;
   op.prepare(a.divisor);
   const size_t bytes = a.count * Operation::kElementBytes;
-  AnySink sink{static_cast<uint8_t*>(a.dst), static_cast<uint8_t*>(a.dst2),
-               a.store == Store::kStream && bytes_to_boundary(a.dst) % Operation::kElementBytes == 0,
-               a.dst2 != nullptr && a.store2 == Store::kStream &&
-                   bytes_to_boundary(a.dst2) % Operation::kElementBytes == 0};
+  AnySink sink{
+      static_cast<uint8_t*>(a.dst), static_cast<uint8_t*>(a.dst2),
+      a.store == Store::kStream && bytes_to_boundary(a.dst) % Operation::kElementBytes == 0,
+      a.dst2 != nullptr && a.store2 == Store::kStream &&
+          bytes_to_boundary(a.dst2) % Operation::kElementBytes == 0};
   if (!sink.stream && !sink.stream2) {
     reduce_all(op, a, sink, {0, bytes});
     return;
@@ -294,7 +268,6 @@ struct Identity {
   static constexpr size_t kElementBytes = 1;
   static constexpr size_t kBlock = 4;
   static constexpr size_t kUnroll = 0;
-  static constexpr bool kLong = false;
   using Value = Raw;
   HWY_INLINE void prepare(int) {}
   HWY_INLINE Value load(Raw raw) const { return raw; }

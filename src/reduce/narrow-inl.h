@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// The conversions of numbers.h between fp32 vectors and narrow floats that stand as codes in the low
+// The conversions of numbers.h between fp32 vectors and narrow floats that stand as codes in the
+// low
 // bits of 32-bit lanes, by arithmetic that every instruction set has. Neither direction computes
 // with subnormal fp32 numbers, which are slow on some processors.
 #if defined(GOSS_REDUCE_NARROW_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -48,16 +49,18 @@ HWY_INLINE Floats decode(Words code) {
   const TagF32 f;
   const hn::RebindToSigned<Tag32> s;
   constexpr int kMantissaBits = Format::kMantissa;
-  constexpr uint32_t kUnit = static_cast<uint32_t>(Format::kMinExponent - kMantissaBits + 127) << 23;
+  constexpr uint32_t kUnit = static_cast<uint32_t>(Format::kMinExponent - kMantissaBits + 127)
+                             << 23;
   constexpr uint32_t kRebias = static_cast<uint32_t>(127 - Format::kBias) << 23;
   const Words magnitude = hn::And(code, hn::Set(u, Format::kSign - 1));
   const auto above = [](Words a, uint32_t b) HWY_ATTR {
-    return hn::RebindMask(Tag32(), hn::Gt(hn::BitCast(hn::RebindToSigned<Tag32>(), a),
-                                          hn::Set(hn::RebindToSigned<Tag32>(), static_cast<int>(b))));
+    return hn::RebindMask(Tag32(),
+                          hn::Gt(hn::BitCast(hn::RebindToSigned<Tag32>(), a),
+                                 hn::Set(hn::RebindToSigned<Tag32>(), static_cast<int>(b))));
   };
   const Words normal = hn::Add(hn::ShiftLeft<23 - kMantissaBits>(magnitude), hn::Set(u, kRebias));
-  const Words subnormal = hn::BitCast(u, hn::Mul(hn::ConvertTo(f, hn::BitCast(s, magnitude)),
-                                                 hn::BitCast(f, hn::Set(u, kUnit))));
+  const Words subnormal = hn::BitCast(
+      u, hn::Mul(hn::ConvertTo(f, hn::BitCast(s, magnitude)), hn::BitCast(f, hn::Set(u, kUnit))));
   Words bits = hn::IfThenElse(above(magnitude, (1u << kMantissaBits) - 1), normal, subnormal);
   if constexpr (Format::kHasInfinity) {
     bits = hn::IfThenElse(above(magnitude, Format::kMax), hn::Set(u, 0x7f800000u), bits);
@@ -73,17 +76,18 @@ HWY_INLINE Floats decode(Words code) {
 // result's last bit is, for normal and subnormal results alike. Its low bits count these units, k;
 // the code is (E - Emin) * 2^M + k. The shifted exponent adds E * 2^M, and a constant in the low
 // bits of the addend subtracts Emin * 2^M modulo the size of the code; it is even, so it does not
-// disturb ties.
-template <class Format>
+// disturb ties. The value may stand 2^kScale times too small, and need not be looked at for NaN.
+template <class Format, int kScale = 0, bool kMayBeNan = true>
 HWY_INLINE Words encode(Floats value) {
   const Tag32 u;
   const TagF32 f;
   constexpr int kShift = 23 - Format::kMantissa;
-  constexpr uint32_t kLeast = static_cast<uint32_t>(Format::kMinExponent + 127);
+  constexpr uint32_t kLeast = static_cast<uint32_t>(Format::kMinExponent - kScale + 127);
   constexpr uint32_t kOffset = (0u - (kLeast << Format::kMantissa)) & ((1u << Format::kBits) - 1);
   static_assert(kOffset % 2 == 0);
   // What is larger gives the same code: the largest number, or 2^(Emax + 1), which is infinity's.
-  constexpr float kLimit = Format::kSaturates ? Format::decode(Format::kMax) : 65536.0f;
+  constexpr float kLimit =
+      (Format::kSaturates ? Format::decode(Format::kMax) : 65536.0f) / (1 << kScale);
   const Words all = hn::BitCast(u, value);
   const Words magnitude = hn::BitCast(
       u, hn::Min(hn::BitCast(f, hn::And(all, hn::Set(u, 0x7fffffffu))), hn::Set(f, kLimit)));
@@ -93,8 +97,8 @@ HWY_INLINE Words encode(Floats value) {
       hn::Add(exponent, hn::Set(u, (static_cast<uint32_t>(kShift) << 23) + kOffset));
   const Words units = hn::BitCast(u, hn::Add(hn::BitCast(f, magnitude), hn::BitCast(f, addend)));
   const Words code = hn::Add(units, hn::ShiftRight<kShift>(exponent));
-  const Words with_sign =
-      select_bits(Format::kSign, hn::ShiftRight<32 - Format::kBits>(all), code);
+  const Words with_sign = select_bits(Format::kSign, hn::ShiftRight<32 - Format::kBits>(all), code);
+  if constexpr (!kMayBeNan) return with_sign;
   const auto is_nan = hn::RebindMask(u, hn::IsNaN(value));
   return hn::IfThenElse(is_nan, hn::Set(u, Format::kNan), with_sign);
 }

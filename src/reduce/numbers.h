@@ -70,7 +70,8 @@ struct SmallFloat {
     const int exponent = (biased != 0 ? biased : 1) - 127;
 
     const int target = exponent > kMinExponent ? exponent : kMinExponent;
-    const uint32_t rounded = shift_right_to_even(significand, 23 - kMantissaBits + target - exponent);
+    const uint32_t rounded =
+        shift_right_to_even(significand, 23 - kMantissaBits + target - exponent);
     // The leading bit of a normal number adds the missing 1 to the exponent field, and a carry out
     // of the rounding does the same once more.
     const uint32_t code = rounded + (static_cast<uint32_t>(target - kMinExponent) << kMantissaBits);

@@ -19,12 +19,12 @@ namespace goss::reduce {
 enum class Store { kCached, kStream };
 
 struct Arguments {
-  void* dst;                   // may equal a source (in place), not overlap one otherwise
-  void* dst2 = nullptr;        // optional second copy of the result (a slot that peers read)
-  const void* const* sources;  // nsources pointers, in rank order; any alignment
-  size_t nsources;             // 1..; 1 copies (gossAvg still divides)
-  size_t count;                // elements
-  int divisor = 1;             // of gossAvg: number of ranks
+  void* dst;                      // may equal a source (in place), not overlap one otherwise
+  void* dst2 = nullptr;           // optional second copy of the result (a slot that peers read)
+  const void* const* sources;     // nsources pointers, in rank order; any alignment
+  size_t nsources;                // 1..; 1 copies (gossAvg still divides)
+  size_t count;                   // elements
+  int divisor = 1;                // of gossAvg: number of ranks
   Store store = Store::kCached;   // of dst
   Store store2 = Store::kCached;  // of dst2
 };
@@ -39,7 +39,8 @@ ReduceFn scalar_kernel(DataType type, RedOp op);
 // dst and src do not overlap. kStream ends with the fence that orders it before later stores.
 void copy(void* dst, const void* src, size_t bytes, Store store);
 
-// Name of the instruction set in use ("AVX3", "AVX2", "SSE4", "scalar", ...), for explain and tests.
+// Name of the instruction set in use ("AVX3", "AVX2", "SSE4", "scalar", ...), for explain and
+// tests.
 const char* isa_name();
 
 }  // namespace goss::reduce

@@ -114,8 +114,8 @@ typename Element::Bits reduce_element(const Arguments& a, size_t index) {
       const Value next = Element::load(element<Bits>(a, s, index));
       // The products and sums of 8- and 16-bit integers are made in int, or rather unsigned:
       // 65535 * 65535 would overflow an int.
-      using Wide = std::common_type_t<Value, std::conditional_t<std::is_integral_v<Value>,
-                                                                unsigned, Value>>;
+      using Wide =
+          std::common_type_t<Value, std::conditional_t<std::is_integral_v<Value>, unsigned, Value>>;
       const Wide x = total;
       total = static_cast<Value>(kOp == gossProd ? x * static_cast<Wide>(next)
                                                  : x + static_cast<Wide>(next));

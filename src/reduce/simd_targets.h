@@ -22,7 +22,7 @@
 
 // SSSE3 is not worth its size; vectors of SVE and RVV have no size at compile time and cannot stand
 // in structures.
-#define HWY_DISABLED_TARGETS                                                \
+#define HWY_DISABLED_TARGETS                                               \
   (HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV | \
    (GOSS_SIMD_SANITIZED ? HWY_SSE4 : 0))
 
@@ -32,22 +32,26 @@
 #define GOSS_SIMD_IS_SCALAR (HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128)
 
 #if HWY_TARGETS & HWY_AVX3
-#define GOSS_SIMD_AVX3(target, call) if ((target) == HWY_AVX3) return N_AVX3::call
+#define GOSS_SIMD_AVX3(target, call) \
+  if ((target) == HWY_AVX3) return N_AVX3::call
 #else
 #define GOSS_SIMD_AVX3(target, call) (void)0
 #endif
 #if HWY_TARGETS & HWY_AVX2
-#define GOSS_SIMD_AVX2(target, call) if ((target) == HWY_AVX2) return N_AVX2::call
+#define GOSS_SIMD_AVX2(target, call) \
+  if ((target) == HWY_AVX2) return N_AVX2::call
 #else
 #define GOSS_SIMD_AVX2(target, call) (void)0
 #endif
 #if HWY_TARGETS & HWY_SSE4
-#define GOSS_SIMD_SSE4(target, call) if ((target) == HWY_SSE4) return N_SSE4::call
+#define GOSS_SIMD_SSE4(target, call) \
+  if ((target) == HWY_SSE4) return N_SSE4::call
 #else
 #define GOSS_SIMD_SSE4(target, call) (void)0
 #endif
 #if HWY_TARGETS & HWY_NEON
-#define GOSS_SIMD_NEON(target, call) if ((target) == HWY_NEON) return N_NEON::call
+#define GOSS_SIMD_NEON(target, call) \
+  if ((target) == HWY_NEON) return N_NEON::call
 #else
 #define GOSS_SIMD_NEON(target, call) (void)0
 #endif

@@ -17,8 +17,8 @@ namespace goss::reduce::HWY_NAMESPACE {
 #if !GOSS_SIMD_IS_SCALAR
 
 void stream_copy(void* dst, const void* src, size_t bytes) {
-  const Arguments a{.dst = dst, .sources = &src, .nsources = 1, .count = bytes,
-                    .store = Store::kStream};
+  const Arguments a{
+      .dst = dst, .sources = &src, .nsources = 1, .count = bytes, .store = Store::kStream};
   reduce_any_sink<Identity>(a);
 }
 

@@ -23,7 +23,6 @@ struct WideFloat {
   static constexpr size_t kElementBytes = sizeof(T);
   static constexpr size_t kBlock = 4;
   static constexpr size_t kUnroll = 4;
-  static constexpr bool kLong = false;
   using Tag = hn::ScalableTag<T>;
   using Value = hn::Vec<Tag>;
   Value reciprocal;  // of gossAvg

@@ -52,10 +52,9 @@ void check_one(Rank& me, const Data& data, size_t count, const Variant& variant)
   const void* source = variant.in_place ? recv.data() + at : send;
   MUST(gossAllReduce(source, recv.data() + at, count, data.type, data.op, me.comm, nullptr));
 
-  const std::string what = std::string(kTypes[data.type]) + "," + kOps[data.op] +
-                           ",count=" + std::to_string(count) +
-                           (variant.in_place ? ",in place" : ",out of place") +
-                           ",shift=" + std::to_string(shift);
+  const std::string what =
+      std::string(kTypes[data.type]) + "," + kOps[data.op] + ",count=" + std::to_string(count) +
+      (variant.in_place ? ",in place" : ",out of place") + ",shift=" + std::to_string(shift);
   const std::byte* expected = data.expected.data() + shift * size;
   for (size_t i = 0; i < count; ++i) {
     if (std::memcmp(recv.data() + at + i * size, expected + i * size, size) == 0) continue;
@@ -119,16 +118,15 @@ TEST_P(AllReduceMatrix, GivesTheLeftFoldForLargeBuffers) {
       const auto few_mib = static_cast<size_t>(test_scale(5 << 20, 3 << 18)) / size + 5;
       const auto many = static_cast<size_t>(test_scale(300'000, 100'000));
       const std::vector<size_t> counts{65536 * 32 / size / 8 + 1, many, few_mib};
-      const Data data(n, type_at(t), op_at(o),
-                      1 + *std::max_element(counts.begin(), counts.end()));
+      const Data data(n, type_at(t), op_at(o), 1 + *std::max_element(counts.begin(), counts.end()));
       run_ranks(n, [&](Rank& me) { sweep(me, data, counts, false); });
     }
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Api, AllReduceMatrix,
-                         testing::Values(Ranks{1}, Ranks{2}, Ranks{3}, Ranks{4}, Ranks{5},
-                                         Ranks{8}, Ranks{13}, Ranks{17}),
+                         testing::Values(Ranks{1}, Ranks{2}, Ranks{3}, Ranks{4}, Ranks{5}, Ranks{8},
+                                         Ranks{13}, Ranks{17}),
                          [](const auto& p) { return "n" + std::to_string(p.param.n); });
 
 class ForcedAlgorithm : public testing::TestWithParam<const char*> {};
@@ -154,8 +152,7 @@ TEST_P(ForcedAlgorithm, IsWhatExplainSays) {
   const std::string large = text;
   EXPECT_NE(large.find(forced == "oneshot" ? "oneshot" : "twoshot"), std::string::npos) << large;
   MUST(gossExplain(comms[0], "all_reduce", 2, gossFloat32, text, sizeof(text)));
-  EXPECT_NE(std::string(text).find(forced == "twoshot" ? "twoshot" : "oneshot"),
-            std::string::npos)
+  EXPECT_NE(std::string(text).find(forced == "twoshot" ? "twoshot" : "oneshot"), std::string::npos)
       << text;
 }
 
@@ -176,8 +173,8 @@ TEST(AllReduce, IsTheSameFromRunToRun) {
   for (int run = 0; run < 3; ++run) {
     run_ranks(4, [&](Rank& me) {
       std::vector<float> recv(100'000);
-      MUST(gossAllReduce(data.inputs[static_cast<size_t>(me.rank)].data(), recv.data(),
-                         recv.size(), gossFloat32, gossSum, me.comm, nullptr));
+      MUST(gossAllReduce(data.inputs[static_cast<size_t>(me.rank)].data(), recv.data(), recv.size(),
+                         gossFloat32, gossSum, me.comm, nullptr));
       if (run == 0 && me.rank == 0) first = recv;
       if (run != 0) require(std::memcmp(recv.data(), first.data(), 400'000) == 0, "differs");
     });

@@ -73,11 +73,9 @@ TEST_F(Arguments, NullResultsAreRefused) {
 }
 
 TEST_F(Arguments, NullBuffersAreRefusedUnlessNothingIsMoved) {
-  EXPECT_EQ(gossAllReduce(nullptr, x_, 1, gossFloat, gossSum, comm_, nullptr),
-            gossInvalidArgument);
+  EXPECT_EQ(gossAllReduce(nullptr, x_, 1, gossFloat, gossSum, comm_, nullptr), gossInvalidArgument);
   expect_said("send");
-  EXPECT_EQ(gossAllReduce(x_, nullptr, 1, gossFloat, gossSum, comm_, nullptr),
-            gossInvalidArgument);
+  EXPECT_EQ(gossAllReduce(x_, nullptr, 1, gossFloat, gossSum, comm_, nullptr), gossInvalidArgument);
   expect_said("receive");
   EXPECT_EQ(gossBroadcast(nullptr, x_, 1, gossFloat, 0, comm_, nullptr), gossInvalidArgument);
   EXPECT_EQ(gossAllReduce(nullptr, nullptr, 0, gossFloat, gossSum, comm_, nullptr), gossSuccess);

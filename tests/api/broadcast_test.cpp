@@ -72,8 +72,8 @@ TEST_P(Broadcast, CopiesEveryType) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Api, Broadcast,
-                         testing::Values(Ranks{1}, Ranks{2}, Ranks{3}, Ranks{4}, Ranks{5},
-                                         Ranks{8}, Ranks{13}, Ranks{17}),
+                         testing::Values(Ranks{1}, Ranks{2}, Ranks{3}, Ranks{4}, Ranks{5}, Ranks{8},
+                                         Ranks{13}, Ranks{17}),
                          [](const auto& p) { return "n" + std::to_string(p.param.n); });
 
 TEST(BroadcastApi, CopiesSomeMegabytes) {
@@ -126,9 +126,9 @@ TEST_P(Barrier, IsPassedByNobodyBeforeEverybodyHasArrived) {
       MUST(gossBarrier(me.comm, nullptr));
       for (int r = 0; r < n; ++r) {
         const int seen = arrived[static_cast<size_t>(r)].load(std::memory_order_relaxed);
-        require(seen == round || seen == round + 1,
-                "rank " + std::to_string(r) + " was at " + std::to_string(seen) + " in round " +
-                    std::to_string(round));
+        require(seen == round || seen == round + 1, "rank " + std::to_string(r) + " was at " +
+                                                        std::to_string(seen) + " in round " +
+                                                        std::to_string(round));
       }
     }
   });

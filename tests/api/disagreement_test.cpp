@@ -155,8 +155,8 @@ TEST(DisagreementApi, OfOneRankOfManyIsToldToAll) {
   run_ranks(5, [](Rank& me) {
     std::vector<double> x(5000);
     const size_t count = me.rank == 3 ? 4999 : 5000;
-    MUST_BE(gossInvalidUsage, gossAllReduce(x.data(), x.data(), count, gossDouble, gossSum, me.comm,
-                                            nullptr));
+    MUST_BE(gossInvalidUsage,
+            gossAllReduce(x.data(), x.data(), count, gossDouble, gossSum, me.comm, nullptr));
     require(last_error().find("rank 3") != std::string::npos, last_error());
     require(last_error().find("4999") != std::string::npos, last_error());
   });
@@ -182,8 +182,8 @@ TEST(Timeout, NamesTheRankThatDidNotCome) {
           }
           std::vector<float> x(count);
           const auto begin = Clock::now();
-          MUST_BE(gossTimeout, gossAllReduce(x.data(), x.data(), count, gossFloat, gossSum, me.comm,
-                                             nullptr));
+          MUST_BE(gossTimeout,
+                  gossAllReduce(x.data(), x.data(), count, gossFloat, gossSum, me.comm, nullptr));
           require(Clock::now() - begin < kSoon, "took too long");
           for (const char* part : {"rank 1", "weights", "all_reduce"}) {
             require(last_error().find(part) != std::string::npos, last_error());

@@ -32,7 +32,7 @@ TEST(MemAlloc, RefusesWhatMakesNoSense) {
   EXPECT_EQ(gossMemAlloc(nullptr, 10), gossInvalidArgument);
   EXPECT_EQ(gossMemAlloc(&memory, 0), gossInvalidArgument);
   EXPECT_EQ(gossMemAlloc(&memory, SIZE_MAX / 2), gossSystemError);
-  EXPECT_NE(last_error().find(std::to_string(SIZE_MAX / 2)), std::string::npos) << last_error();
+  EXPECT_NE(last_error().find("9223372036854775"), std::string::npos) << last_error();
   EXPECT_EQ(memory, nullptr);
   EXPECT_EQ(gossMemFree(nullptr), gossSuccess);
   int mine = 0;
@@ -63,7 +63,7 @@ class Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
   ~Buffer() {
-    if (base_ != nullptr) EXPECT_EQ(gossMemFree(base_), gossSuccess);
+    EXPECT_EQ(gossMemFree(base_), gossSuccess);  // NULL: success
   }
   uint32_t* data() { return data_; }
 
@@ -127,7 +127,7 @@ constexpr size_t kThreshold = 256 * 1024 / sizeof(uint32_t);  // from here on: i
 
 void mixed_rounds(Rank& me, unsigned rounds, unsigned seed) {
   std::mt19937 random(seed);  // the same on all ranks
-  const size_t counts[] = {100,          kThreshold - 1, kThreshold, kThreshold + 1,
+  const size_t counts[] = {100,     kThreshold - 1, kThreshold, kThreshold + 1,
                            100'003, 65'536 * 3,     700'001};
   for (unsigned round = 0; round < rounds; ++round) {
     const size_t count = counts[round % std::size(counts)];

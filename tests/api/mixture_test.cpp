@@ -25,11 +25,11 @@ size_t random_count(std::mt19937* random) {
   switch ((*random)() % 8) {
     case 0: return 0;
     case 1:
-    case 2: return 1 + (*random)() % 14;           // in a line
+    case 2: return 1 + (*random)() % 14;  // in a line
     case 3:
-    case 4: return 15 + (*random)() % 2000;        // one cell
-    case 5: return 2000 + (*random)() % 30'000;    // a few cells
-    case 6: return 16'383 + (*random)() % 3;       // around a cell
+    case 4: return 15 + (*random)() % 2000;                  // one cell
+    case 5: return 2000 + (*random)() % 30'000;              // a few cells
+    case 6: return 16'383 + (*random)() % 3;                 // around a cell
     default: return (*random)() % 16 == 0 ? 300'000 : 4096;  // more than a third of a ring
   }
 }
@@ -66,7 +66,7 @@ void mixture(Rank& me, int operations, unsigned seed) {
   for (int i = 0; i < operations; ++i) {
     const auto op = static_cast<uint32_t>(i);
     const size_t count = random_count(&random);
-    const unsigned kind = random() % 10;
+    const auto kind = static_cast<unsigned>(random() % 10);
     const int root = static_cast<int>(random()) & 0xffff;
     if (i % 500 == 7 * me.rank) ::usleep(1500);
     if (kind == 0) {

@@ -32,8 +32,8 @@ class Streams {
 class Brake {
  public:
   void hold(gossStream_t stream) {
-    MUST(gossStreamAddCallback(stream, [](void* self) { static_cast<Brake*>(self)->wait(); },
-                               this));
+    MUST(gossStreamAddCallback(
+        stream, [](void* self) { static_cast<Brake*>(self)->wait(); }, this));
   }
   void release() { opened_.set_value(); }
 
@@ -176,7 +176,8 @@ TEST(StreamApi, UsesTheEventAsItWasWhenTheWaitWasQueued) {
   // The library's one thread sits in the callback, so streams[1] goes on afterwards.
   brake.release();
   MUST(gossStreamSynchronize(streams[1]));
-  MUST(gossEventDestroy(event));  // with a record perhaps still in the queue: allowed
+  MUST(gossEventDestroy(event));            // with a record perhaps still in the queue: allowed
+  MUST(gossStreamSynchronize(streams[0]));  // the brake is in use until here
 }
 
 TEST(StreamApi, ReturnsTheFirstFailureFromSynchronizeAndQuery) {
@@ -238,7 +239,9 @@ TEST(StreamApi, RefusesNulls) {
   MUST(gossStreamCreate(&stream));
   MUST(gossEventCreate(&event));
   EXPECT_EQ(gossStreamAddCallback(stream, nullptr, nullptr), gossInvalidArgument);
-  EXPECT_EQ(gossStreamAddCallback(nullptr, [](void*) {}, nullptr), gossInvalidArgument);
+  EXPECT_EQ(gossStreamAddCallback(
+                nullptr, [](void*) {}, nullptr),
+            gossInvalidArgument);
   EXPECT_EQ(gossStreamWaitEvent(stream, nullptr), gossInvalidArgument);
   EXPECT_EQ(gossStreamWaitEvent(nullptr, event), gossInvalidArgument);
   EXPECT_EQ(gossEventRecord(event, nullptr), gossInvalidArgument);

@@ -92,7 +92,7 @@ TEST(EnvDuration, UnderstandsEveryUnit) {
   const struct {
     const char* text;
     milliseconds expected;
-  } cases[] = {{"30", milliseconds(30'000)},  {"30s", milliseconds(30'000)},
+  } cases[] = {{"30", milliseconds(30'000)},   {"30s", milliseconds(30'000)},
                {"1500ms", milliseconds(1500)}, {"10m", milliseconds(600'000)},
                {"0", milliseconds(0)},         {"0s", milliseconds(0)},
                {"0.5", milliseconds(500)},     {"1.5m", milliseconds(90'000)}};
@@ -107,7 +107,8 @@ TEST(EnvDuration, UnderstandsEveryUnit) {
 }
 
 TEST(EnvDuration, RefusesWhatIsNoDuration) {
-  for (const char* bad : {"-1", "-0.001s", "x", "s", "3h", "30d", "1 s", "1e9", "nan", "inf", "ms"}) {
+  for (const char* bad :
+       {"-1", "-0.001s", "x", "s", "3h", "30d", "1 s", "1e9", "nan", "inf", "ms"}) {
     const ScopedEnv set("GOSS_TIMEOUT", bad);
     const Result<milliseconds> result = env_duration(Env::kTimeout, milliseconds(1));
     ASSERT_FALSE(result.ok()) << bad;

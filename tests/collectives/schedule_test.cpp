@@ -201,8 +201,7 @@ TEST_P(EverySchedule, PrintsOneLinePerStep) {
     const std::string text = describe(schedule);
     EXPECT_EQ(std::count(text.begin(), text.end(), '\n'),
               static_cast<std::ptrdiff_t>(schedule.steps.size()) + 1);
-    EXPECT_NE(text.find("rank " + std::to_string(schedule.shape.rank) + " of "),
-              std::string::npos);
+    EXPECT_NE(text.find("rank " + std::to_string(schedule.shape.rank) + " of "), std::string::npos);
     EXPECT_EQ(text.find('?'), std::string::npos) << text;
   }
 }

@@ -73,9 +73,9 @@ TEST(Signature, HashesNeighbouringCountsDifferently) {
 }
 
 TEST(Describe, SaysWhatTheCallWas) {
-  EXPECT_EQ(describe(Signature::of(operation(Kind::kAllReduce, gossFloat32, gossSum, 0, 1024),
-                                   kTwoShot)),
-            "all_reduce(count 1024, float, sum, twoshot)");
+  EXPECT_EQ(
+      describe(Signature::of(operation(Kind::kAllReduce, gossFloat32, gossSum, 0, 1024), kTwoShot)),
+      "all_reduce(count 1024, float, sum, twoshot)");
   EXPECT_EQ(describe(Signature::of(operation(Kind::kBroadcast, gossInt8, gossSum, 300, 7), kFlat)),
             "broadcast(count 7, int8, root 300, flat)");
   EXPECT_EQ(describe(Signature::of(Operation(), static_cast<int>(Algorithm::kBarrierFlat))),

@@ -71,8 +71,8 @@ class EveryProgram : public testing::TestWithParam<Case> {
     const auto flag = static_cast<size_t>(std::max(0, flag_of(rank, phase)));
     return std::any_of(code.begin(), code.begin() + static_cast<std::ptrdiff_t>(flag),
                        [&](const Instruction& i) {
-                         const bool stores = i.code == Code::kPublish ||
-                                             (i.code == Code::kReduce && i.from_output);
+                         const bool stores =
+                             i.code == Code::kPublish || (i.code == Code::kReduce && i.from_output);
                          return stores && i.first <= part && part < i.last;
                        });
   }
@@ -136,7 +136,8 @@ TEST_P(EveryProgram, HasStagesThatCoverItAndBeginWithAWait) {
       for (int i = p.stages[static_cast<size_t>(s)]; i < p.stages[static_cast<size_t>(s) + 1];
            ++i) {
         const Code code = p.instructions[static_cast<size_t>(i)].code;
-        if (s > 0 && i == p.stages[static_cast<size_t>(s)]) EXPECT_EQ(code, Code::kWait);
+        const bool first = i == p.stages[static_cast<size_t>(s)];
+        EXPECT_TRUE(s == 0 || !first || code == Code::kWait);
         EXPECT_FALSE(flagged && code == Code::kWait) << "a wait after a flag in one stage";
         flagged |= code == Code::kFlag;
       }
@@ -171,9 +172,8 @@ INSTANTIATE_TEST_SUITE_P(Registry, EveryProgram, testing::ValuesIn(cases()));
 
 TEST(Lowering, OfTwoShotPublishesTheResultAsItIsMade) {
   const Program p = lower(collectives::row(Algorithm::kAllReduceTwoShot), {1, 4, 0});
-  const auto reduce =
-      std::find_if(p.instructions.begin(), p.instructions.end(),
-                   [](const Instruction& i) { return i.code == Code::kReduce; });
+  const auto reduce = std::find_if(p.instructions.begin(), p.instructions.end(),
+                                   [](const Instruction& i) { return i.code == Code::kReduce; });
   ASSERT_NE(reduce, p.instructions.end());
   EXPECT_TRUE(reduce->from_output) << "result and published copy are stored in one pass";
   EXPECT_FALSE(p.phase_is_output[0]);

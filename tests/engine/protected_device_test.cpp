@@ -165,11 +165,11 @@ TEST(ProtectedDevice, AllReducesWithoutTheHostTouchingItsMemory) {
         DeviceBuffer recv(300'100);
         for (size_t count : counts()) {
           fill(&send, count, me.rank);
-          MUST(gossAllReduce(send.data(), recv.data(), count, gossInt32, gossSum, me.comm,
-                             nullptr));
+          MUST(
+              gossAllReduce(send.data(), recv.data(), count, gossInt32, gossSum, me.comm, nullptr));
           expect_sums(&recv, count, 3);
-          MUST(gossAllReduce(send.data(), send.data(), count, gossInt32, gossSum, me.comm,
-                             nullptr));
+          MUST(
+              gossAllReduce(send.data(), send.data(), count, gossInt32, gossSum, me.comm, nullptr));
           expect_sums(&send, count, 3);
         }
       },
@@ -231,8 +231,8 @@ TEST(ProtectedDevice, OfOneRankIsCopiedByTheDevice) {
         DeviceBuffer recv(50'000);
         for (size_t count : {1, 20, 50'000}) {
           fill(&send, count, 0);
-          MUST(gossAllReduce(send.data(), recv.data(), count, gossInt32, gossAvg, me.comm,
-                             nullptr));
+          MUST(
+              gossAllReduce(send.data(), recv.data(), count, gossInt32, gossAvg, me.comm, nullptr));
           expect_sums(&recv, count, 1);
           MUST(gossBroadcast(send.data(), recv.data(), count, gossInt32, 0, me.comm, nullptr));
           expect_sums(&recv, count, 1);

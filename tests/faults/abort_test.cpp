@@ -122,9 +122,8 @@ TEST(AbortFromAThreadTest, EndsTheRunningCallInBoundedTime) {
   ASSERT_TRUE(ranks.all_reach(1));
   const int64_t begin = now_ns();
   ranks.board().go = 1;
-  ASSERT_TRUE(support::eventually(kPatience, [&] {
-    return ranks.report(0).stage == 2 && ranks.report(1).stage == 2;
-  }));
+  ASSERT_TRUE(support::eventually(
+      kPatience, [&] { return ranks.report(0).stage == 2 && ranks.report(1).stage == 2; }));
   EXPECT_LE(ms_between(begin, now_ns()), kPromise.count());
   EXPECT_EQ(ranks.report(1).code, gossInvalidUsage);
   EXPECT_EQ(ranks.report(0).code, gossRemoteError);

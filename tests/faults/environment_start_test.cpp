@@ -92,7 +92,8 @@ TEST(EnvironmentStartTest, WrongSecretOfOneIsRefusedAndNamed) {
   EXPECT_THAT(std::string(ranks.report(2).text), HasSubstr("secret"));
 }
 
-// The second job brings a secret of its own, and must not disturb the first, which is still waiting.
+// The second job brings a secret of its own, and must not disturb the first, which is still
+// waiting.
 TEST(EnvironmentStartTest, TwoJobsOnOnePortDoNotMix) {
   const int port = free_port();
   Ranks first(3, [&](Rank& rank) {
@@ -159,11 +160,15 @@ TEST(EnvironmentStartTest, IncompleteOrImpossibleEnvironmentIsRefusedAtOnce) {
     const char* nranks;
     const char* names;
   };
-  constexpr Case kCases[] = {{"4", "4", "GOSS_RANK"},   {"-1", "4", "GOSS_RANK"},
-                             {"one", "4", "GOSS_RANK"}, {"1x", "4", "GOSS_RANK"},
-                             {"0", "0", "GOSS_NRANKS"}, {"0", "-3", "GOSS_NRANKS"},
+  constexpr Case kCases[] = {{"4", "4", "GOSS_RANK"},
+                             {"-1", "4", "GOSS_RANK"},
+                             {"one", "4", "GOSS_RANK"},
+                             {"1x", "4", "GOSS_RANK"},
+                             {"0", "0", "GOSS_NRANKS"},
+                             {"0", "-3", "GOSS_NRANKS"},
                              {"0", "99999999999999999999", "GOSS_NRANKS"},
-                             {"0", "", "GOSS_NRANKS"},  {"", "4", "GOSS_RANK"}};
+                             {"0", "", "GOSS_NRANKS"},
+                             {"", "4", "GOSS_RANK"}};
   const int port = free_port();
   for (const Case& wrong : kCases) {
     SCOPED_TRACE(std::string("GOSS_RANK=") + wrong.rank + " GOSS_NRANKS=" + wrong.nranks);

@@ -137,8 +137,8 @@ class LeftBehindTest : public ::testing::Test {
   }
 
  private:
-  std::map<std::string, std::set<std::string>> before_{
-      {"/dev/shm", gossamer_names_in("/dev/shm")}, {"/tmp", gossamer_names_in("/tmp")}};
+  std::map<std::string, std::set<std::string>> before_{{"/dev/shm", gossamer_names_in("/dev/shm")},
+                                                       {"/tmp", gossamer_names_in("/tmp")}};
 };
 
 void work_and_leave(Rank& rank) {
@@ -242,9 +242,8 @@ TEST_F(LeftBehindTest, AfterControlCUnderMpirunThereIsNothing) {
         ::setsid();  // a terminal's Ctrl-C goes to a process group
         if (::chdir(work.path().c_str()) != 0) ::_exit(8);
       });
-  ASSERT_TRUE(support::eventually(3 * kPatience, [&] {
-    return pids_in(at_work.path()).size() == 4 || mpirun.ended();
-  }));
+  ASSERT_TRUE(support::eventually(
+      3 * kPatience, [&] { return pids_in(at_work.path()).size() == 4 || mpirun.ended(); }));
   ASSERT_FALSE(mpirun.ended()) << "mpirun ended with " << mpirun.code();
   const std::vector<pid_t> pids = pids_in(at_work.path());
   Holdings held;
@@ -254,10 +253,12 @@ TEST_F(LeftBehindTest, AfterControlCUnderMpirunThereIsNothing) {
   ::kill(-mpirun.pid(), SIGINT);
   ASSERT_TRUE(mpirun.ended_within(3 * kPatience)) << "mpirun does not end";
   for (const pid_t pid : pids) {
-    EXPECT_TRUE(support::eventually(kPatience, [pid] {
-      ::waitpid(pid, nullptr, WNOHANG);  // where it became ours
-      return ::kill(pid, 0) != 0;
-    })) << "rank with pid " << pid << " still runs";
+    EXPECT_TRUE(support::eventually(kPatience,
+                                    [pid] {
+                                      ::waitpid(pid, nullptr, WNOHANG);  // where it became ours
+                                      return ::kill(pid, 0) != 0;
+                                    }))
+        << "rank with pid " << pid << " still runs";
   }
   look(held, work.path());
 }

@@ -27,7 +27,8 @@ milliseconds usual_init_time(int n) {
   return milliseconds(static_cast<long>(2 * ms_between(begin, now_ns())) + 2);
 }
 
-// "rank 2", or in a list "ranks 1, 2". With the root's process, ranks that it does not know yet lose
+// "rank 2", or in a list "ranks 1, 2". With the root's process, ranks that it does not know yet
+// lose
 // the only one who could tell them its number.
 auto names(int victim) {
   const std::string name = "ranks? ([0-9]+, )*" + std::to_string(victim);
@@ -143,8 +144,6 @@ constexpr Shortage kShortages[] = {
     {"FileSize", 0, [] { limit(RLIMIT_FSIZE, 4096); }},
     // Room for the start-up, not for the segment of 3 ranks.
     {"AddressSpace", 2, [] { limit(RLIMIT_AS, address_space_in_use() + 5 * 1024 * 1024); }},
-    {"Descriptors", 1, [] { limit(RLIMIT_NOFILE, 8); }},
-    {"DescriptorsOfTheFirst", 0, [] { limit(RLIMIT_NOFILE, 12); }},
 };
 
 class ShortageTest : public ::testing::TestWithParam<Shortage> {};
@@ -158,7 +157,8 @@ TEST_P(ShortageTest, RankThatFailsInInitIsReportedByTheOthers) {
       // The library's thread exists before its stack could become too large.
       gossStream_t stream = nullptr;
       rank.expect(gossStreamCreate(&stream) == gossSuccess);
-      rank.expect(gossStreamAddCallback(stream, [](void*) {}, nullptr) == gossSuccess);
+      rank.expect(gossStreamAddCallback(
+                      stream, [](void*) {}, nullptr) == gossSuccess);
       rank.expect(gossStreamDestroy(stream) == gossSuccess);
       shortage.impose();
     }
@@ -180,6 +180,32 @@ TEST_P(ShortageTest, RankThatFailsInInitIsReportedByTheOthers) {
   }
   ranks.board().go = 1;
   ranks.expect_clean_end(kPromise);
+}
+
+// Connections are tried again while descriptors are short; the limit of initialisation ends that.
+TEST(MakingTest, LackOfDescriptorsEndsWithTheLimitOfInitialisation) {
+  for (int victim : {0, 1}) {
+    Ranks ranks(3, [&](Rank& rank) {
+      gossConfig_t config = GOSS_CONFIG_INITIALIZER;
+      config.initTimeoutMs = 700;
+      if (rank.rank == victim) limit(RLIMIT_NOFILE, victim == 0 ? 12 : 9);
+      rank.failed(rank.join(&config));
+      rank.reach(1);
+      rank.wait_for_go(1);
+      std::exit(0);
+    });
+    const int64_t begin = now_ns();
+    ASSERT_TRUE(ranks.all_reach(1)) << "victim " << victim;
+    EXPECT_LE(ms_between(begin, now_ns()), 700 + 2 * kPromise.count());
+    for (int r = 0; r < 3; ++r) {
+      const Report& got = ranks.report(r);
+      EXPECT_THAT(got.code, AnyOf(gossTimeout, gossSystemError, gossRemoteError))
+          << "rank " << r << ", victim " << victim << ": " << got.text;
+      EXPECT_STRNE(got.text, "");
+    }
+    ranks.board().go = 1;
+    ranks.expect_clean_end(kPromise);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Making, ShortageTest, ::testing::ValuesIn(kShortages),

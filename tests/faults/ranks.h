@@ -34,21 +34,21 @@ constexpr milliseconds kPatience{10'000 * support::sanitizer_factor()};
 
 // What a rank tells the test.
 struct Report {
-  std::atomic<uint64_t> rounds{0};     // operations completed
-  std::atomic<int> stage{0};           // of the test's own counting
-  std::atomic<int64_t> failed_at{0};   // when a call returned the error
-  int code = gossSuccess;              // that error
-  char text[2048] = {};                // its sentence
-  int second_code = gossSuccess;       // of a later call, where a test looks at one
+  std::atomic<uint64_t> rounds{0};    // operations completed
+  std::atomic<int> stage{0};          // of the test's own counting
+  std::atomic<int64_t> failed_at{0};  // when a call returned the error
+  int code = gossSuccess;             // that error
+  char text[2048] = {};               // its sentence
+  int second_code = gossSuccess;      // of a later call, where a test looks at one
   char second_text[2048] = {};
-  std::atomic<int> wrong{0};           // results that were not right
-  std::atomic<int> helper{0};          // pid of a process that the rank has forked
+  std::atomic<int> wrong{0};   // results that were not right
+  std::atomic<int> helper{0};  // pid of a process that the rank has forked
 };
 
 struct Board {
   std::atomic<int> id_made{0};
   gossUniqueId id{};
-  std::atomic<int> go{0};                      // steps that the test has released
+  std::atomic<int> go{0};                        // steps that the test has released
   std::atomic<uint64_t> last_round{UINT64_MAX};  // where the ranks stop on their own
   Report reports[kMaxRanks];
 };

@@ -56,12 +56,10 @@ void check_copies(StreamCopyFn copy_bytes) {
 }
 
 TEST(Copy, MovesEveryLengthAtEveryAlignmentAndNothingElse) {
-  check_copies([](void* dst, const void* src, size_t bytes) {
-    copy(dst, src, bytes, Store::kCached);
-  });
-  check_copies([](void* dst, const void* src, size_t bytes) {
-    copy(dst, src, bytes, Store::kStream);
-  });
+  check_copies(
+      [](void* dst, const void* src, size_t bytes) { copy(dst, src, bytes, Store::kCached); });
+  check_copies(
+      [](void* dst, const void* src, size_t bytes) { copy(dst, src, bytes, Store::kStream); });
 }
 
 TEST(Copy, StreamsInEveryInstructionSet) {

@@ -83,8 +83,12 @@ class KernelParity : public testing::TestWithParam<Case> {
       pointers.push_back(sources.back().data());
     }
     Buffer expected(bytes, 0);
-    Arguments a{.dst = expected.data(), .sources = pointers.data(), .nsources = layout.nsources,
-                .count = layout.count, .divisor = layout.divisor, .store = layout.store,
+    Arguments a{.dst = expected.data(),
+                .sources = pointers.data(),
+                .nsources = layout.nsources,
+                .count = layout.count,
+                .divisor = layout.divisor,
+                .store = layout.store,
                 .store2 = layout.store2};
     scalar_kernel(c.type, c.op)(a);
 
@@ -144,8 +148,11 @@ TEST_P(KernelParity, AlignmentDoesNotChangeBits) {
     for (const size_t dst_offset : {size_t{0}, size, size_t{1}, size_t{63}}) {
       for (const size_t count : {1, 7, 64, 67, 301}) {
         for (const size_t nsources : {1, 2, 5}) {
-          check({.nsources = nsources, .count = count, .divisor = 3,
-                 .source_offset = source_offset, .dst_offset = dst_offset});
+          check({.nsources = nsources,
+                 .count = count,
+                 .divisor = 3,
+                 .source_offset = source_offset,
+                 .dst_offset = dst_offset});
           if (HasFatalFailure()) return;
         }
       }
@@ -158,8 +165,13 @@ TEST_P(KernelParity, TheDestinationMayBeAnySource) {
     for (int in_place = 0; in_place < static_cast<int>(nsources); ++in_place) {
       for (const size_t count : {1, 5, 63, 64, 65, 130, 523}) {
         for (const Store store : {Store::kCached, Store::kStream}) {
-          check({.nsources = nsources, .count = count, .divisor = 7, .source_offset = 3,
-                 .second = count % 2 == 0, .store = store, .in_place = in_place});
+          check({.nsources = nsources,
+                 .count = count,
+                 .divisor = 7,
+                 .source_offset = 3,
+                 .second = count % 2 == 0,
+                 .store = store,
+                 .in_place = in_place});
           if (HasFatalFailure()) return;
         }
       }
@@ -175,8 +187,14 @@ TEST_P(KernelParity, StoresToTwoDestinationsOfEitherKindAgree) {
         for (const size_t offset2 : {size_t{0}, size, size_t{33}}) {
           for (const size_t count : {0, 1, 15, 66, 270}) {
             for (const size_t nsources : {1, 2, 3}) {
-              check({.nsources = nsources, .count = count, .divisor = 3, .dst_offset = offset,
-                     .dst2_offset = offset2, .second = true, .store = store, .store2 = store2});
+              check({.nsources = nsources,
+                     .count = count,
+                     .divisor = 3,
+                     .dst_offset = offset,
+                     .dst2_offset = offset2,
+                     .second = true,
+                     .store = store,
+                     .store2 = store2});
               if (HasFatalFailure()) return;
             }
           }
@@ -189,7 +207,10 @@ TEST_P(KernelParity, StoresToTwoDestinationsOfEitherKindAgree) {
 TEST_P(KernelParity, StreamingStoresStartAtAnyOffset) {
   for (size_t offset = 0; offset < 64; ++offset) {
     for (const size_t count : {1, 20, 67, 129, 400}) {
-      check({.nsources = 2, .count = count, .divisor = 2, .dst_offset = offset,
+      check({.nsources = 2,
+             .count = count,
+             .divisor = 2,
+             .dst_offset = offset,
              .store = Store::kStream});
       if (HasFatalFailure()) return;
     }
@@ -201,7 +222,8 @@ TEST_P(AverageParity, AveragesDivideByAnyNumberOfRanks) {
     check({.nsources = 2, .count = 97, .divisor = divisor});
     if (HasFatalFailure()) return;
   }
-  for (const int divisor : {1000, 1023, 1024, 4095, 4096, 4097, 65535, 65536, 1000003, 2147483647}) {
+  for (const int divisor :
+       {1000, 1023, 1024, 4095, 4096, 4097, 65535, 65536, 1000003, 2147483647}) {
     check({.nsources = 1, .count = 97, .divisor = divisor});
     check({.nsources = 3, .count = 97, .divisor = divisor});
     if (HasFatalFailure()) return;
@@ -221,7 +243,10 @@ TEST_P(ByteParity, AllPairsOfBytesGiveTheBitsOfTheSpecification) {
   for (const int divisor : {2, 3, 255}) {
     std::vector<uint8_t> expected(left.size());
     std::vector<uint8_t> actual(left.size());
-    Arguments a{.dst = expected.data(), .sources = sources, .nsources = 2, .count = left.size(),
+    Arguments a{.dst = expected.data(),
+                .sources = sources,
+                .nsources = 2,
+                .count = left.size(),
                 .divisor = divisor};
     scalar_kernel(c.type, c.op)(a);
     a.dst = actual.data();
@@ -241,7 +266,10 @@ TEST_P(HalfParity, AllHalvesGiveTheBitsOfTheSpecification) {
     const void* sources[] = {all.data(), same.data()};
     std::vector<uint16_t> expected(all.size());
     std::vector<uint16_t> actual(all.size());
-    Arguments a{.dst = expected.data(), .sources = sources, .nsources = 2, .count = all.size(),
+    Arguments a{.dst = expected.data(),
+                .sources = sources,
+                .nsources = 2,
+                .count = all.size(),
                 .divisor = 3};
     scalar_kernel(c.type, c.op)(a);
     a.dst = actual.data();
@@ -251,17 +279,18 @@ TEST_P(HalfParity, AllHalvesGiveTheBitsOfTheSpecification) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, KernelParity, testing::ValuesIn(all_cases()), case_name);
-INSTANTIATE_TEST_SUITE_P(
-    All, AverageParity,
-    testing::ValuesIn(cases_where([](const Case& c) { return c.op == gossAvg; })), case_name);
-INSTANTIATE_TEST_SUITE_P(
-    All, ByteParity,
-    testing::ValuesIn(cases_where([](const Case& c) { return type_size(c.type) == 1; })),
-    case_name);
-INSTANTIATE_TEST_SUITE_P(
-    All, HalfParity,
-    testing::ValuesIn(cases_where([](const Case& c) { return type_size(c.type) == 2; })),
-    case_name);
+INSTANTIATE_TEST_SUITE_P(All, AverageParity, testing::ValuesIn(cases_where([](const Case& c) {
+                           return c.op == gossAvg;
+                         })),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(All, ByteParity, testing::ValuesIn(cases_where([](const Case& c) {
+                           return type_size(c.type) == 1;
+                         })),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(All, HalfParity, testing::ValuesIn(cases_where([](const Case& c) {
+                           return type_size(c.type) == 2;
+                         })),
+                         case_name);
 
 }  // namespace
 }  // namespace goss::reduce

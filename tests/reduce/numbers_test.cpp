@@ -107,8 +107,8 @@ TYPED_TEST(Numbers, ValuesAroundEveryCodeAndMidpointRoundToTheNearestEven) {
     const double next = value_of<TypeParam>(code + 1);
     for (const double exact : {here, (here + next) / 2}) {
       const auto middle = static_cast<float>(exact);
-      for (const float value : {middle, std::nextafter(middle, 0.0f),
-                                std::nextafter(middle, kInfinity)}) {
+      for (const float value :
+           {middle, std::nextafter(middle, 0.0f), std::nextafter(middle, kInfinity)}) {
         expect_encoded<TypeParam>(value);
         expect_encoded<TypeParam>(-value);
       }

@@ -19,8 +19,11 @@ T reduce_values(DataType type, RedOp op, const std::vector<T>& values, int divis
   std::vector<const void*> sources;
   for (const T& value : values) sources.push_back(&value);
   T result{};
-  scalar_kernel(type, op)({.dst = &result, .sources = sources.data(), .nsources = sources.size(),
-                           .count = 1, .divisor = divisor});
+  scalar_kernel(type, op)({.dst = &result,
+                           .sources = sources.data(),
+                           .nsources = sources.size(),
+                           .count = 1,
+                           .divisor = divisor});
   return result;
 }
 
@@ -75,8 +78,7 @@ TEST(Scalar, IntegerAveragesTruncateTowardsZero) {
   EXPECT_EQ(reduce_values<int32_t>(gossInt32, gossAvg, {3, 4}, 2), 3);
   EXPECT_EQ(reduce_values<int8_t>(gossInt8, gossAvg, {127, 1}, 2), -64);
   EXPECT_EQ(reduce_values<uint8_t>(gossUint8, gossAvg, {255, 1}, 2), 0);
-  EXPECT_EQ(reduce_values<int64_t>(gossInt64, gossAvg,
-                                   {std::numeric_limits<int64_t>::min(), 0}, 1),
+  EXPECT_EQ(reduce_values<int64_t>(gossInt64, gossAvg, {std::numeric_limits<int64_t>::min(), 0}, 1),
             std::numeric_limits<int64_t>::min());
 }
 
@@ -142,8 +144,8 @@ constexpr FloatPatterns kFloats[] = {
 uint64_t reduce_bits(DataType type, RedOp op, uint64_t a, uint64_t b) {
   const void* sources[] = {&a, &b};  // the first bytes, on a little-endian machine
   uint64_t result = 0;
-  scalar_kernel(type, op)({.dst = &result, .sources = sources, .nsources = 2, .count = 1,
-                           .divisor = 2});
+  scalar_kernel(type,
+                op)({.dst = &result, .sources = sources, .nsources = 2, .count = 1, .divisor = 2});
   return result;
 }
 

@@ -5,7 +5,8 @@
 //   run_ranks(n, fn)  n threads, each with its communicator, made by a unique id
 //   make_comms(n)     n communicators for one thread, made by gossCommInitAll
 // MUST(call) throws when a call does not succeed; in a rank's thread the exception ends that rank,
-// aborts its communicator so that the others do not wait for it, and is reported by the main thread.
+// aborts its communicator so that the others do not wait for it, and is reported by the main
+// thread.
 #pragma once
 
 #include <gossamer/gossamer.h>

@@ -19,9 +19,8 @@
 namespace goss::test {
 
 constexpr size_t kSizes[gossNumTypes] = {1, 1, 4, 4, 8, 8, 2, 4, 8, 2, 1, 1};
-constexpr const char* kTypes[gossNumTypes] = {"int8",  "uint8",  "int32", "uint32",
-                                              "int64", "uint64", "fp16",  "fp32",
-                                              "fp64",  "bf16",   "e4m3",  "e5m2"};
+constexpr const char* kTypes[gossNumTypes] = {"int8", "uint8", "int32", "uint32", "int64", "uint64",
+                                              "fp16", "fp32",  "fp64",  "bf16",   "e4m3",  "e5m2"};
 constexpr const char* kOps[gossNumOps] = {"sum", "prod", "max", "min", "avg"};
 
 inline gossDataType_t type_at(int i) { return static_cast<gossDataType_t>(i); }

@@ -17,7 +17,8 @@ namespace goss::shm {
 namespace {
 
 constexpr uint64_t kMagic = 0x676f73736d61696cULL;  // "gossmail"
-// A stranger of the same user could fill our queue; letters nobody asks for are dropped beyond this.
+// A stranger of the same user could fill our queue; letters nobody asks for are dropped beyond
+// this.
 constexpr size_t kMaxWaiting = 1024;
 
 struct Wire {
@@ -115,10 +116,14 @@ Status Mailbox::take_in() {
     for (cmsghdr* c = CMSG_FIRSTHDR(&message.header); c != nullptr;
          c = CMSG_NXTHDR(&message.header, c)) {
       if (c->cmsg_level != SOL_SOCKET) continue;
-      if (c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int))) {
-        int received = -1;
-        std::memcpy(&received, CMSG_DATA(c), sizeof(int));
-        fd = UniqueFd(received);
+      if (c->cmsg_type == SCM_RIGHTS) {
+        // A stranger may send several. All of them are ours now: each assignment closes the last.
+        const size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; ++i) {
+          int received = -1;
+          std::memcpy(&received, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+          fd = UniqueFd(received);
+        }
       }
       if (c->cmsg_type == SCM_CREDENTIALS) {
         ucred sender{};

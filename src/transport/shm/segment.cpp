@@ -23,8 +23,8 @@ Known& known() {
   return *instance;
 }
 
-std::shared_ptr<Segment> remember(Segment* segment, const Segment::Nonce& nonce) {  // shared: ranks of this process
-  std::shared_ptr<Segment> owner(segment);  // shared: ranks of this process
+SegmentPtr remember(Segment* segment, const Segment::Nonce& nonce) {
+  SegmentPtr owner(segment);
   const std::lock_guard<std::mutex> lock(known().mutex);
   std::erase_if(known().by_nonce, [](const auto& entry) { return entry.second.expired(); });
   known().by_nonce[nonce] = owner;
@@ -45,10 +45,9 @@ size_t Segment::ring_offset(int rank) const {
   return fixed_bytes(nranks_) + static_cast<size_t>(rank) * kRingBytes;
 }
 
-Result<std::shared_ptr<Segment>> Segment::create(int nranks, const Nonce& nonce) {  // shared: ranks of this process
+Result<SegmentPtr> Segment::create(int nranks, const Nonce& nonce) {
   const size_t bytes = bytes_for(nranks);
-  GOSS_TRY_ASSIGN(UniqueFd fd,
-                  MappedRegion::create_memfd("gossamer", bytes, fixed_bytes(nranks)));
+  GOSS_TRY_ASSIGN(UniqueFd fd, MappedRegion::create_memfd("gossamer", bytes, fixed_bytes(nranks)));
   GOSS_TRY_ASSIGN(MappedRegion region, MappedRegion::map_shared(fd.get(), bytes));
   auto* header = new (region.data()) Header;
   std::memcpy(header->nonce, nonce.data(), sizeof(header->nonce));
@@ -58,7 +57,7 @@ Result<std::shared_ptr<Segment>> Segment::create(int nranks, const Nonce& nonce)
   return remember(segment, nonce);
 }
 
-Result<std::shared_ptr<Segment>> Segment::attach(UniqueFd fd, int nranks, const Nonce& nonce) {  // shared: ranks of this process
+Result<SegmentPtr> Segment::attach(UniqueFd fd, int nranks, const Nonce& nonce) {
   const size_t bytes = bytes_for(nranks);
   GOSS_TRY(MappedRegion::check_memfd(fd.get(), bytes));
   GOSS_TRY_ASSIGN(MappedRegion region, MappedRegion::map_shared(fd.get(), bytes));
@@ -70,7 +69,7 @@ Result<std::shared_ptr<Segment>> Segment::attach(UniqueFd fd, int nranks, const 
   return remember(new Segment(std::move(fd), std::move(region), nranks), nonce);
 }
 
-std::shared_ptr<Segment> Segment::find(const Nonce& nonce) {  // shared: ranks of this process
+SegmentPtr Segment::find(const Nonce& nonce) {
   const std::lock_guard<std::mutex> lock(known().mutex);
   const auto entry = known().by_nonce.find(nonce);
   return entry == known().by_nonce.end() ? nullptr : entry->second.lock();

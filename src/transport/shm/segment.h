@@ -56,7 +56,7 @@ static_assert(sizeof(InlineLine) == kCacheLine);
 // One operation of the flight recorder, which is also its signature for the other ranks.
 struct alignas(kCacheLine) Record {
   std::atomic<uint64_t> signature{0};  // as above; stored last
-  std::atomic<uint64_t> what{0};       // packed kind, type, op, algorithm, root (engine/operation.h)
+  std::atomic<uint64_t> what{0};  // packed kind, type, op, algorithm, root (engine/operation.h)
   std::atomic<uint64_t> count{0};
   // Where the owner's buffers are when peers may read them in place: id of the allocation (0: not
   // shared) and byte offset.
@@ -73,7 +73,7 @@ struct alignas(4096) RankArea {
   FlagLine flags;
   alignas(2 * kCacheLine) InlineLine lines[2];
   alignas(2 * kCacheLine) std::atomic<uint32_t> doorbell{0};  // futex word of the owner
-  std::atomic<uint32_t> dozing{0};     // 1 while the owner sleeps on it
+  std::atomic<uint32_t> dozing{0};                            // 1 while the owner sleeps on it
   std::atomic<RankState> state{RankState::kAbsent};
   std::atomic<int32_t> pid{0};
   std::atomic<uint32_t> completed{0};  // operations completed, for messages about this rank
@@ -89,17 +89,20 @@ struct alignas(4096) Header {
   alignas(2 * kCacheLine) std::atomic<uint32_t> dozing{0};  // number of ranks that sleep
 };
 
+class Segment;
+using SegmentPtr = std::shared_ptr<Segment>;  // shared: ranks of this process
+
 class Segment {
  public:
   using Nonce = std::string;  // 16 bytes
 
   static size_t bytes_for(int nranks);
   // Make it and remember it under its nonce for the other ranks of this process.
-  static Result<std::shared_ptr<Segment>> create(int nranks, const Nonce& nonce);  // shared: ranks of this process
+  static Result<SegmentPtr> create(int nranks, const Nonce& nonce);
   // Map what another process made, after checking size, seals and nonce; remembered as well.
-  static Result<std::shared_ptr<Segment>> attach(UniqueFd fd, int nranks, const Nonce& nonce);  // shared: ranks of this process
+  static Result<SegmentPtr> attach(UniqueFd fd, int nranks, const Nonce& nonce);
   // What a rank of this process has created or attached, or null.
-  static std::shared_ptr<Segment> find(const Nonce& nonce);  // shared: ranks of this process
+  static SegmentPtr find(const Nonce& nonce);
 
   Header& header() const { return *reinterpret_cast<Header*>(region_.data()); }
   RankArea& area(int rank) const {

@@ -28,11 +28,11 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
   DirectBuffers& own = mapped_.own_buffers();
   own = {};
   if (direct && comm.compute().host_memory()) {
-    own.input = device::find_shared(operation.buffer.input, operation.bytes());
-    own.output = device::find_shared(operation.buffer.output, operation.bytes());
-    // One-shot in place writes over an input that others still read: they get a staged copy.
     const bool in_place = operation.buffer.input == operation.buffer.output;
-    if (in_place && choice_.algorithm == collectives::Algorithm::kAllReduceOneShot) own = {};
+    if (!in_place || !comm.plans().get(choice_.algorithm, operation.root).overwrites_input) {
+      own.input = device::find_shared(operation.buffer.input, operation.bytes());
+    }
+    own.output = device::find_shared(operation.buffer.output, operation.bytes());
   }
   signature_ = comm.begin_operation(operation, choice_, own);
   active_ = true;

@@ -73,6 +73,7 @@ class Lowering {
     program_.publishes = true;
     const bool output = step.place == Place::kOutput;
     if (step.parts.size() == 0) return;
+    if (!output) published_.push_back(step.parts);
     // A result that is published right after it was made is stored twice in the same pass.
     if (output && !program_.instructions.empty()) {
       Instruction& before = program_.instructions.back();
@@ -100,7 +101,14 @@ class Lowering {
     }
   }
 
+  // A copy into a published part comes from the rank that it was published to, after that rank has
+  // reduced it; a reduction waits for the peers' inputs only.
   void reduce(const Step& step) {
+    for (const collectives::Parts& parts : published_) {
+      if (parts.first < step.parts.last && step.parts.first < parts.last) {
+        program_.overwrites_input = true;
+      }
+    }
     Instruction instruction{Code::kReduce};
     instruction.first = step.parts.first;
     instruction.last = step.parts.last;
@@ -126,6 +134,7 @@ class Lowering {
 
   const Schedule& schedule_;
   Program program_;
+  std::vector<collectives::Parts> published_;  // of the input
   bool after_flag_ = false;
 };
 

@@ -48,6 +48,9 @@ struct Program {
   collectives::Algorithm algorithm;
   int parts = 1;
   bool publishes = false;
+  // The output is written where the input has been published, before anybody says that it was read:
+  // in place, peers must read a staged copy.
+  bool overwrites_input = false;
   // Instructions of stage s are [stages[s], stages[s+1]). Stage s of a chunk may run while earlier
   // stages of later chunks have run already; waits stand at the beginning of a stage.
   std::vector<int> stages;

@@ -21,27 +21,8 @@ constexpr int64_t kTargets[] = {HWY_AVX3, HWY_AVX2, HWY_SSE4, HWY_NEON};  // bes
 
 void scalar_stream_copy(void* dst, const void* src, size_t bytes) { std::memcpy(dst, src, bytes); }
 
-// Highway orders the bits: a better target has a lower one.
-Isa choose_isa() {
-  int64_t best = 1;
-  const std::string wish = env_text(Env::kCpuIsa).value_or("auto");
-  if (wish == "avx2") {
-    best = HWY_AVX2;
-  } else if (wish == "scalar") {
-    best = INT64_MAX;
-  } else if (wish != "auto" && wish != "avx512") {
-    log(LogLevel::kWarn, "%s=%s: expected auto, scalar, avx2 or avx512; taken as auto",
-        env_name(Env::kCpuIsa), wish.c_str());
-  }
-  const std::vector<Isa> isas = available_isas();
-  for (const Isa& isa : isas) {
-    if (isa.target >= best) return isa;
-  }
-  return isas.back();
-}
-
 const Isa& chosen_isa() {
-  static const Isa isa = choose_isa();
+  static const Isa isa = best_isa(env_text(Env::kCpuIsa).value_or("auto"));
   return isa;
 }
 
@@ -57,6 +38,22 @@ std::vector<Isa> available_isas() {
   }
   isas.push_back({"scalar", 0});
   return isas;
+}
+
+Isa best_isa(const std::string& wish) {
+  const std::vector<Isa> isas = available_isas();
+  if (wish == "scalar") return isas.back();
+  int64_t best = 1;  // Highway orders the bits: a better target has a lower one
+  if (wish == "avx2") {
+    best = HWY_AVX2;
+  } else if (wish != "auto" && wish != "avx512") {
+    log(LogLevel::kWarn, "%s=%s: expected auto, scalar, avx2 or avx512; taken as auto",
+        env_name(Env::kCpuIsa), wish.c_str());
+  }
+  for (const Isa& isa : isas) {
+    if (isa.target >= best) return isa;
+  }
+  return isas.back();
 }
 
 ReduceFn isa_kernel(const Isa& isa, DataType type, RedOp op) {

@@ -24,8 +24,8 @@ namespace goss::reduce::HWY_NAMESPACE {
 template <class T, T kTop, T kNan, RedOp kOp>
 struct FloatOrder {
   static constexpr size_t kElementBytes = sizeof(T);
-  static constexpr size_t kBlock = 4;
-  static constexpr size_t kUnroll = 4;
+  static constexpr size_t kBlock = 2;
+  static constexpr size_t kUnroll = 2;
   using Tag = hn::ScalableTag<T>;
   using Value = hn::Vec<Tag>;
   static constexpr T kMagnitude = static_cast<T>(static_cast<T>(~T{0}) >> 1);

@@ -81,7 +81,7 @@ struct Float16Lanes {
 template <class Lanes, RedOp kOp>
 struct HalfFloat {
   static constexpr size_t kElementBytes = 2;
-  static constexpr size_t kBlock = 4;
+  static constexpr size_t kBlock = 2;
   static constexpr size_t kUnroll = 2;
   using Value = Pair;
   Floats reciprocal;  // of gossAvg

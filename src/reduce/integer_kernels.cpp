@@ -159,7 +159,7 @@ struct IntegerAverage : IntegerOperation<T> {
   using Base = IntegerOperation<T>;
   using typename Base::Value;
   using Unsigned = hn::ScalableTag<hwy::MakeUnsigned<T>>;
-  static constexpr size_t kBlock = 4;
+  static constexpr size_t kBlock = 2;
   static constexpr size_t kUnroll = 0;
   Divider<sizeof(T)> divider;
   HWY_INLINE void prepare(int divisor) { divider.prepare(divisor); }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "reduce/reduce.h"
@@ -30,6 +31,8 @@ struct Isa {
 
 // What this machine runs and this library has, best first; the last one is "scalar".
 std::vector<Isa> available_isas();
+// The best one that a value of GOSS_CPU_ISA allows; other values are logged and taken as "auto".
+Isa best_isa(const std::string& wish);
 ReduceFn isa_kernel(const Isa& isa, DataType type, RedOp op);
 StreamCopyFn isa_stream_copy(const Isa& isa);
 

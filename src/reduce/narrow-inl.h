@@ -42,6 +42,12 @@ HWY_INLINE Words select_bits(uint32_t mask, Words yes, Words no) {
 #endif
 }
 
+HWY_INLINE auto above(Words magnitude, uint32_t bound) {
+  const hn::RebindToSigned<Tag32> s;  // the order is the same for both below 2^31
+  return hn::RebindMask(Tag32(), hn::Gt(hn::BitCast(s, magnitude),
+                                        hn::Set(s, static_cast<int32_t>(bound))));
+}
+
 // `code` has zeros above the format's bits.
 template <class Format>
 HWY_INLINE Floats decode(Words code) {
@@ -53,11 +59,6 @@ HWY_INLINE Floats decode(Words code) {
                              << 23;
   constexpr uint32_t kRebias = static_cast<uint32_t>(127 - Format::kBias) << 23;
   const Words magnitude = hn::And(code, hn::Set(u, Format::kSign - 1));
-  const auto above = [](Words a, uint32_t b) HWY_ATTR {
-    return hn::RebindMask(Tag32(),
-                          hn::Gt(hn::BitCast(hn::RebindToSigned<Tag32>(), a),
-                                 hn::Set(hn::RebindToSigned<Tag32>(), static_cast<int>(b))));
-  };
   const Words normal = hn::Add(hn::ShiftLeft<23 - kMantissaBits>(magnitude), hn::Set(u, kRebias));
   const Words subnormal = hn::BitCast(
       u, hn::Mul(hn::ConvertTo(f, hn::BitCast(s, magnitude)), hn::BitCast(f, hn::Set(u, kUnit))));

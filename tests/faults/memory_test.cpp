@@ -11,6 +11,7 @@
 namespace goss::faults {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 void limit(__rlimit_resource resource, size_t value) {
@@ -127,6 +128,85 @@ TEST(MemoryTest, LimitThatAppearsDuringTheWorkIsReportedByAll) {
   EXPECT_EQ(ranks.report(0).code, ranks.report(1).code);
   EXPECT_EQ(ranks.report(0).wrong + ranks.report(1).wrong, 0);
 }
+
+struct Shortage {
+  const char* name;
+  int victim;
+  void (*impose)();
+};
+
+void PrintTo(const Shortage& shortage, std::ostream* out) { *out << shortage.name; }
+
+constexpr Shortage kShortages[] = {
+    {"FileSize", 0, [] { limit(RLIMIT_FSIZE, 4096); }},
+    // Room for the start-up, not for the segment of 3 ranks.
+    {"AddressSpace", 2, [] { limit(RLIMIT_AS, address_space_in_use() + 5 * 1024 * 1024); }},
+};
+
+class ShortageTest : public ::testing::TestWithParam<Shortage> {};
+
+// One rank cannot make its part, and lives on: the others are told.
+TEST_P(ShortageTest, RankThatFailsInInitIsReportedByTheOthers) {
+  const Shortage& shortage = GetParam();
+  if (support::under_sanitizer()) GTEST_SKIP() << "a sanitizer needs these resources itself";
+  Ranks ranks(3, [&](Rank& rank) {
+    if (rank.rank == shortage.victim) {
+      // The library's thread exists before its stack could become too large.
+      gossStream_t stream = nullptr;
+      rank.expect(gossStreamCreate(&stream) == gossSuccess);
+      rank.expect(gossStreamAddCallback(
+                      stream, [](void*) {}, nullptr) == gossSuccess);
+      rank.expect(gossStreamDestroy(stream) == gossSuccess);
+      shortage.impose();
+    }
+    rank.failed(rank.join());
+    rank.reach(1);
+    rank.wait_for_go(1);  // nobody dies
+    std::exit(0);
+  });
+  ASSERT_TRUE(ranks.all_reach(1));
+  const Report& failed = ranks.report(shortage.victim);
+  EXPECT_EQ(failed.code, gossSystemError) << failed.text;
+  EXPECT_EQ(failed.wrong, 0);
+  for (int r = 0; r < 3; ++r) {
+    if (r == shortage.victim) continue;
+    const Report& got = ranks.report(r);
+    EXPECT_EQ(got.code, gossRemoteError) << "rank " << r << ": " << got.text;
+    EXPECT_THAT(std::string(got.text), HasSubstr("rank " + std::to_string(shortage.victim)));
+    EXPECT_LE(ms_between(failed.failed_at, got.failed_at), kPromise.count()) << got.text;
+  }
+  ranks.board().go = 1;
+  ranks.expect_clean_end(kPromise);
+}
+
+// Connections are tried again while descriptors are short; the limit of initialisation ends that.
+TEST(MemoryTest, LackOfDescriptorsEndsWithTheLimitOfInitialisation) {
+  for (int victim : {0, 1}) {
+    Ranks ranks(3, [&](Rank& rank) {
+      gossConfig_t config = GOSS_CONFIG_INITIALIZER;
+      config.initTimeoutMs = 700;
+      if (rank.rank == victim) limit(RLIMIT_NOFILE, victim == 0 ? 12 : 9);
+      rank.failed(rank.join(&config));
+      rank.reach(1);
+      rank.wait_for_go(1);
+      std::exit(0);
+    });
+    const int64_t begin = now_ns();
+    ASSERT_TRUE(ranks.all_reach(1)) << "victim " << victim;
+    EXPECT_LE(ms_between(begin, now_ns()), 700 + 2 * kPromise.count());
+    for (int r = 0; r < 3; ++r) {
+      const Report& got = ranks.report(r);
+      EXPECT_THAT(got.code, AnyOf(gossTimeout, gossSystemError, gossRemoteError))
+          << "rank " << r << ", victim " << victim << ": " << got.text;
+      EXPECT_STRNE(got.text, "");
+    }
+    ranks.board().go = 1;
+    ranks.expect_clean_end(kPromise);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Memory, ShortageTest, ::testing::ValuesIn(kShortages),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace goss::faults

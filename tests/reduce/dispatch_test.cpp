@@ -31,6 +31,15 @@ TEST(Dispatch, TheLastInstructionSetIsScalar) {
   EXPECT_EQ(isa_kernel(scalar, gossFloat32, gossSum), scalar_kernel(gossFloat32, gossSum));
 }
 
+TEST(Dispatch, TheEnvironmentLowersTheInstructionSet) {
+  const std::string best = available_isas().front().name;
+  EXPECT_STREQ(best_isa("scalar").name, "scalar");
+  EXPECT_EQ(best_isa("auto").name, best);
+  EXPECT_EQ(best_isa("avx512").name, best);
+  EXPECT_STRNE(best_isa("avx2").name, "AVX3");
+  EXPECT_EQ(best_isa("nonsense").name, best);
+}
+
 // A pattern with a guard before and behind; copied at every small misalignment.
 void check_copy(StreamCopyFn copy_bytes, size_t bytes, size_t dst_offset, size_t src_offset) {
   std::vector<uint8_t> source(bytes + 128);

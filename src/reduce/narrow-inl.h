@@ -44,8 +44,8 @@ HWY_INLINE Words select_bits(uint32_t mask, Words yes, Words no) {
 
 HWY_INLINE auto above(Words magnitude, uint32_t bound) {
   const hn::RebindToSigned<Tag32> s;  // the order is the same for both below 2^31
-  return hn::RebindMask(Tag32(), hn::Gt(hn::BitCast(s, magnitude),
-                                        hn::Set(s, static_cast<int32_t>(bound))));
+  return hn::RebindMask(Tag32(),
+                        hn::Gt(hn::BitCast(s, magnitude), hn::Set(s, static_cast<int32_t>(bound))));
 }
 
 // `code` has zeros above the format's bits.

@@ -5,7 +5,9 @@
 // not, aligned and not. Every rank compares with the reference bit by bit, so all ranks agree.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "support/ranks.h"
 #include "support/reference.h"
@@ -18,20 +20,28 @@ namespace {
 constexpr size_t kGuard = 64;
 constexpr std::byte kGuardByte{0xa5};
 
-// What all ranks send in every combination of one type and operation, and what comes of it.
+// What all ranks send, and what comes of it by one operation after the other.
 struct Data {
   gossDataType_t type;
   gossRedOp_t op;
+  size_t count;
   std::vector<std::vector<std::byte>> inputs;
   std::vector<std::byte> expected;
 
-  Data(int nranks, gossDataType_t t, gossRedOp_t o, size_t count) : type(t), op(o) {
-    std::vector<const std::byte*> all;
+  Data(int nranks, gossDataType_t t, size_t elements) : type(t), count(elements) {
     for (int r = 0; r < nranks; ++r) inputs.push_back(make_input(t, r, count));
+  }
+  Data(int nranks, gossDataType_t t, gossRedOp_t o, size_t elements) : Data(nranks, t, elements) {
+    reduce_by(o);
+  }
+
+  void reduce_by(gossRedOp_t o) {
+    op = o;
+    std::vector<const std::byte*> all;
     for (const auto& input : inputs) all.push_back(input.data());
-    expected = reference_all_reduce(all, count, t, o);
     // One rank alone copies. (Nothing else is special about it.)
-    if (nranks == 1 && o != gossAvg) expected = inputs[0];
+    expected =
+        all.size() == 1 && o != gossAvg ? inputs[0] : reference_all_reduce(all, count, type, o);
   }
 };
 
@@ -94,15 +104,14 @@ class AllReduceMatrix : public testing::TestWithParam<Ranks> {};
 
 TEST_P(AllReduceMatrix, GivesTheLeftFoldBitForBit) {
   const int n = GetParam().n;
-  const bool few = n > 5;
   for (int t = 0; t < gossNumTypes; ++t) {
+    const size_t size = kSizes[t];
+    const std::vector<size_t> counts = small_counts(size);
+    Data data(n, type_at(t), std::max<size_t>(65536 / size + 2, 4100));
     for (int o = 0; o < gossNumOps; ++o) {
       if (n > 8 && (t + o) % 4 != n % 4) continue;  // fewer combinations for many ranks
-      const size_t size = kSizes[t];
-      std::vector<size_t> counts = small_counts(size);
-      const size_t largest = 65536 / size + 2;
-      const Data data(n, type_at(t), op_at(o), std::max<size_t>(largest, 4100));
-      run_ranks(n, [&](Rank& me) { sweep(me, data, counts, !few); });
+      data.reduce_by(op_at(o));
+      run_ranks(n, [&](Rank& me) { sweep(me, data, counts, n <= 5); });
     }
   }
 }
@@ -110,16 +119,21 @@ TEST_P(AllReduceMatrix, GivesTheLeftFoldBitForBit) {
 // Chunks of many cells, through the ring many times.
 TEST_P(AllReduceMatrix, GivesTheLeftFoldForLargeBuffers) {
   const int n = GetParam().n;
-  const int every = n > 5 ? 7 : 2;
+  const int every = n > 5 ? 13 : 4;
   for (int t = 0; t < gossNumTypes; ++t) {
+    const size_t size = kSizes[t];
+    const auto many = static_cast<size_t>(test_scale(300'000, 100'000));
+    const auto mebibytes = static_cast<size_t>(test_scale(5 << 20, 3 << 18)) / size + 5;
+    const std::vector<size_t> counts{65536 * 4 / size + 1, many, std::min(mebibytes, 4 * many)};
+    std::unique_ptr<Data> data;
     for (int o = 0; o < gossNumOps; ++o) {
       if ((t * gossNumOps + o) % every != n % every) continue;
-      const size_t size = kSizes[t];
-      const auto few_mib = static_cast<size_t>(test_scale(5 << 20, 3 << 18)) / size + 5;
-      const auto many = static_cast<size_t>(test_scale(300'000, 100'000));
-      const std::vector<size_t> counts{65536 * 32 / size / 8 + 1, many, few_mib};
-      const Data data(n, type_at(t), op_at(o), 1 + *std::max_element(counts.begin(), counts.end()));
-      run_ranks(n, [&](Rank& me) { sweep(me, data, counts, false); });
+      if (data == nullptr) {
+        data = std::make_unique<Data>(n, type_at(t),
+                                      1 + *std::max_element(counts.begin(), counts.end()));
+      }
+      data->reduce_by(op_at(o));
+      run_ranks(n, [&](Rank& me) { sweep(me, *data, counts, false); });
     }
   }
 }

@@ -197,6 +197,23 @@ TEST_F(Group, CountsEveryAggregatedCall) {
   expect_all<float>(x, [](size_t i) { return 28.0f + 8 * static_cast<float>(i % 50); });
 }
 
+TEST_F(Group, KeepsNeighboursApartThatMoveDifferently) {
+  auto x = make<int64_t>(40, int_of);
+  MUST(gossGroupStart());
+  for (int r = 0; r < kRanks; ++r) {
+    int64_t* mine = x[static_cast<size_t>(r)].data();
+    MUST(gossAllReduce(mine, mine, 10, gossInt64, gossSum, comms_[r], nullptr));
+    MUST(gossAllReduce(mine + 10, mine + 10, 10, gossInt64, gossMin, comms_[r], nullptr));
+    MUST(gossAllReduce(mine + 20, mine + 20, 10, gossUint64, gossMax, comms_[r], nullptr));
+    MUST(gossBcast(mine + 30, 10, gossInt64, 1, comms_[r], nullptr));
+  }
+  MUST(gossGroupEnd());
+  expect_all<int64_t>(x, [](size_t i) {
+    const auto own = static_cast<int64_t>(i);
+    return i < 10 ? 280 + 8 * own : i < 20 ? own : i < 30 ? 70 + own : 10 + own;
+  });
+}
+
 TEST_F(Group, AggregatesBroadcastsOfOneRoot) {
   auto x = make<int64_t>(3000, int_of);
   MUST(gossGroupStart());

@@ -29,9 +29,8 @@ Status null_argument(const char* function, const char* argument) {
 // A collective; a failure inside a group is kept for gossGroupEnd.
 Status collective(const Operation& operation, gossComm_t comm, gossStream_t stream) {
   Status status = engine::submit(comm, operation, stream);
-  if (status.ok() || status.code() == gossInProgress) return status;
-  engine::group_failed(status);
-  if (engine::is_live(comm) && comm->made_here()) comm->note_refusal(status);
+  // The communicator may be gone by now, aborted by another thread: it keeps its own failures.
+  if (!status.ok() && status.code() != gossInProgress) engine::group_failed(status);
   return status;
 }
 

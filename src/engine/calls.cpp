@@ -427,11 +427,25 @@ void queue(gossComm* handle, Prepared prepared) {
   Reactor::get().run_stream(stream);
 }
 
-Status submit(gossComm* handle, const Operation& operation, gossStream* stream) {
+namespace {
+
+Status check_call(gossComm* handle, const Operation& operation, gossStream* stream) {
   GOSS_TRY(check_ready(handle));
   if (stream != nullptr) GOSS_TRY(check_stream(stream));
   if (handle->finalized) return fail(gossInvalidUsage, "the communicator has been finalized");
-  GOSS_TRY(validate(handle, operation));
+  return validate(handle, operation);
+}
+
+}  // namespace
+
+Status submit(gossComm* handle, const Operation& operation, gossStream* stream) {
+  GOSS_TRY(check_handle(handle));
+  Status refused = check_call(handle, operation, stream);
+  if (!refused.ok()) {
+    const Inside inside(handle);  // else another thread could abort, and free it under our hands
+    if (inside.entered()) handle->note_refusal(refused);
+    return refused;
+  }
   if (in_group()) {
     group_add(handle, operation, stream);
     return {};

@@ -19,7 +19,7 @@ target_compile_options(goss_flags INTERFACE
 target_link_options(goss_flags INTERFACE -Wl,--as-needed)
 
 if(GOSS_SANITIZE STREQUAL "address")
-  set(goss_sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
+  set(goss_sanitizers -fsanitize=address,undefined -fno-sanitize=enum -fno-sanitize-recover=all)
 elseif(GOSS_SANITIZE STREQUAL "thread")
   # -Wno-tsan: thread fences are not modelled; the code pairs them with atomics that are.
   set(goss_sanitizers -fsanitize=thread $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)

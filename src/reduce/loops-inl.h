@@ -4,8 +4,7 @@
 // The loops that all vector kernels share, compiled once per instruction set. An operation says how
 // a register of raw bytes enters the accumulators, how two accumulators combine and how the result
 // becomes bytes again; the loops carry a few registers over all sources and store them once.
-// Nothing
-// here depends on alignment except streaming stores, which start at a 64-byte boundary.
+// Nothing here depends on alignment except streaming stores, which start at a 64-byte boundary.
 //
 //   struct Operation {
 //     static constexpr size_t kElementBytes;  // elements do not straddle registers
@@ -48,10 +47,9 @@ using Raw = hn::Vec<ByteTag>;
 constexpr size_t kRawBytes = hn::MaxLanes(ByteTag());
 constexpr size_t kStreamAlignment = 64;
 
-// Of five sources and more. The processor's own prefetching falls behind when many streams meet
-// much
-// computing: measured with 8 sources of 64 MiB, bf16 sum 24 -> 21 ms and fp16 28 -> 23 ms, fp32 as
-// before; 512 and 2048 bytes gained less. Fewer sources gained nothing.
+// In the loop for any number of sources: the processor's own prefetching falls behind when many
+// streams meet much computing. Measured with 8 sources of 64 MiB: bf16 sum 24 -> 21 ms, fp16 sum
+// 28 -> 23 ms, fp32 as before; 512 and 2048 bytes gained less.
 constexpr size_t kPrefetchAhead = 1024;
 
 // The first n bytes at p, zeros behind them; 0 < n < kRawBytes. Reads nothing else.
@@ -129,7 +127,7 @@ HWY_INLINE const uint8_t* source_at(const Arguments& a, size_t s, size_t at) {
 // A few registers are carried over all sources, one source after the other.
 template <size_t kRegisters, class Operation, class Sink>
 HWY_INLINE void reduce_registers(const Operation& op, const Arguments& a, const Sink& sink,
-                                 size_t at) {
+                                 size_t at, size_t ahead) {
   constexpr ByteTag d;
   typename Operation::Value value[kRegisters];
   const uint8_t* source = source_at(a, 0, at);
@@ -139,7 +137,7 @@ HWY_INLINE void reduce_registers(const Operation& op, const Arguments& a, const 
     source = source_at(a, s, at);
     GOSS_UNROLL
     for (size_t r = 0; r < kRegisters; ++r) {
-      hwy::Prefetch(source + r * kRawBytes + kPrefetchAhead);
+      hwy::Prefetch(source + r * kRawBytes + ahead);
       value[r] = op.combine(value[r], op.load(hn::LoadU(d, source + r * kRawBytes)));
     }
   }
@@ -184,10 +182,12 @@ HWY_INLINE void reduce_range(const Operation& op, const Arguments& a, const Sink
   constexpr size_t kStep = Operation::kBlock * kRawBytes;
   size_t at = range.at;
   for (; range.end - at >= kStep; at += kStep) {
-    reduce_registers<Operation::kBlock>(op, a, sink, at);
+    // Never beyond the end: the lines there may be another rank's.
+    const bool far = range.end - at >= kStep + kPrefetchAhead;
+    reduce_registers<Operation::kBlock>(op, a, sink, at, far ? kPrefetchAhead : 0);
   }
   if constexpr (Operation::kBlock > 1) {
-    for (; range.end - at >= kRawBytes; at += kRawBytes) reduce_registers<1>(op, a, sink, at);
+    for (; range.end - at >= kRawBytes; at += kRawBytes) reduce_registers<1>(op, a, sink, at, 0);
   }
   const size_t rest = range.end - at;  // the zeros behind it are computed with, and dropped
   if (rest == 0) return;

@@ -11,8 +11,7 @@ packages="
 build-essential         compiler (gcc 12) and the C library
 cmake                   build, 3.25 or later
 ninja-build             the presets build with it
-pkg-config              finds hwloc and Highway
-libhwloc-dev            cores, caches and memory of the machine
+pkg-config              finds Highway
 libhwy-dev              Highway: vector kernels for every instruction set
 libssl-dev              OpenSSL: HMAC and SHA-256 of the start-up handshake
 libgtest-dev            GoogleTest: the tests
@@ -20,6 +19,9 @@ libgmock-dev            GoogleTest's matchers
 libbenchmark-dev        Google Benchmark: inner loops
 libcli11-dev            CLI11: command lines of the tools
 nlohmann-json3-dev      JSON files of the tools
+mpich                   MPICH to compare with
+libmpich-dev            the same
+libgloo-dev             Gloo to compare with
 openmpi-bin             mpirun: starts the ranks of the demo and of some tests
 libopenmpi-dev          gossamer_mpi, and Open MPI to compare with
 python3                 the checks in tests/lint

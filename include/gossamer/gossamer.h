@@ -230,8 +230,9 @@ GOSS_API gossResult_t gossCommSplit(gossComm_t comm, int color, int key, gossCom
 /** Wait for all queued work of this rank and of the others. Only destroy may follow.
  * NULL: success. Errors: gossInvalidArgument (finalized before), those of operations. */
 GOSS_API gossResult_t gossCommFinalize(gossComm_t comm);
-/** Free the communicator, after finalizing it if that has not been done. Bounded in time also when
- * other ranks have died. NULL: success. Errors: gossInvalidArgument (destroyed before). */
+/** Free the communicator once the calls that this rank has queued are complete. Waits for no other
+ * rank, so it is bounded in time also when ranks have died; call gossCommFinalize first where all
+ * ranks shall be done. NULL: success. Errors: gossInvalidArgument (destroyed before). */
 GOSS_API gossResult_t gossCommDestroy(gossComm_t comm);
 /** Stop running operations, tell the other ranks, free the communicator, in bounded time.
  * May be called from any thread; a call running in another thread returns gossInvalidUsage first.
@@ -311,7 +312,8 @@ GOSS_API gossResult_t gossBarrier(gossComm_t comm, gossStream_t stream);
  * which drives them all from the calling thread, so that one thread can use (and initialise)
  * several ranks. Groups nest. Neighbouring small operations of a communicator are moved together;
  * the results are those of single calls. If a call inside fails, nothing starts
- * and gossGroupEnd returns its code. Errors: gossInvalidUsage (no group is open).
+ * and gossGroupEnd returns its code; communicators that the group was to make have failed and are
+ * to be destroyed. All ranks must group the same calls. Errors: gossInvalidUsage (no group is open).
  */
 GOSS_API gossResult_t gossGroupStart(void);
 GOSS_API gossResult_t gossGroupEnd(void);

@@ -27,10 +27,8 @@ void gossComm::set_failure(const Status& status) {
   }
   // Pairs with the acquire in check_ready(): the reason is readable.
   if (comm == nullptr) state.store(State::kFailed, std::memory_order_release);
-  if (comm != nullptr && !dumped) {
-    dumped = true;
-    goss::engine::dump(*comm, status);
-  }
+  // A stream and a synchronous call may fail at the same moment.
+  if (comm != nullptr && !dumped.exchange(true)) goss::engine::dump(*comm, status);
 }
 
 Status gossComm::get_failure() {

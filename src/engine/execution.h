@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "collectives/partition.h"
 #include "engine/communicator.h"
 
 namespace goss::engine {
@@ -56,8 +57,8 @@ class MappedExecution {
     uint64_t ticket = 0;
     size_t first = 0;  // element of the operation
     size_t count = 0;
-    size_t part_length = 0;  // elements, of all parts but the last
-    size_t cell = 0;         // byte offset in every ring
+    collectives::Partition parts{0, 1, 1};  // of the chunk
+    size_t cell = 0;                        // byte offset in every ring
   };
   // Elements [first, first + count) of a chunk.
   struct Span {

@@ -37,7 +37,7 @@ struct gossComm {
   std::atomic<bool> busy{false};
   std::atomic<bool> aborting{false};
   bool finalized = false;
-  bool dumped = false;                // the flight recorder has been written
+  std::atomic<bool> dumped{false};    // the flight recorder has been written
   uint64_t queued = 0;                // calls accepted, in order
   std::atomic<uint64_t> finished{0};  // calls completed, in the same order
   goss::engine::StreamPtr own_stream;

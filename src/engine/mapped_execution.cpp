@@ -107,17 +107,15 @@ void MappedExecution::enter_chunk(uint64_t index) {
   chunk_.ticket = first_ticket_ + index;
   chunk_.first = static_cast<size_t>(index) * chunk_count_;
   chunk_.count = std::min(chunk_count_, operation_.count - chunk_.first);
-  const size_t parts = static_cast<size_t>(program_->parts);
-  chunk_.part_length =
-      align_up((chunk_.count + parts - 1) / parts, std::max<size_t>(1, kCacheLine / element_));
+  const size_t unit = std::max<size_t>(1, kCacheLine / element_);
+  chunk_.parts = collectives::Partition(chunk_.count, program_->parts, unit);
   chunk_.cell = static_cast<size_t>(chunk_.ticket % kCells) * kCellBytes;
   probing_ = chunk_.ticket % kProbeEvery == 0;
 }
 
 MappedExecution::Span MappedExecution::parts_span(int first, int last) const {
-  const size_t begin = std::min(chunk_.count, static_cast<size_t>(first) * chunk_.part_length);
-  const size_t end = std::min(chunk_.count, static_cast<size_t>(last) * chunk_.part_length);
-  return {begin, end - begin};
+  const size_t begin = chunk_.parts.begin(first);
+  return {begin, chunk_.parts.begin(last) - begin};
 }
 
 std::byte* MappedExecution::cell(Communicator& comm, int rank, int part) const {

@@ -198,7 +198,7 @@ TEST(MemoryTest, LackOfDescriptorsEndsWithTheLimitOfInitialisation) {
       const Report& got = ranks.report(r);
       EXPECT_THAT(got.code, AnyOf(gossTimeout, gossSystemError, gossRemoteError))
           << "rank " << r << ", victim " << victim << ": " << got.text;
-      EXPECT_STRNE(got.text, "");
+      EXPECT_STRNE(got.text, "") << "rank " << r << ", victim " << victim << ", code " << got.code;
     }
     ranks.board().go = 1;
     ranks.expect_clean_end(kPromise);

@@ -313,7 +313,8 @@ GOSS_API gossResult_t gossBarrier(gossComm_t comm, gossStream_t stream);
  * several ranks. Groups nest. Neighbouring small operations of a communicator are moved together;
  * the results are those of single calls. If a call inside fails, nothing starts
  * and gossGroupEnd returns its code; communicators that the group was to make have failed and are
- * to be destroyed. All ranks must group the same calls. Errors: gossInvalidUsage (no group is open).
+ * to be destroyed. All ranks must group the same calls.
+ * Errors: gossInvalidUsage (no group is open).
  */
 GOSS_API gossResult_t gossGroupStart(void);
 GOSS_API gossResult_t gossGroupEnd(void);

@@ -53,7 +53,22 @@ Progress InlineExecution::advance(Communicator& comm) {
   return Progress::kDone;
 }
 
+namespace {
+
+// Ask for a line in order to write it, without waiting for it.
+void prefetch_for_write(const void* line) {
+#if defined(__x86_64__)
+  asm volatile("prefetchw %0" ::"m"(*static_cast<const char*>(line)));
+#else
+  __builtin_prefetch(line, 1);
+#endif
+}
+
+}  // namespace
+
 void InlineExecution::finish(Communicator& comm) {
+  // Everybody is in this turn, so nobody reads the other line any more: the next turn finds it here.
+  prefetch_for_write(&comm.mine().lines[line_ ^ 1]);
   if (operation_->count == 0) return;
   const size_t n = static_cast<size_t>(comm.nranks());
   constexpr size_t kFewRanks = 64;
@@ -74,6 +89,8 @@ void InlineExecution::finish(Communicator& comm) {
     for (size_t r = 0; r < n; ++r) {
       sources[r] = comm.area(static_cast<int>(r)).lines[line_].payload + offset;
     }
+    // Not the own line: a vector load right after its narrower store would stall.
+    sources[comm.rank()] = extent.input;
     arguments.dst = extent.output;
     arguments.count = extent.count;
     comm.compute().reduce(kernel, arguments);

@@ -47,11 +47,12 @@ struct alignas(kCacheLine) FlagLine {
 static_assert(sizeof(FlagLine) == kCacheLine);
 
 // Payload and flag in one line: an operation of <= 56 bytes is one store and n-1 loads.
-struct alignas(kCacheLine) InlineLine {
+// The line after it is kept free: prefetchers fetch pairs, and a vector load may reach into it.
+struct alignas(2 * kCacheLine) InlineLine {
   std::atomic<uint64_t> signature{0};  // as FlagLine::signature; stored after the payload
   std::byte payload[kInlineBytes];
 };
-static_assert(sizeof(InlineLine) == kCacheLine);
+static_assert(sizeof(InlineLine) == 2 * kCacheLine);
 
 // One operation of the flight recorder, which is also its signature for the other ranks.
 struct alignas(kCacheLine) Record {
@@ -71,7 +72,7 @@ enum class RankState : uint32_t { kAbsent, kAttached, kLeft };
 
 struct alignas(4096) RankArea {
   FlagLine flags;
-  alignas(2 * kCacheLine) InlineLine lines[2];
+  InlineLine lines[2];
   alignas(2 * kCacheLine) std::atomic<uint32_t> doorbell{0};  // futex word of the owner
   std::atomic<uint32_t> dozing{0};                            // 1 while the owner sleeps on it
   std::atomic<RankState> state{RankState::kAbsent};

@@ -76,6 +76,7 @@ class MappedExecution {
   void publish(Communicator& comm, const Instruction& instruction);
   void reduce(Communicator& comm, const Instruction& instruction);
   void copy(Communicator& comm, const Instruction& instruction);
+  void probe_distance(Communicator& comm);
   const std::byte* published(Communicator& comm, int peer, int phase, int part, size_t first) const;
   std::byte* cell(Communicator& comm, int rank, int part) const;
   bool finish_direct(Communicator& comm);

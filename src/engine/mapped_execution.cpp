@@ -294,6 +294,14 @@ bool looks_far(const std::byte* data) {
 
 }  // namespace
 
+// With sources_ of a reduction filled in. Only a staged operand has just been written by its peer.
+void MappedExecution::probe_distance(Communicator& comm) {
+  probing_ = false;
+  const size_t peer = comm.rank() == 0 ? 1 : 0;
+  if (direct_ && peer_input_[peer] != nullptr) return;
+  comm.vote_far(looks_far(static_cast<const std::byte*>(sources_[peer])));
+}
+
 void MappedExecution::reduce(Communicator& comm, const Instruction& instruction) {
   const bool keep = instruction.from_output && own_.output == nullptr;  // a copy for the peers
   for (int part = instruction.first; part < instruction.last; ++part) {
@@ -311,13 +319,7 @@ void MappedExecution::reduce(Communicator& comm, const Instruction& instruction)
                               : published(comm, refs[i].rank, refs[i].phase, part, span.first) +
                                     offset * element_;
           }
-          if (probing_ && length * element_ >= kProbeBytes && n > 1 && !direct_) {
-            probing_ = false;
-            // Two of the last votes decide, so that one interrupt does not.
-            const int peer = comm.rank() == 0 ? 1 : 0;
-            comm.vote_far(
-                looks_far(static_cast<const std::byte*>(sources_[static_cast<size_t>(peer)])));
-          }
+          if (probing_ && length * element_ >= kProbeBytes && n > 1) probe_distance(comm);
           reduce::Arguments arguments{};
           arguments.dst = extent.output + at * element_;
           arguments.dst2 = keep ? cell(comm, comm.rank(), part) + offset * element_ : nullptr;

@@ -67,7 +67,7 @@ void prefetch_for_write(const void* line) {
 }  // namespace
 
 void InlineExecution::finish(Communicator& comm) {
-  // Everybody is in this turn, so nobody reads the other line any more: the next turn finds it here.
+  // Everybody is in this turn, so nobody reads the other line: the next turn shall find it here.
   prefetch_for_write(&comm.mine().lines[line_ ^ 1]);
   if (operation_->count == 0) return;
   const size_t n = static_cast<size_t>(comm.nranks());

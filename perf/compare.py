@@ -160,7 +160,7 @@ def run_gossamer(ranks, size, options):
     place = "in_place" if options.collective == "broadcast" else "out_of_place"
     with tempfile.TemporaryDirectory(prefix="goss-compare-") as folder:
         file = os.path.join(folder, "result.json")
-        command = [str(binary), "--procs", str(ranks), "-b", str(size), "-e", str(size),
+        command = [str(binary), "--procs", str(ranks), "--pin", "1", "-b", str(size), "-e", str(size),
                    "--min-time", str(options.min_time), "-J", file]
         before = distance(options)
         execute(command, options)

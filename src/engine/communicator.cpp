@@ -249,8 +249,10 @@ void Communicator::abort() {
 }
 
 void Communicator::vote_far(bool looks_far) {
-  far_votes_ = std::clamp(far_votes_ + (looks_far ? 1 : -1), 0, 4);
-  if (far_votes_ >= 3) far = true;
+  // The peers are asked in turn, and those on the same CPU are always near: one far vote weighs as
+  // much as two near ones, and one interrupted measurement decides nothing.
+  far_votes_ = std::clamp(far_votes_ + (looks_far ? 2 : -1), 0, 6);
+  if (far_votes_ >= 4) far = true;
   if (far_votes_ <= 1) far = false;
 }
 

@@ -297,7 +297,9 @@ bool looks_far(const std::byte* data) {
 // With sources_ of a reduction filled in. Only a staged operand has just been written by its peer.
 void MappedExecution::probe_distance(Communicator& comm) {
   probing_ = false;
-  const size_t peer = comm.rank() == 0 ? 1 : 0;
+  const auto n = static_cast<uint64_t>(comm.nranks());
+  const uint64_t distance = 1 + chunk_.ticket / kProbeEvery % (n - 1);
+  const size_t peer = (static_cast<uint64_t>(comm.rank()) + distance) % n;
   if (direct_ && peer_input_[peer] != nullptr) return;
   comm.vote_far(looks_far(static_cast<const std::byte*>(sources_[peer])));
 }

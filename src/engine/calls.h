@@ -40,6 +40,7 @@ struct Prepared {
   Operation operation;
   std::vector<Extent> extents;  // when aggregated; operation.extents is set from it
   gossStream* stream = nullptr;
+  bool small = false;  // in a group: see there
 };
 // Hand an operation to the library's thread; the caller is Inside.
 void queue(gossComm* handle, Prepared prepared);

@@ -10,7 +10,8 @@ namespace {
 constexpr size_t kDirectBytes = 256 * 1024;
 
 bool direct_size(const Communicator& comm, const Operation& operation, const Choice& choice) {
-  return choice.path == Path::kMapped && operation.nextents == 0 && comm.nranks() > 1 &&
+  // How many extents there are is local; how many calls were aggregated is the same on all ranks.
+  return choice.path == Path::kMapped && operation.calls == 1 && comm.nranks() > 1 &&
          operation.bytes() >= kDirectBytes;
 }
 

@@ -33,6 +33,7 @@ struct Item {
   gossComm* handle;
   Operation operation;
   gossStream* stream;
+  bool small;  // every call in it is worth moving together with others
 };
 
 // Apart from the rest of the group, so that a call outside of groups pays one plain load: no
@@ -47,25 +48,35 @@ struct Group {
 
 thread_local Group group;
 
-bool moves_alike(const Prepared& a, const Item& b) {
-  const Operation& x = a.operation;
-  const Operation& y = b.operation;
-  return x.kind == y.kind && x.kind != collectives::Kind::kBarrier && x.type == y.type &&
-         x.op == y.op && x.root == y.root && a.stream == b.stream && y.count != 0 && x.count != 0 &&
-         y.bytes() <= kAggregateBytes &&
-         a.extents.back().count * type_size(x.type) <= kAggregateBytes;
+// The rule is a function of the calls alone, so that all ranks aggregate alike.
+bool worth_aggregating(const Operation& operation) {
+  return operation.kind != collectives::Kind::kBarrier && operation.count != 0 &&
+         operation.bytes() <= kAggregateBytes;
+}
+
+bool move_alike(const Operation& a, const Operation& b) {
+  return a.kind == b.kind && a.type == b.type && a.op == b.op && a.root == b.root;
+}
+
+// Buffers that follow one another in memory are one extent.
+bool follow(const Operation& a, const Operation& b) {
+  const size_t bytes = a.bytes();
+  const auto address = [](const std::byte* p) { return reinterpret_cast<uintptr_t>(p); };
+  return address(a.buffer.input) + bytes == address(b.buffer.input) &&
+         address(a.buffer.output) + bytes == address(b.buffer.output);
 }
 
 void append(Lane* lane, const Item& item) {
-  if (!lane->operations.empty() && moves_alike(lane->operations.back(), item)) {
-    Prepared& last = lane->operations.back();
-    if (last.extents.size() == 1) last.extents.reserve(64);
-    last.extents.push_back(item.operation.buffer);
-    last.operation.count += item.operation.count;
-    ++last.operation.calls;
+  Prepared* before = lane->operations.empty() ? nullptr : &lane->operations.back();
+  if (before != nullptr && before->small && item.small && before->stream == item.stream &&
+      move_alike(before->operation, item.operation)) {
+    if (before->extents.size() == 1) before->extents.reserve(64);
+    before->extents.push_back(item.operation.buffer);
+    before->operation.count += item.operation.count;
+    before->operation.calls += item.operation.calls;
     return;
   }
-  lane->operations.push_back({item.operation, {item.operation.buffer}, item.stream});
+  lane->operations.push_back({item.operation, {item.operation.buffer}, item.stream, item.small});
 }
 
 // Results are by element in rank order, so moving operations together changes no bit.
@@ -196,7 +207,17 @@ void group_failed(const Status& status) {
 }
 
 void group_add(gossComm* handle, const Operation& operation, gossStream* stream) {
-  group.items.push_back({handle, operation, stream});
+  const bool small = worth_aggregating(operation);
+  std::vector<Item>& items = group.items;
+  Item* last = items.empty() ? nullptr : &items.back();
+  if (last != nullptr && last->handle == handle && last->stream == stream && last->small && small &&
+      move_alike(last->operation, operation) && follow(last->operation, operation)) {
+    last->operation.count += operation.count;
+    last->operation.buffer.count += operation.count;
+    ++last->operation.calls;
+    return;
+  }
+  items.push_back({handle, operation, stream, small});
 }
 
 void group_add_making(gossComm* handle, std::unique_ptr<Making> making, gossComm** out) {

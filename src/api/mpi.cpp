@@ -8,8 +8,7 @@
 namespace {
 
 // A code for all ranks: MPI reductions would need every rank to get there, so rank 0's id comes
-// with
-// its code.
+// with its code.
 struct Invitation {
   int code;
   gossUniqueId id;

@@ -2,8 +2,7 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // The one table of environment variables. Nobody else calls getenv. docs/environment.md is
-// generated
-// from this table (scripts/gen_env_doc.sh) and a test fails when it is stale.
+// generated from this table (scripts/gen_env_doc.sh) and a test fails when it is stale.
 #pragma once
 
 #include <chrono>

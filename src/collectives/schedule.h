@@ -3,8 +3,7 @@
 //
 // Schedule: who gives what to whom, and what is made of it, for one rank. A pure value: no buffers,
 // sizes, clocks or threads. A buffer is divided into `parts` of nearly equal length, and steps
-// speak
-// of parts, so one schedule serves every count; long buffers are cut into chunks to which the
+// speak of parts, so one schedule serves every count; long buffers are cut into chunks to which the
 // schedule is applied one after the other (the executor overlaps them).
 //
 // The vocabulary:

@@ -84,8 +84,7 @@ class Communicator {
                            const DirectBuffers& direct);
   void end_operation(const Operation& operation);
   // For the slow part of a wait: aborted, failed, `peer` inside another operation, peer gone,
-  // warned,
-  // timed out. A failure has been raised for all ranks when this returns it.
+  // warned, timed out. A failure has been raised for all ranks when this returns it.
   Status check_wait(int peer, uint64_t signature, std::chrono::milliseconds waited);
   // `peer` announced `theirs` where this rank is at `signature`: raise and return the difference.
   Status mismatch(int peer, uint64_t signature);

@@ -17,8 +17,7 @@ enum class Progress { kDone, kBlocked, kFailed };
 // <= 56 bytes: payload and flag share a cache line. Every rank stores its line and reads all
 // others'.
 // Two lines per rank in turn suffice: a rank that starts turn t+2 has seen everybody in turn t+1,
-// so
-// everybody has finished reading turn t.
+// so everybody has finished reading turn t.
 class InlineExecution {
  public:
   // `operation` must stay where it is until the execution is done.
@@ -88,8 +87,9 @@ class MappedExecution {
   size_t element_ = 1;      // bytes
   size_t chunk_count_ = 0;  // elements of a full chunk
   size_t part_stride_ = 0;  // bytes of a part's place in a cell
+  size_t cells_per_chunk_ = 1;
   uint64_t chunks_ = 0;
-  uint64_t first_ticket_ = 0;
+  uint64_t first_ticket_ = 0;  // a chunk takes as many as it has cells
   uint64_t lag_ = 1;
   reduce::Store output_store_ = reduce::Store::kCached;
   reduce::ReduceFn kernel_ = nullptr;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 #include <algorithm>
+#include <bit>
 #include <chrono>
 
 #include "engine/execution.h"
@@ -16,11 +17,11 @@ namespace {
 
 // Results larger than this leave the caches anyway: stream them past.
 constexpr size_t kStreamOutputBytes = 4 * 1024 * 1024;
-// Chunks small enough that even a short operation has a few to overlap, large enough that flags
-// cost
-// little. A function of the size alone, as everything that changes messages must be.
-constexpr size_t kSmallestChunkBytes = 16 * 1024;
-constexpr size_t kWantedChunks = 4;
+// Two chunks of a short operation overlap; short chunks cost more in flags and in copies that end
+// before they are at full speed than they gain. A function of the size alone, as everything that
+// changes messages must be.
+constexpr size_t kWantedChunks = 2;
+constexpr size_t kMostCellsPerChunk = 8;
 // Every 64th cell measures how far away the peers' caches are.
 constexpr uint64_t kProbeEvery = 64;
 constexpr size_t kProbeBytes = 4096;
@@ -68,8 +69,8 @@ Progress MappedExecution::start(Communicator& comm, const Operation& operation,
   output_store_ =
       operation.bytes() >= kStreamOutputBytes ? reduce::Store::kStream : reduce::Store::kCached;
   plan_chunks(comm);
-  first_ticket_ = comm.ticket;
-  comm.ticket += chunks_;
+  first_ticket_ = align_up(comm.ticket, cells_per_chunk_);
+  comm.ticket = first_ticket_ + chunks_ * cells_per_chunk_;
   if (direct_) ++comm.direct_turn;
 
   const size_t n = static_cast<size_t>(comm.nranks());
@@ -91,20 +92,25 @@ Progress MappedExecution::start(Communicator& comm, const Operation& operation,
 
 void MappedExecution::plan_chunks(const Communicator& comm) {
   const size_t parts = static_cast<size_t>(program_->parts);
-  part_stride_ = kCellBytes / parts / kCacheLine * kCacheLine;
+  const size_t wanted = std::max(kCellBytes, operation_.bytes() / kWantedChunks);
+  cells_per_chunk_ = std::min(kMostCellsPerChunk, std::bit_floor(wanted / kCellBytes));
+  part_stride_ = cells_per_chunk_ * kCellBytes / parts / kCacheLine * kCacheLine;
   const size_t most = part_stride_ / element_ * parts;
-  const size_t wanted =
-      std::max(kSmallestChunkBytes, operation_.bytes() / kWantedChunks) / element_;
   const size_t unit = kCacheLine / element_ * parts;
-  chunk_count_ = std::min(most, align_up(wanted, unit));
+  chunk_count_ = std::min(most, align_up(wanted / element_, unit));
   chunks_ = (operation_.count + chunk_count_ - 1) / chunk_count_;
-  // A crowded CPU should do much between two waits, since each may cost a context switch.
+  // A rank must be able to finish a chunk before it needs that chunk's place in the ring again: it
+  // is at most ring - 1 chunks ahead of itself. Where a wait may cost a context switch, half the
+  // ring lies between two waits.
+  const uint64_t ring = kCells / cells_per_chunk_;
   const uint64_t between = static_cast<uint64_t>(std::max(1, program_->nstages() - 1));
-  lag_ = comm.crowded() ? (kCells / 2 - 2) / between : 2;
+  const uint64_t most_lag = (ring - 1) / between;
+  lag_ = comm.crowded() ? std::max<uint64_t>(1, (ring / 2 - 2) / between) : 2;
+  lag_ = std::min(lag_, most_lag);
 }
 
 void MappedExecution::enter_chunk(uint64_t index) {
-  chunk_.ticket = first_ticket_ + index;
+  chunk_.ticket = first_ticket_ + index * cells_per_chunk_;
   chunk_.first = static_cast<size_t>(index) * chunk_count_;
   chunk_.count = std::min(chunk_count_, operation_.count - chunk_.first);
   const size_t unit = std::max<size_t>(1, kCacheLine / element_);
@@ -144,7 +150,7 @@ Progress MappedExecution::advance(Communicator& comm) {
       stage_entered_ = false;
       if (stage_ == stages - 1 && comm.nranks() > 1) {
         // A lone cell is announced as read with the next operation, whose flag shares the line.
-        comm.unpublished_done = chunk_.ticket + 1;
+        comm.unpublished_done = chunk_.ticket + cells_per_chunk_;
         if (chunks_ > 1) {
           comm.mine().flags.done.store(comm.unpublished_done, std::memory_order_release);
           ring_doorbells_if_dozing(comm.segment());
@@ -161,8 +167,9 @@ Progress MappedExecution::advance(Communicator& comm) {
 // Before the first stage of a chunk: whoever read the cell's previous content has finished.
 bool MappedExecution::ready(Communicator& comm) {
   if (!program_->publishes) return true;
-  const int index = static_cast<int>(chunk_.ticket % kCells);
-  if ((comm.cells_allocated >> index & 1u) == 0) {
+  for (uint64_t i = 0; i < cells_per_chunk_; ++i) {
+    const int index = static_cast<int>((chunk_.ticket + i) % kCells);
+    if ((comm.cells_allocated >> index & 1u) != 0) continue;
     const Status allocated = comm.segment().allocate_cell(comm.rank(), index);
     if (!allocated.ok()) return fail(comm, allocated);
     comm.cells_allocated |= 1u << index;
@@ -177,7 +184,7 @@ bool MappedExecution::ready(Communicator& comm) {
     }
   }
   if (chunk_.ticket < kCells) return true;
-  const uint64_t needed = chunk_.ticket - kCells + 1;
+  const uint64_t needed = chunk_.ticket - kCells + cells_per_chunk_;
   for (int r = 0; r < comm.nranks(); ++r) {
     uint64_t& seen = comm.seen_done[static_cast<size_t>(r)];
     if (r == comm.rank() || seen >= needed) continue;

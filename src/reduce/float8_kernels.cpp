@@ -27,9 +27,8 @@ struct Quad {
 
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_NEON
 // By way of fp16, which the processor converts, subnormals included. An e5m2 is the upper byte of
-// an
-// fp16. An e4m3 moved down by one bit has its exponent field in the place of fp16's, and is 2^-8 of
-// its value. Even bytes go to v0 and v1, odd ones to v2 and v3.
+// an fp16. An e4m3 moved down by one bit has its exponent field in the place of fp16's, and is 2^-8
+// of its value. Even bytes go to v0 and v1, odd ones to v2 and v3.
 //
 // Sums of e4m3 stay 2^-8 too small until they are rounded: a power of two changes no bit of the
 // significands. Nor do they care for NaNs: these are 480 then, and the caller puts the NaN back.

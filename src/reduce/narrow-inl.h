@@ -2,9 +2,8 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // The conversions of numbers.h between fp32 vectors and narrow floats that stand as codes in the
-// low
-// bits of 32-bit lanes, by arithmetic that every instruction set has. Neither direction computes
-// with subnormal fp32 numbers, which are slow on some processors.
+// low bits of 32-bit lanes, by arithmetic that every instruction set has. Neither direction
+// computes with subnormal fp32 numbers, which are slow on some processors.
 #if defined(GOSS_REDUCE_NARROW_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef GOSS_REDUCE_NARROW_INL_H_
 #undef GOSS_REDUCE_NARROW_INL_H_

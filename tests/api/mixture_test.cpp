@@ -21,16 +21,24 @@ uint32_t term(int rank, uint32_t op, size_t i) {
   return static_cast<uint32_t>(rank + 1) * 2654435761u + op * 40503u + static_cast<uint32_t>(i) * 3;
 }
 
+constexpr size_t kMostElements = 1'500'000;
+
 size_t random_count(std::mt19937* random) {
   switch ((*random)() % 8) {
     case 0: return 0;
     case 1:
     case 2: return 1 + (*random)() % 14;  // in a line
     case 3:
-    case 4: return 15 + (*random)() % 2000;                  // one cell
-    case 5: return 2000 + (*random)() % 30'000;              // a few cells
-    case 6: return 16'383 + (*random)() % 3;                 // around a cell
-    default: return (*random)() % 16 == 0 ? 300'000 : 4096;  // more than a third of a ring
+    case 4: return 15 + (*random)() % 2000;      // one cell
+    case 5: return 2000 + (*random)() % 60'000;  // up to four cells
+    case 6: return 16'383 + (*random)() % 3;     // around a cell
+    default: break;
+  }
+  switch ((*random)() % 32) {
+    case 0: return kMostElements;  // three rings full
+    case 1:
+    case 2: return 50'000 + (*random)() % 400'000;  // chunks of two, four and eight cells
+    default: return 4096;
   }
 }
 
@@ -62,7 +70,7 @@ void broadcast(Rank& me, std::vector<uint32_t>* x, uint32_t op, size_t count, in
 
 void mixture(Rank& me, int operations, unsigned seed) {
   std::mt19937 random(seed);  // the same on all ranks
-  std::vector<uint32_t> x(300'000);
+  std::vector<uint32_t> x(kMostElements);
   for (int i = 0; i < operations; ++i) {
     const auto op = static_cast<uint32_t>(i);
     const size_t count = random_count(&random);

@@ -24,8 +24,7 @@ milliseconds usual_init_time(int n) {
 }
 
 // "rank 2", or in a list "ranks 1, 2". With the root's process, ranks that it does not know yet
-// lose
-// the only one who could tell them its number.
+// lose the only one who could tell them its number.
 auto names(int victim) {
   const std::string name = "ranks? ([0-9]+, )*" + std::to_string(victim);
   return ::testing::ContainsRegex(victim == 0 ? name + "|the process that" : name);

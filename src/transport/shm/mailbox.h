@@ -3,9 +3,8 @@
 //
 // Mailbox: how file descriptors of shared memory reach the other processes of a host. An AF_UNIX
 // datagram socket with a name that the kernel chooses in the abstract name space: nothing appears
-// in
-// a file system, nothing is left behind. Letters carry a MAC under the job's session key, and the
-// kernel vouches for the sender's user. One thread at a time.
+// in a file system, nothing is left behind. Letters carry a MAC under the job's session key, and
+// the kernel vouches for the sender's user. One thread at a time.
 #pragma once
 
 #include <cstdint>

@@ -252,7 +252,7 @@ typedef struct {
   uint64_t operations;    /**< collectives completed, an aggregated group counting each */
   uint64_t payload_bytes; /**< bytes of the callers' send buffers */
   uint64_t sent_bytes;    /**< bytes written for other ranks to read */
-  uint64_t waits;         /**< waits that outlasted the spin */
+  uint64_t waits;         /**< operations that had to wait for another rank */
   uint64_t plans;         /**< plans made (not found in the cache) */
   uint64_t shared_bytes;  /**< shared memory mapped, per host */
   uint64_t private_bytes; /**< private memory held by this rank */

@@ -367,6 +367,12 @@ gossResult_t gossExplain(gossComm_t comm, const char* collective_name, size_t co
     if (!goss::valid_type(datatype)) {
       return fail(gossInvalidArgument, "gossExplain : invalid type %d", static_cast<int>(datatype));
     }
+    size_t bytes = 0;
+    if (!goss::checked_multiply(count, goss::type_size(datatype), &bytes)) {
+      return fail(gossInvalidArgument,
+                  "gossExplain : count %zu of %s is larger than the address space", count,
+                  goss::type_name(datatype));
+    }
     for (const Kind kind : {Kind::kAllReduce, Kind::kBroadcast, Kind::kBarrier}) {
       if (std::strcmp(collective_name, kind_name(kind)) != 0) continue;
       const std::string answer = engine::explain(comm, kind, count, datatype);

@@ -21,14 +21,15 @@ namespace goss::engine {
 
 namespace {
 
-// The flight recorder, once per communicator: to the log at info, and to a file when asked.
+// The flight recorder, once per communicator: to the log, and to a file when asked.
 void dump(const Communicator& comm, const Status& failure) {
   const auto prefix = env_text(Env::kDump);
-  if (!prefix && !log_enabled(LogLevel::kInfo)) return;
+  const LogLevel level = prefix ? LogLevel::kWarn : LogLevel::kInfo;
+  if (!prefix && !log_enabled(level)) return;
   const std::string text =
       format("%s: %s\n", to_string(failure.code()), failure.message().c_str()) +
       comm.flight_record();
-  log(LogLevel::kInfo, "%s", text.c_str());
+  log(level, "%s", text.c_str());
   if (!prefix) return;
   const std::string path = format("%s.%d.%d", prefix->c_str(), ::getpid(), comm.rank());
   std::ofstream file(path, std::ios::trunc);

@@ -122,6 +122,7 @@ def test_table():
            "the line of settings")
     device = r"^#  Rank +1 Group +0 Pid +\d+ on +\S+ device -1 \[0000:00:00\] .+$"
     expect(re.search(device, text, re.M), "the line of a device")
+    expect(re.search(r"^# start-up: \d+\.\d{3} s$", text, re.M), "the start-up")
     expect(re.search(r"^# Avg bus bandwidth    : [\d.e+-]+ $", text, re.M), "the average")
     good("all_reduce_perf", "-t 2 -b 8 -e 512 -f 8 -S 1", 3, row=ROW_STAMPED)
     good("all_reduce_perf", "-t 2 -b 8 -e 8 -c 0 -C 1 -z 1 -m 4 -N 2", 2)

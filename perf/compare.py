@@ -27,7 +27,12 @@ PERF = pathlib.Path(__file__).resolve().parent
 ROOT = PERF.parent
 PEERS = ("openmpi", "mpich", "gloo")
 PROGRAMS = ("gossamer", "limit") + PEERS
-DIRECT = ("gossamer-direct", "limit-direct")  # the user's buffers are in shared memory
+VARIANTS = {  # not measured unless named
+    "gossamer-direct": ["-R", "1"],  # the user's buffers are in shared memory
+    "limit-direct": ["--direct"],
+    "gossamer-varied": ["--vary-count"],  # another count at every call
+    "gossamer-group": ["-m", "64"],  # 64 operations in a group; the time is of one
+}
 BOUND = {"gossamer": "limit", "gossamer-direct": "limit-direct"}
 STATES = ("near", "far", "unknown", "mixed", "busy")
 LEFT_OUT = ("mixed", "busy")  # no like to compare these with
@@ -134,8 +139,7 @@ def run_harness(program, ranks, size, options):
     arguments = ["--collective", options.collective.replace("_", ""), "--ranks", str(ranks),
                  "--sizes", str(size), "--reps", str(options.reps),
                  "--block-ms", str(options.block_ms), "--csv"]
-    if program == "limit-direct":
-        arguments.append("--direct")
+    arguments += VARIANTS.get(program, [])
     out = execute(launcher + [str(binary)] + arguments, options, env)
     header = out.find("program,")
     rows = list(csv.DictReader(io.StringIO(out[header:]))) if header >= 0 else []
@@ -168,9 +172,7 @@ def run_gossamer(program, ranks, size, options):
         file = os.path.join(folder, "result.json")
         command = [str(binary), "--procs", str(ranks), "--pin", "1", "--sizes", str(size),
                    "--reps", str(options.reps), "--block-ms", str(options.block_ms), "-a", "3",
-                   "-J", file]
-        if program == "gossamer-direct":
-            command += ["-R", "1"]
+                   "-J", file, *VARIANTS.get(program, [])]
         before = distance(options)
         execute(command, options)
         after = distance(options)
@@ -391,7 +393,7 @@ def parse_arguments():
     parser.add_argument("--collective", default="all_reduce",
                         choices=("all_reduce", "broadcast", "barrier"))
     parser.add_argument("--programs", default=",".join(PROGRAMS),
-                        help=f"(%(default)s); there are also {', '.join(DIRECT)}")
+                        help=f"(%(default)s); there are also {', '.join(VARIANTS)}")
     parser.add_argument("--quick", action="store_true", help="one short round, 64M left out")
     parser.add_argument("--block-ms", type=float, default=10,
                         help="length of a timed block, at least 5 operations (%(default)s)")
@@ -412,7 +414,7 @@ def parse_arguments():
     except ValueError as error:
         parser.error(str(error))
     options.programs = options.programs.split(",")
-    unknown = set(options.programs) - set(PROGRAMS + DIRECT)
+    unknown = set(options.programs) - set(PROGRAMS) - set(VARIANTS)
     if unknown:
         parser.error(f"--programs: no such program: {', '.join(sorted(unknown))}")
     if options.quick:

@@ -4,7 +4,8 @@
 import math
 
 COLOURS = {"gossamer": "#d1495b", "limit": "#222222", "openmpi": "#00798c", "mpich": "#edae49",
-           "gloo": "#7a5195", "gossamer-direct": "#e89aa4", "limit-direct": "#888888"}
+           "gloo": "#7a5195", "gossamer-direct": "#e89aa4", "limit-direct": "#888888",
+           "gossamer-varied": "#6a994e", "gossamer-group": "#386fa4"}
 WIDTH, HEIGHT = 520, 360  # of a panel
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 40, 50
 UNITS = ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))

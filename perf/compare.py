@@ -94,6 +94,8 @@ def end(process):
 
 def execute(command, options, env=None):
     """Runs a command; returns what it printed."""
+    if not os.access(command[0], os.X_OK):
+        raise Unavailable(f"{command[0]} is not built")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           env=env, start_new_session=True) as process:
         try:
@@ -134,7 +136,7 @@ def run_harness(program, ranks, size, options):
         launcher, env = mpi_command(f"mpirun.{program}", ranks, ranks > options.cpus)
     limit = program.startswith("limit")
     binary = options.build / "perf" / ("limit" if limit else f"{program}_perf")
-    if not binary.exists():
+    if not binary.exists():  # mpirun would say it in many words
         raise Unavailable(f"{binary} is not built")
     arguments = ["--collective", options.collective.replace("_", ""), "--ranks", str(ranks),
                  "--sizes", str(size), "--reps", str(options.reps),
@@ -164,8 +166,6 @@ def run_gossamer(program, ranks, size, options):
     """One point of Gossamer through its nccl-tests look-alike, timed as the harness times: as many
     blocks of the same length, a block's time that of the slowest rank (-a 3)."""
     binary = options.build / "perf" / f"{options.collective}_perf"
-    if not binary.exists():
-        raise Unavailable(f"{binary} is not built")
     # MPI_Bcast and gloo::broadcast have one buffer; a reduction out of place has two everywhere.
     place = "in_place" if options.collective == "broadcast" else "out_of_place"
     with tempfile.TemporaryDirectory(prefix="goss-compare-") as folder:
@@ -378,6 +378,8 @@ def check(rows, skipped, best):
             print(f"not compared: {point}: the machine was not in this state")
         else:
             found.append(f"MISSING: {point}: recorded, and not measured")
+    if not best:
+        print("nothing is recorded for these points on this machine")
     print("\n".join(found + [f"{len(best)} recorded points, {len(found)} found wrong"]))
     return len(found)
 

@@ -212,7 +212,9 @@ gossResult_t gossCommGetStats(gossComm_t comm, gossCommStats_t* stats) {
 gossResult_t gossAllReduce(const void* sendbuff, void* recvbuff, size_t count,
                            gossDataType_t datatype, gossRedOp_t op, gossComm_t comm,
                            gossStream_t stream) {
-  return guarded([&] {
+  return guarded([&]() -> Status {
+    const uint64_t how = engine::movement(Kind::kAllReduce, datatype, op, 0);
+    if (engine::group_extend(comm, how, sendbuff, recvbuff, count, stream)) return {};
     Operation operation = buffers(Kind::kAllReduce, sendbuff, recvbuff, count, datatype);
     operation.op = op;
     return collective(operation, comm, stream);
@@ -222,7 +224,9 @@ gossResult_t gossAllReduce(const void* sendbuff, void* recvbuff, size_t count,
 gossResult_t gossBroadcast(const void* sendbuff, void* recvbuff, size_t count,
                            gossDataType_t datatype, int root, gossComm_t comm,
                            gossStream_t stream) {
-  return guarded([&] {
+  return guarded([&]() -> Status {
+    const uint64_t how = engine::movement(Kind::kBroadcast, datatype, gossSum, root);
+    if (engine::group_extend(comm, how, sendbuff, recvbuff, count, stream)) return {};
     Operation operation = buffers(Kind::kBroadcast, sendbuff, recvbuff, count, datatype);
     operation.root = root;
     return collective(operation, comm, stream);

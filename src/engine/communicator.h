@@ -8,6 +8,7 @@
 // thread. abort() and the fault queries may come from any thread.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -126,7 +127,7 @@ class Communicator {
   uint64_t ticket = 0;            // cells used in every ring
   uint64_t direct_turn = 0;       // operations large enough to be read in place
   uint64_t unpublished_done = 0;  // value for flags.done to be stored with the next operation
-  uint32_t cells_allocated = 0;   // bit i: own cell i has its pages
+  std::array<size_t, shm::kCells> cell_bytes{};  // of each own cell that have pages
   Stats stats;
   Waiter waiter;     // of whichever thread drives this communicator alone
   bool far = false;  // the CPUs of the ranks share no cache: measured, never in results

@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/compute.h"
 
+#include <algorithm>
+#include <cstring>
 #include <map>
 #include <mutex>
 
@@ -9,10 +11,45 @@ namespace goss::engine {
 
 namespace {
 
+// fn(extent, element in it, elements) for `count` elements from element `first` of all on.
+template <class Fn>
+void for_each(const Extent* extent, size_t first, size_t count, Fn fn) {
+  for (; first >= extent->count; ++extent) first -= extent->count;
+  for (; count > 0; ++extent, first = 0) {
+    const size_t length = std::min(extent->count - first, count);
+    fn(*extent, first, length);
+    count -= length;
+  }
+}
+
+// A call of the library's function would cost more than the copy.
+void copy_short(std::byte* to, const std::byte* from, size_t bytes) {
+  switch (bytes) {
+    case 4: std::memcpy(to, from, 4); break;
+    case 8: std::memcpy(to, from, 8); break;
+    default: std::memcpy(to, from, bytes);
+  }
+}
+
 class HostCompute final : public Compute {
  public:
   void copy(void* dst, const void* src, size_t bytes, reduce::Store store) override {
     if (dst != src) reduce::copy(dst, src, bytes, store);
+  }
+  void pack(std::byte* to, const Extent* extents, bool outputs, size_t first, size_t count,
+            size_t element) override {
+    for_each(extents, first, count, [&](const Extent& extent, size_t at, size_t length) {
+      const std::byte* from = outputs ? extent.output : extent.input;
+      copy_short(to, from + at * element, length * element);
+      to += length * element;
+    });
+  }
+  void unpack(const Extent* extents, size_t first, size_t count, const std::byte* from,
+              size_t element) override {
+    for_each(extents, first, count, [&](const Extent& extent, size_t at, size_t length) {
+      copy_short(extent.output + at * element, from, length * element);
+      from += length * element;
+    });
   }
   void reduce(reduce::ReduceFn kernel, const reduce::Arguments& arguments) override {
     kernel(arguments);

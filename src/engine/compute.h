@@ -7,6 +7,7 @@
 
 #include <cstddef>
 
+#include "engine/operation.h"
 #include "reduce/reduce.h"
 
 namespace goss::engine {
@@ -16,6 +17,12 @@ class Compute {
   virtual ~Compute() = default;
   // Complete on return. Either side may be host memory or memory of this device.
   virtual void copy(void* dst, const void* src, size_t bytes, reduce::Store store) = 0;
+  // `count` elements, from element `first` of the inputs (or outputs) of `extents` laid end to end,
+  // to one place; and from one place to the outputs. For extents that are short.
+  virtual void pack(std::byte* to, const Extent* extents, bool outputs, size_t first, size_t count,
+                    size_t element) = 0;
+  virtual void unpack(const Extent* extents, size_t first, size_t count, const std::byte* from,
+                      size_t element) = 0;
   virtual void reduce(reduce::ReduceFn kernel, const reduce::Arguments& arguments) = 0;
   // Whether buffers of this device may be read in place by peers (gossMemAlloc).
   virtual bool host_memory() const = 0;

@@ -75,6 +75,9 @@ class MappedExecution {
   bool meet(Communicator& comm, int peer);  // first contact in this operation
   void publish(Communicator& comm, const Instruction& instruction);
   void reduce(Communicator& comm, const Instruction& instruction);
+  void reduce_piece(Communicator& comm, const Instruction& instruction, int part, Span span,
+                    size_t offset, size_t length, const std::byte* input, std::byte* output,
+                    std::byte* copy);
   void copy(Communicator& comm, const Instruction& instruction);
   void probe_distance(Communicator& comm);
   const std::byte* published(Communicator& comm, int peer, int phase, int part, size_t first) const;
@@ -114,6 +117,10 @@ class MappedExecution {
   std::vector<device::SharedMemoryPtr> peer_memory_;  // mapped as long as this operation reads it
   std::vector<uint8_t> met_;
   std::vector<const void*> sources_;
+
+  // Many short extents.
+  bool scattered_ = false;
+  std::vector<std::byte> packed_;
 };
 
 class Execution {

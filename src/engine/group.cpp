@@ -29,25 +29,29 @@ struct Lane {
   Status status;
 };
 
+// A call, or several in a row that move together.
 struct Item {
   gossComm* handle;  // pinned by the group
   Operation operation;
   gossStream* stream;
-  bool small;  // every call in it is worth moving together with others
+  uint64_t movement;
+  bool small;           // every call in it is worth moving together with others
+  size_t first_extent;  // among the group's; its extents end where those of the next item begin
 };
 
-// Apart from the rest of the group, so that a call outside of groups pays one plain load: no
-// construction on first use, no look-up function (initial-exec).
-[[gnu::tls_model("initial-exec")]] thread_local constinit int depth = 0;
-
 struct Group {
+  int depth = 0;
   Status failure;
   std::vector<Item> items;
+  std::vector<Extent> extents;
   std::vector<HandlePin> pins;  // of the items' communicators
   std::vector<PendingMaking> makings;
 };
 
-thread_local Group group;
+thread_local Group this_thread;
+// While a group is open. Apart from it, so that a call pays one plain load: no construction on
+// first use, no look-up function (initial-exec).
+[[gnu::tls_model("initial-exec")]] thread_local constinit Group* open_group = nullptr;
 
 // The rule is a function of the calls alone, so that all ranks aggregate alike.
 bool worth_aggregating(const Operation& operation) {
@@ -55,37 +59,39 @@ bool worth_aggregating(const Operation& operation) {
          operation.bytes() <= kAggregateBytes;
 }
 
-bool move_alike(const Operation& a, const Operation& b) {
-  return a.kind == b.kind && a.type == b.type && a.op == b.op && a.root == b.root;
+uint64_t movement_of(const Operation& operation) {
+  return movement(operation.kind, operation.type, operation.op, operation.root);
 }
 
 // Buffers that follow one another in memory are one extent.
-bool follow(const Operation& a, const Operation& b) {
-  const size_t bytes = a.bytes();
+bool follow(const Extent& a, const Extent& b, size_t element) {
+  const size_t bytes = a.count * element;
   const auto address = [](const std::byte* p) { return reinterpret_cast<uintptr_t>(p); };
-  return address(a.buffer.input) + bytes == address(b.buffer.input) &&
-         address(a.buffer.output) + bytes == address(b.buffer.output);
+  return address(a.input) + bytes == address(b.input) &&
+         address(a.output) + bytes == address(b.output);
 }
 
-void append(Lane* lane, const Item& item) {
+void append(Lane* lane, const Item& item, const Extent* first, const Extent* last) {
   Prepared* before = lane->operations.empty() ? nullptr : &lane->operations.back();
   if (before != nullptr && before->small && item.small && before->stream == item.stream &&
-      move_alike(before->operation, item.operation)) {
-    if (before->extents.size() == 1) before->extents.reserve(64);
-    before->extents.push_back(item.operation.buffer);
+      movement_of(before->operation) == item.movement) {
+    before->extents.insert(before->extents.end(), first, last);
     before->operation.count += item.operation.count;
     before->operation.calls += item.operation.calls;
     return;
   }
-  lane->operations.push_back({item.operation, {item.operation.buffer}, item.stream, item.small});
+  lane->operations.push_back({item.operation, {first, last}, item.stream, item.small});
 }
 
 // Results are by element in rank order, so moving operations together changes no bit.
 void finish_lane(Lane* lane) {
   for (Prepared& prepared : lane->operations) {
-    if (prepared.extents.size() < 2) continue;
-    prepared.operation.extents = prepared.extents.data();
-    prepared.operation.nextents = prepared.extents.size();
+    if (prepared.extents.size() == 1) {
+      prepared.operation.buffer = prepared.extents[0];
+    } else {
+      prepared.operation.extents = prepared.extents.data();
+      prepared.operation.nextents = prepared.extents.size();
+    }
   }
 }
 
@@ -184,16 +190,40 @@ Status drive_alone(Lane* lane) {
   return {};
 }
 
+// The usual group: calls of one communicator that all move together. Nothing is copied.
+Status run_one(const Item& item, const std::vector<Extent>& extents) {
+  gossComm* handle = item.handle;
+  const Inside inside(handle);
+  if (!inside.entered()) return inside.refusal();
+  Operation operation = item.operation;
+  operation.buffer = extents.front();
+  if (extents.size() > 1) {
+    operation.extents = extents.data();
+    operation.nextents = extents.size();
+  }
+  GOSS_TRY(wait_queued(handle));
+  Status status = run_synchronously(*handle->comm, handle->execution, operation);
+  if (!status.ok()) handle->set_failure(status);
+  return status;
+}
+
 // Whether a pinned communicator has not been aborted or destroyed while the group was open.
 Status still_there(gossComm* handle) {
   if (handle->aborting.load(std::memory_order_acquire)) return aborted();
   return check_handle(handle);
 }
 
-Status run(const std::vector<Item>& items) {
+Status run(const std::vector<Item>& items, const std::vector<Extent>& extents) {
+  const Item& front = items.front();
+  if (items.size() == 1 && front.stream == nullptr && front.handle->settings.blocking) {
+    GOSS_TRY(still_there(front.handle));
+    return run_one(front, extents);
+  }
   std::vector<std::unique_ptr<Lane>> lanes;
   bool in_progress = false;
-  for (const Item& item : items) {
+  for (size_t i = 0; i < items.size(); ++i) {
+    const Item& item = items[i];
+    const size_t end = i + 1 < items.size() ? items[i + 1].first_extent : extents.size();
     auto lane = std::find_if(lanes.begin(), lanes.end(),
                              [&](const auto& l) { return l->handle == item.handle; });
     if (lane == lanes.end()) {
@@ -203,7 +233,7 @@ Status run(const std::vector<Item>& items) {
       if (!(*lane)->inside.entered()) return (*lane)->inside.refusal();
     }
     in_progress |= !item.handle->settings.blocking;
-    append(lane->get(), item);
+    append(lane->get(), item, extents.data() + item.first_extent, extents.data() + end);
   }
   for (const auto& lane : lanes) finish_lane(lane.get());
   GOSS_TRY(lanes.size() == 1 ? drive_alone(lanes.front().get()) : drive(&lanes));
@@ -213,46 +243,65 @@ Status run(const std::vector<Item>& items) {
 
 }  // namespace
 
-bool in_group() { return depth > 0; }
+bool in_group() { return open_group != nullptr; }
 
-void group_start() { ++depth; }
+void group_start() {
+  open_group = &this_thread;
+  ++open_group->depth;
+}
 
 void group_failed(const Status& status) {
-  if (in_group() && group.failure.ok()) group.failure = status;
+  if (in_group() && open_group->failure.ok()) open_group->failure = status;
+}
+
+bool group_extend(gossComm* handle, uint64_t how, const void* input, void* output, size_t count,
+                  gossStream* stream) {
+  if (open_group == nullptr || open_group->items.empty()) return false;
+  Item& last = open_group->items.back();
+  if (last.handle != handle || last.stream != stream || last.movement != how || !last.small ||
+      input == nullptr || output == nullptr || count == 0 || count > kAggregateBytes) {
+    return false;
+  }
+  const size_t element = type_size(last.operation.type);
+  if (count * element > kAggregateBytes) return false;
+  last.operation.count += count;
+  ++last.operation.calls;
+  const Extent extent{static_cast<const std::byte*>(input), static_cast<std::byte*>(output), count};
+  Extent& before = open_group->extents.back();
+  if (follow(before, extent, element)) {
+    before.count += count;
+  } else {
+    open_group->extents.push_back(extent);
+  }
+  return true;
 }
 
 void group_add(gossComm* handle, const Operation& operation, gossStream* stream) {
-  const bool small = worth_aggregating(operation);
-  std::vector<Item>& items = group.items;
-  Item* last = items.empty() ? nullptr : &items.back();
-  if (last != nullptr && last->handle == handle && last->stream == stream && last->small && small &&
-      move_alike(last->operation, operation) && follow(last->operation, operation)) {
-    last->operation.count += operation.count;
-    last->operation.buffer.count += operation.count;
-    ++last->operation.calls;
-    return;
-  }
   const auto same = [&](const HandlePin& pin) { return pin.get() == handle; };
-  if ((last == nullptr || last->handle != handle) &&
-      std::none_of(group.pins.begin(), group.pins.end(), same)) {
-    group.pins.emplace_back(handle);
-  }
-  items.push_back({handle, operation, stream, small});
+  Group& group = *open_group;
+  if (std::none_of(group.pins.begin(), group.pins.end(), same)) group.pins.emplace_back(handle);
+  group.items.push_back({handle, operation, stream, movement_of(operation),
+                         worth_aggregating(operation), group.extents.size()});
+  group.extents.push_back(operation.buffer);
 }
 
 void group_add_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent,
                       gossComm** out) {
-  group.makings.push_back({HandlePin(handle), std::move(making), std::nullopt, out});
-  if (parent != nullptr) group.makings.back().parent.emplace(parent);
+  open_group->makings.push_back({HandlePin(handle), std::move(making), std::nullopt, out});
+  if (parent != nullptr) open_group->makings.back().parent.emplace(parent);
 }
 
 Status group_end() {
-  if (depth == 0) return fail(gossInvalidUsage, "gossGroupEnd: not in a group call");
-  if (--depth > 0) return {};
+  if (open_group == nullptr) return fail(gossInvalidUsage, "gossGroupEnd: not in a group call");
+  Group& group = *open_group;
+  if (--group.depth > 0) return {};
+  open_group = nullptr;
   std::vector<Item> items;
+  std::vector<Extent> extents;
   std::vector<HandlePin> pins;
   std::vector<PendingMaking> makings;
   items.swap(group.items);
+  extents.swap(group.extents);
   pins.swap(group.pins);
   makings.swap(group.makings);
   Status failure;
@@ -262,9 +311,13 @@ Status group_end() {
     return failure;
   }
   GOSS_TRY(drive_makings(&makings));
-  Status status = items.empty() ? Status() : run(items);
+  Status status = items.empty() ? Status() : run(items, extents);
   items.clear();
-  if (!in_group()) group.items.swap(items);  // keep the memory for the next group
+  extents.clear();
+  pins.clear();
+  group.items.swap(items);  // keep the memory for the next group
+  group.extents.swap(extents);
+  group.pins.swap(pins);
   return status;
 }
 

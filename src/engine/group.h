@@ -19,6 +19,16 @@ Status group_end();
 // A call inside the group failed.
 void group_failed(const Status& status);
 
+// Equal for operations that move in the same way.
+constexpr uint64_t movement(collectives::Kind kind, DataType type, RedOp op, int root) {
+  return static_cast<uint64_t>(kind) | static_cast<uint64_t>(type) << 8 |
+         static_cast<uint64_t>(op) << 16 | static_cast<uint64_t>(static_cast<uint32_t>(root)) << 32;
+}
+// In a group, one more call like the one before: true when it needs no other check than that, and
+// was added. All in registers: an Operation that has just been written is slow to read.
+bool group_extend(gossComm* handle, uint64_t how, const void* input, void* output, size_t count,
+                  gossStream* stream);
+// A call that has been checked.
 void group_add(gossComm* handle, const Operation& operation, gossStream* stream);
 // A communicator to be made before the group's operations run; `parent`: by a split, else null.
 void group_add_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent,

@@ -16,6 +16,8 @@ using shm::kPhases;
 
 namespace {
 
+// Extents that are shorter than this on average are packed before they are reduced.
+constexpr size_t kShortExtentBytes = 2048;
 // Results larger than this leave the caches anyway: stream them past.
 constexpr size_t kStreamOutputBytes = 4 * 1024 * 1024;
 // Two chunks of a short operation overlap; short chunks cost more in flags and in copies that end
@@ -69,6 +71,7 @@ Progress MappedExecution::start(Communicator& comm, const Operation& operation,
   read_done_told_ = false;
   element_ = type_size(operation.type);
   kernel_ = reduce::kernel(operation.type, operation.op);
+  scattered_ = operation.nextents > 1 && operation.bytes() / operation.nextents < kShortExtentBytes;
   output_store_ =
       operation.bytes() >= kStreamOutputBytes ? reduce::Store::kStream : reduce::Store::kCached;
   plan_chunks(comm);
@@ -101,6 +104,10 @@ void MappedExecution::plan_chunks(const Communicator& comm) {
   const size_t most = part_stride_ / element_ * parts;
   const size_t unit = kCacheLine / element_ * parts;
   chunk_count_ = std::min(most, align_up(wanted / element_, unit));
+  // The parts of a short operation lie close together: they need few pages.
+  const size_t longest = std::min(chunk_count_, operation_.count);
+  const collectives::Partition parts_of(longest, program_->parts, kCacheLine / element_);
+  part_stride_ = align_up(parts_of.size(0) * element_, kCacheLine);
   chunks_ = (operation_.count + chunk_count_ - 1) / chunk_count_;
   // A rank must be able to finish a chunk before it needs that chunk's place in the ring again: it
   // is at most ring - 1 chunks ahead of itself. Where a wait may cost a context switch, half the
@@ -194,12 +201,16 @@ bool MappedExecution::ready(Communicator& comm) {
   if (direct_ && iteration_ == 0 && !announce(comm)) return false;
   const bool staged = own_.input == nullptr || own_.output == nullptr;
   if (!program_->publishes || !staged) return true;
-  for (uint64_t i = 0; i < cells_per_chunk_; ++i) {
-    const int index = static_cast<int>((chunk_.ticket + i) % kCells);
-    if ((comm.cells_allocated >> index & 1u) != 0) continue;
-    const Status allocated = comm.segment().allocate_cell(comm.rank(), index);
-    if (!allocated.ok()) return fail(comm, allocated);
-    comm.cells_allocated |= 1u << index;
+  size_t bytes = part_stride_ * static_cast<size_t>(program_->parts);
+  for (uint64_t i = 0; i < cells_per_chunk_ && bytes > 0; ++i) {
+    const size_t index = (chunk_.ticket + i) % kCells;
+    const size_t here = std::min(bytes, kCellBytes);
+    bytes -= here;
+    if (comm.cell_bytes[index] >= here) continue;
+    Result<size_t> allocated = comm.segment().allocate_cell(comm.rank(), static_cast<int>(index),
+                                                            comm.cell_bytes[index], here);
+    if (!allocated.ok()) return fail(comm, allocated.take_status());
+    comm.cell_bytes[index] = allocated.value();
   }
   if (chunk_.ticket < kCells) return true;
   const uint64_t needed = chunk_.ticket - kCells + cells_per_chunk_;
@@ -283,6 +294,12 @@ void MappedExecution::publish(Communicator& comm, const Instruction& instruction
   for (int part = instruction.first; part < instruction.last; ++part) {
     const Span span = parts_span(part, part + 1);
     std::byte* to = cell(comm, comm.rank(), part);
+    comm.stats.sent_bytes += span.count * element_;
+    if (scattered_) {
+      comm.compute().pack(to, operation_.extents, instruction.from_output,
+                          chunk_.first + span.first, span.count, element_);
+      continue;
+    }
     for_each_piece(operation_, chunk_.first + span.first, span.count,
                    [&](const Extent& extent, size_t at, size_t length, size_t offset) {
                      const std::byte* from = instruction.from_output ? extent.output : extent.input;
@@ -290,7 +307,6 @@ void MappedExecution::publish(Communicator& comm, const Instruction& instruction
                                          length * element_,
                                          stream ? reduce::Store::kStream : reduce::Store::kCached);
                    });
-    comm.stats.sent_bytes += span.count * element_;
   }
 }
 
@@ -334,39 +350,70 @@ void MappedExecution::reduce(Communicator& comm, const Instruction& instruction)
   for (int part = instruction.first; part < instruction.last; ++part) {
     const Span span = parts_span(part, part + 1);
     if (span.count == 0) continue;
-    const size_t n = static_cast<size_t>(instruction.source_end - instruction.source_begin);
-    const Program::SourceRef* refs =
-        &program_->sources[static_cast<size_t>(instruction.source_begin)];
-    for_each_piece(
-        operation_, chunk_.first + span.first, span.count,
-        [&](const Extent& extent, size_t at, size_t length, size_t offset) {
-          for (size_t i = 0; i < n; ++i) {
-            sources_[i] = refs[i].phase < 0
-                              ? extent.input + at * element_
-                              : published(comm, refs[i].rank, refs[i].phase, part, span.first) +
-                                    offset * element_;
-          }
-          if (probing_ && length * element_ >= kProbeBytes && n > 1) probe_distance(comm);
-          reduce::Arguments arguments{};
-          arguments.dst = extent.output + at * element_;
-          arguments.dst2 = keep ? cell(comm, comm.rank(), part) + offset * element_ : nullptr;
-          arguments.sources = sources_.data();
-          arguments.nsources = n;
-          arguments.count = length;
-          arguments.divisor = comm.nranks();
-          arguments.store = output_store_;
-          arguments.store2 = comm.far && chunk_.ticket % kProbeEvery != 0 ? reduce::Store::kStream
-                                                                          : reduce::Store::kCached;
-          comm.compute().reduce(kernel_, arguments);
-        });
     if (keep) comm.stats.sent_bytes += span.count * element_;
+    std::byte* copy = keep ? cell(comm, comm.rank(), part) : nullptr;
+    if (scattered_) {
+      // One kernel for all extents instead of one for each.
+      packed_.resize(2 * align_up(span.count * element_, kCacheLine));
+      std::byte* output = packed_.data();
+      const std::byte* input = cell(comm, comm.rank(), part);
+      if (program_->parts > 1 || !program_->publishes) {  // the cell does not hold it
+        std::byte* packed = packed_.data() + packed_.size() / 2;
+        comm.compute().pack(packed, operation_.extents, false, chunk_.first + span.first,
+                            span.count, element_);
+        input = packed;
+      }
+      reduce_piece(comm, instruction, part, span, 0, span.count, input, output, copy);
+      comm.compute().unpack(operation_.extents, chunk_.first + span.first, span.count, output,
+                            element_);
+      continue;
+    }
+    for_each_piece(operation_, chunk_.first + span.first, span.count,
+                   [&](const Extent& extent, size_t at, size_t length, size_t offset) {
+                     reduce_piece(comm, instruction, part, span, offset, length,
+                                  extent.input + at * element_, extent.output + at * element_,
+                                  copy == nullptr ? nullptr : copy + offset * element_);
+                   });
   }
+}
+
+// `length` elements that begin `offset` elements into `span`.
+void MappedExecution::reduce_piece(Communicator& comm, const Instruction& instruction, int part,
+                                   Span span, size_t offset, size_t length, const std::byte* input,
+                                   std::byte* output, std::byte* copy) {
+  const size_t n = static_cast<size_t>(instruction.source_end - instruction.source_begin);
+  const Program::SourceRef* refs =
+      &program_->sources[static_cast<size_t>(instruction.source_begin)];
+  for (size_t i = 0; i < n; ++i) {
+    sources_[i] =
+        refs[i].phase < 0
+            ? input
+            : published(comm, refs[i].rank, refs[i].phase, part, span.first) + offset * element_;
+  }
+  if (probing_ && length * element_ >= kProbeBytes && n > 1) probe_distance(comm);
+  reduce::Arguments arguments{};
+  arguments.dst = output;
+  arguments.dst2 = copy;
+  arguments.sources = sources_.data();
+  arguments.nsources = n;
+  arguments.count = length;
+  arguments.divisor = comm.nranks();
+  arguments.store = output_store_;
+  arguments.store2 = comm.far && chunk_.ticket % kProbeEvery != 0 ? reduce::Store::kStream
+                                                                  : reduce::Store::kCached;
+  comm.compute().reduce(kernel_, arguments);
 }
 
 void MappedExecution::copy(Communicator& comm, const Instruction& instruction) {
   for (int part = instruction.first; part < instruction.last; ++part) {
     const Span span = parts_span(part, part + 1);
     if (span.count == 0) continue;
+    if (scattered_ && instruction.code == Code::kCopyPeer) {
+      comm.compute().unpack(operation_.extents, chunk_.first + span.first, span.count,
+                            published(comm, instruction.peer, instruction.phase, part, span.first),
+                            element_);
+      continue;
+    }
     for_each_piece(operation_, chunk_.first + span.first, span.count,
                    [&](const Extent& extent, size_t at, size_t length, size_t offset) {
                      const std::byte* from = instruction.code == Code::kCopyLocal

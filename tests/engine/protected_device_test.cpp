@@ -67,6 +67,16 @@ class ProtectedDevice final : public Compute {
     const Opened opened(find({dst, src}));
     if (dst != src) reduce::copy(dst, src, bytes, store);
   }
+  void pack(std::byte* to, const Extent* extents, bool outputs, size_t first, size_t count,
+            size_t element) override {
+    const Opened opened(all());
+    host_compute().pack(to, extents, outputs, first, count, element);
+  }
+  void unpack(const Extent* extents, size_t first, size_t count, const std::byte* from,
+              size_t element) override {
+    const Opened opened(all());
+    host_compute().unpack(extents, first, count, from, element);
+  }
   void reduce(reduce::ReduceFn kernel, const reduce::Arguments& arguments) override {
     std::vector<const void*> touched(arguments.sources, arguments.sources + arguments.nsources);
     touched.push_back(arguments.dst);
@@ -95,6 +105,11 @@ class ProtectedDevice final : public Compute {
       if (std::any_of(touched.begin(), touched.end(), inside)) found.push_back(arena);
     }
     return found;
+  }
+
+  std::vector<Arena*> all() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return arenas_;
   }
 
   std::mutex mutex_;

@@ -2,6 +2,9 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "transport/shm/segment.h"
 
+#include <algorithm>
+#include <bit>
+
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -75,9 +78,14 @@ SegmentPtr Segment::find(const Nonce& nonce) {
   return entry == known().by_nonce.end() ? nullptr : entry->second.lock();
 }
 
-Status Segment::allocate_cell(int rank, int cell) {
-  return MappedRegion::allocate_pages(
-      fd_.get(), ring_offset(rank) + static_cast<size_t>(cell) * kCellBytes, kCellBytes);
+Result<size_t> Segment::allocate_cell(int rank, int cell, size_t before, size_t bytes) {
+  if (bytes <= before) return before;
+  // In powers of two: few system calls even if operations grow little by little.
+  const size_t wanted = std::min(kCellBytes, std::bit_ceil(std::max<size_t>(bytes, 4096)));
+  GOSS_TRY(MappedRegion::allocate_pages(
+      fd_.get(), ring_offset(rank) + static_cast<size_t>(cell) * kCellBytes + before,
+      wanted - before));
+  return wanted;
 }
 
 }  // namespace goss::shm

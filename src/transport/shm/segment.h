@@ -8,7 +8,7 @@
 //   rings       staging cells of each rank, written by that rank, read by all
 //
 // Every counter only grows, so nothing is ever reset. The header and areas are allocated when the
-// segment is made, each ring cell when its owner first uses it (allocate_cell), so that an idle
+// segment is made, those of a ring cell when its owner first uses them (allocate_cell), so that an idle
 // communicator costs a few pages and lack of memory is an error and not a SIGBUS.
 #pragma once
 
@@ -110,7 +110,9 @@ class Segment {
                                         static_cast<size_t>(rank) * sizeof(RankArea));
   }
   std::byte* ring(int rank) const { return region_.data() + ring_offset(rank); }
-  Status allocate_cell(int rank, int cell);
+  // Pages for the first `bytes` of a cell, whose first `before` bytes (0 or what an earlier call
+  // returned) have theirs. Returns how many bytes now have pages.
+  Result<size_t> allocate_cell(int rank, int cell, size_t before, size_t bytes);
   int fd() const { return fd_.get(); }
   int nranks() const { return nranks_; }
   size_t bytes() const { return region_.bytes(); }

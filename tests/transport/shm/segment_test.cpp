@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstring>
 
@@ -67,9 +68,30 @@ TEST(Segment, AllocatesEveryCellOfARing) {
   auto made = Segment::create(2, kNonce);
   ASSERT_TRUE(made.ok());
   for (int cell : {0, 1, kCells - 1}) {
-    EXPECT_TRUE(made.value()->allocate_cell(1, cell).ok());
+    EXPECT_EQ(made.value()->allocate_cell(1, cell, 0, kCellBytes).value(), kCellBytes);
     std::memset(made.value()->ring(1) + static_cast<size_t>(cell) * kCellBytes, cell, kCellBytes);
   }
+}
+
+TEST(Segment, AllocatesOfACellWhatIsUsed) {
+  auto made = Segment::create(2, kNonce);
+  ASSERT_TRUE(made.ok());
+  const auto blocks = [&] {
+    struct stat file = {};
+    EXPECT_EQ(::fstat(made.value()->fd(), &file), 0);
+    return static_cast<size_t>(file.st_blocks) * 512;
+  };
+  const size_t idle = blocks();
+  size_t have = made.value()->allocate_cell(0, 3, 0, 1).value();
+  EXPECT_EQ(have, 4096u);
+  EXPECT_EQ(blocks(), idle + 4096);
+  have = made.value()->allocate_cell(0, 3, have, 4096).value();
+  EXPECT_EQ(have, 4096u) << "enough already";
+  have = made.value()->allocate_cell(0, 3, have, 9000).value();
+  EXPECT_EQ(have, 16'384u);
+  have = made.value()->allocate_cell(0, 3, have, kCellBytes).value();
+  EXPECT_EQ(have, kCellBytes);
+  EXPECT_EQ(blocks(), idle + kCellBytes);
 }
 
 TEST(Segment, IsFoundByItsNonceWhileSomebodyUsesIt) {

@@ -2,8 +2,6 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/join.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +11,7 @@
 
 #include "base/log.h"
 #include "engine/reactor.h"
+#include "transport/hmac.h"
 
 namespace goss::engine {
 
@@ -20,11 +19,7 @@ namespace {
 
 // 16 bytes that only the ranks of this job can compute.
 std::string derive_nonce(const std::string& key, const std::string& label) {
-  unsigned char mac[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(label.data()), label.size(), mac, &length);
-  return std::string(reinterpret_cast<const char*>(mac), 16);
+  return std::string(view(hmac_sha256(key, {label})).substr(0, 16));
 }
 
 }  // namespace

@@ -119,8 +119,8 @@ Hello Starter::hello_for(Purpose purpose, uint32_t peer) const {
 }
 
 void Starter::derive_session_key(const Secret& salt) {
-  session_key_ =
-      hmac_sha256(options_.id.secret, {"gossamer session", view(options_.id.job), view(salt)});
+  session_key_ = hmac_sha256(view(options_.id.secret),
+                             {"gossamer session", view(options_.id.job), view(salt)});
 }
 
 Result<bool> Starter::connect() {
@@ -307,8 +307,8 @@ void Starter::check_time() {
 std::string Starter::what_is_missing() const {
   if (stage_ == Stage::kDialing) {
     return format(
-        "no connection to the root at %s: %s; rank 0 may not run, or GOSS_ADDR, "
-        "GOSS_PORT, GOSS_IFNAME or the secret be wrong",
+        "no connection to the root at %s: %s; rank 0 may not run, serve another job, or GOSS_ADDR, "
+        "GOSS_PORT, GOSS_NRANKS, GOSS_IFNAME or the secret be wrong",
         root_dialer_.target().text().c_str(), root_dialer_.problem().c_str());
   }
   if (stage_ != Stage::kLinking) return "still waiting for " + waiting_.missing;

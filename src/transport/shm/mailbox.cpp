@@ -2,15 +2,14 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "transport/shm/mailbox.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+
+#include "transport/hmac.h"
 
 namespace goss::shm {
 
@@ -25,13 +24,12 @@ struct Wire {
   uint64_t magic;
   uint64_t topic;
   uint64_t bytes;
-  uint8_t mac[32];
+  Digest mac;
 };
 
-void sign(const std::string& key, const Wire& wire, uint8_t mac[32]) {
-  unsigned int length = 32;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(&wire), offsetof(Wire, mac), mac, &length);
+Digest sign(const std::string& key, const Wire& wire) {
+  return hmac_sha256(key,
+                     {std::string_view(reinterpret_cast<const char*>(&wire), offsetof(Wire, mac))});
 }
 
 struct Message {
@@ -77,7 +75,7 @@ Result<Mailbox> Mailbox::create(const std::string& key) {
 Result<bool> Mailbox::send(const std::string& address, uint64_t topic, uint64_t bytes, int fd) {
   Message message;
   message.wire = {kMagic, topic, bytes, {}};
-  sign(key_, message.wire, message.wire.mac);
+  message.wire.mac = sign(key_, message.wire);
   message.name.sun_family = AF_UNIX;
   if (address.size() > sizeof(message.name.sun_path)) {
     return fail(gossSystemError, "a local socket's name of %zu bytes is too long", address.size());
@@ -131,11 +129,10 @@ Status Mailbox::take_in() {
         same_user = sender.uid == ::geteuid();
       }
     }
-    uint8_t mac[32];
-    sign(key_, message.wire, mac);
+    const Digest mac = sign(key_, message.wire);
     const bool genuine = length == sizeof(Wire) && message.wire.magic == kMagic && same_user &&
                          fd.valid() && (message.header.msg_flags & MSG_CTRUNC) == 0 &&
-                         CRYPTO_memcmp(mac, message.wire.mac, sizeof(mac)) == 0;
+                         equal_digests(mac.data(), message.wire.mac.data(), mac.size());
     if (genuine && waiting_.size() < kMaxWaiting) {
       waiting_.push_back({message.wire.topic, message.wire.bytes, std::move(fd)});
     }

@@ -32,11 +32,14 @@ constexpr EnvEntry kTable[] = {
     {Env::kLogFile, "GOSS_LOG_FILE", "path; %h host, %p process", "standard error",
      "Where the log goes."},
     {Env::kNranks, "GOSS_NRANKS", "1..65536", "from the launcher, else 1",
-     "Number of ranks of the environment start."},
+     "Number of ranks of the environment start. Needs GOSS_RANK."},
     {Env::kPort, "GOSS_PORT", "1..65535", "MASTER_PORT + 1, else 29511",
      "Port on which rank 0 listens for the environment start."},
     {Env::kRank, "GOSS_RANK", "0..GOSS_NRANKS-1", "from the launcher, else 0",
-     "This rank of the environment start."},
+     "This rank of the environment start. Needs GOSS_NRANKS. Without both, the first complete pair "
+     "of "
+     "RANK and WORLD_SIZE (torchrun), OMPI_COMM_WORLD_RANK and _SIZE, PMI_RANK and PMI_SIZE, "
+     "SLURM_PROCID and SLURM_NTASKS counts."},
     {Env::kSecret, "GOSS_SECRET", "text", "unset",
      "Secret of the environment start, equal on all ranks. Other users of the machine may see a "
      "process's environment: prefer GOSS_SECRET_FILE."},

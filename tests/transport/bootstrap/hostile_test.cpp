@@ -21,13 +21,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-Address address_of(const UniqueId& id) {
-  Address address;
-  address.storage = id.address;
-  address.bytes = id.address_bytes;
-  return address;
-}
-
 // A hello that the root reads to its end: right magic, purpose, peer and job.
 Hello genuine_hello(const UniqueId& id, uint32_t rank, uint32_t nranks) {
   Hello hello;

@@ -14,8 +14,16 @@
 
 #include "support/scoped_env.h"
 #include "transport/bootstrap/bootstrap.h"
+#include "transport/bootstrap/socket.h"
 
 namespace goss::bootstrap {
+
+inline Address address_of(const UniqueId& id) {
+  Address address;
+  address.storage = id.address;
+  address.bytes = id.address_bytes;
+  return address;
+}
 
 struct LocalJob {
   test::ScopedEnv interface { "GOSS_IFNAME", "lo" };

@@ -10,6 +10,7 @@
 
 #include <cstring>
 
+#include "support/processes.h"
 #include "support/scoped_env.h"
 #include "transport/bootstrap/allgather.h"
 #include "transport/bootstrap/bootstrap.h"
@@ -277,7 +278,7 @@ TEST(ForkGuard, ClosesSocketsInForkedChildren) {
   }
   left.reset();
   // The child needs a moment to get there.
-  const auto end = Clock::now() + std::chrono::seconds(2);
+  const auto end = Clock::now() + std::chrono::seconds(2) * support::sanitizer_factor();
   char byte = 0;
   while (receive_some(right, &byte, 1).state != Moved::State::kEnded && Clock::now() < end) {
     ::usleep(1000);

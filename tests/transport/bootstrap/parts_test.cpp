@@ -3,12 +3,18 @@
 //
 // The parts of the start-up one by one: unique ids, HMAC, fields, frames, handshake, interfaces.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <openssl/crypto.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
+#include <thread>
 
 #include "support/processes.h"
 #include "support/scoped_env.h"
@@ -286,6 +292,49 @@ TEST(ForkGuard, ClosesSocketsInForkedChildren) {
   EXPECT_LT(Clock::now(), end) << "the sleeping child holds the connection open";
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
+}
+
+TEST(ForkGuard, LeavesNoSocketInChildrenForkedWhileAnotherThreadOpensAndCloses) {
+  std::atomic<bool> over{false};
+  std::thread worker([&] {
+    Address nowhere;
+    nowhere.storage.ss_family = AF_INET;
+    nowhere.bytes = sizeof(sockaddr_in);
+    int error = 0;
+    while (!over) start_connect(nowhere, &error);
+  });
+  int found = 0;
+  for (int i = 0; i < 300; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      struct stat info = {};
+      for (int fd = 3; fd < 64; ++fd) {
+        if (::fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode)) ::_exit(1);
+      }
+      ::_exit(0);
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    found += status != 0 ? 1 : 0;
+  }
+  over = true;
+  worker.join();
+  EXPECT_EQ(found, 0);
+}
+
+TEST(StartConnect, SaysWhyThereIsNoSocket) {
+  Address address;
+  address.storage.ss_family = AF_INET;
+  address.bytes = sizeof(sockaddr_in);
+  rlimit before = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  int error = 0;
+  const Socket socket = start_connect(address, &error);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_FALSE(socket.valid());
+  EXPECT_EQ(error, EMFILE);
 }
 
 }  // namespace

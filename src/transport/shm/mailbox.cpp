@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -24,12 +25,13 @@ struct Wire {
   uint64_t magic;
   uint64_t topic;
   uint64_t bytes;
-  Digest mac;
+  uint8_t mac[32];
 };
 
-Digest sign(const std::string& key, const Wire& wire) {
-  return hmac_sha256(key,
-                     {std::string_view(reinterpret_cast<const char*>(&wire), offsetof(Wire, mac))});
+void sign(const std::string& key, const Wire& wire, uint8_t mac[32]) {
+  const std::string_view bytes(reinterpret_cast<const char*>(&wire), offsetof(Wire, mac));
+  const Digest digest = hmac_sha256(key, {bytes});
+  std::copy(digest.begin(), digest.end(), mac);
 }
 
 struct Message {
@@ -75,7 +77,7 @@ Result<Mailbox> Mailbox::create(const std::string& key) {
 Result<bool> Mailbox::send(const std::string& address, uint64_t topic, uint64_t bytes, int fd) {
   Message message;
   message.wire = {kMagic, topic, bytes, {}};
-  message.wire.mac = sign(key_, message.wire);
+  sign(key_, message.wire, message.wire.mac);
   message.name.sun_family = AF_UNIX;
   if (address.size() > sizeof(message.name.sun_path)) {
     return fail(gossSystemError, "a local socket's name of %zu bytes is too long", address.size());
@@ -129,10 +131,11 @@ Status Mailbox::take_in() {
         same_user = sender.uid == ::geteuid();
       }
     }
-    const Digest mac = sign(key_, message.wire);
+    uint8_t mac[32];
+    sign(key_, message.wire, mac);
     const bool genuine = length == sizeof(Wire) && message.wire.magic == kMagic && same_user &&
                          fd.valid() && (message.header.msg_flags & MSG_CTRUNC) == 0 &&
-                         equal_digests(mac.data(), message.wire.mac.data(), mac.size());
+                         equal_digests(mac, message.wire.mac, sizeof(mac));
     if (genuine && waiting_.size() < kMaxWaiting) {
       waiting_.push_back({message.wire.topic, message.wire.bytes, std::move(fd)});
     }

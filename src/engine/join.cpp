@@ -25,13 +25,12 @@ std::string derive_nonce(const std::string& key, const std::string& label) {
 }  // namespace
 
 SegmentSetup::SegmentSetup(JobPtr job, std::vector<int> members, int self, std::string nonce,
-                           std::chrono::milliseconds timeout)
+                           Limit limit)
     : job_(std::move(job)),
       members_(std::move(members)),
       self_(self),
       nonce_(std::move(nonce)),
-      timeout_(timeout),
-      began_(std::chrono::steady_clock::now()) {}
+      limit_(limit) {}
 
 SegmentSetup::~SegmentSetup() {
   if (complete_ || !job_->given_up(topic()).ok()) return;
@@ -96,8 +95,8 @@ Status SegmentSetup::check_peers() const {
                 job_->place_of(dead).c_str());
   }
   GOSS_TRY(job_->given_up(topic()));
-  const auto waited = std::chrono::steady_clock::now() - began_;
-  if (timeout_.count() == 0 || waited < timeout_ || first_absent() < 0) return {};
+  const auto waited = std::chrono::steady_clock::now() - limit_.began;
+  if (limit_.timeout.count() == 0 || waited < limit_.timeout || first_absent() < 0) return {};
   return fail(gossTimeout,
               "after %.1f s %s has not taken part in making the communicator; raise "
               "GOSS_INIT_TIMEOUT if it needs longer",
@@ -222,9 +221,9 @@ class Joining final : public Making {
         std::move(mailbox_), key);
     job->attach_mesh(bootstrap_->take_mesh());
     if (options_.nranks > 1) Reactor::get().watch(job);
-    setup_ = std::make_unique<SegmentSetup>(job, std::move(everyone), options_.rank,
-                                            derive_nonce(key, "communicator"),
-                                            options_.settings.init_timeout);
+    setup_ = std::make_unique<SegmentSetup>(
+        job, std::move(everyone), options_.rank, derive_nonce(key, "communicator"),
+        SegmentSetup::Limit{options_.settings.init_timeout, began_});
     return {};
   }
 
@@ -232,6 +231,7 @@ class Joining final : public Making {
   shm::Mailbox mailbox_;
   std::string self_;
   std::unique_ptr<bootstrap::Bootstrap> bootstrap_;
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   bool connected_ = false;
   std::unique_ptr<SegmentSetup> setup_;
 };
@@ -308,7 +308,7 @@ class Splitting final : public Making {
                static_cast<long long>(color_));
     setup_ = std::make_unique<SegmentSetup>(parent_->parts().job, std::move(members), rank,
                                             derive_nonce(parent_->parts().job->key(), label),
-                                            settings_.init_timeout);
+                                            SegmentSetup::Limit{settings_.init_timeout});
   }
 
   Communicator* parent_;

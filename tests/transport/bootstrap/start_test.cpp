@@ -325,5 +325,18 @@ TEST(Start, NamesTheRankThatNeverAllGathers) {
   job.expect_failures(gossTimeout, {"4"});
 }
 
+TEST(Start, HasOneLimitForConnectingAndAllGathering) {
+  LocalJob job(2, milliseconds(500));
+  job.create_all();
+  ASSERT_TRUE(job.connect());
+  const auto end = Clock::now() + job.options[0].timeout;
+  while (Clock::now() < end) job.wait();
+  std::vector<std::string> all;
+  const Result<bool> gathered = job.ranks[0]->allgather("x", &all);
+  EXPECT_EQ(gathered.status().code(), gossTimeout);
+  EXPECT_NE(gathered.status().message().find("rank 1"), std::string::npos)
+      << gathered.status().message();
+}
+
 }  // namespace
 }  // namespace goss::bootstrap

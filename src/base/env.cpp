@@ -22,7 +22,9 @@ constexpr EnvEntry kTable[] = {
      "`<prefix>.<pid>.<rank>` as well as to the log."},
     {Env::kHostId, "GOSS_HOSTID", "any text", "unset",
      "Ranks with different values do not share memory even on one host."},
-    {Env::kIfname, "GOSS_IFNAME", "interface name", "first that is up, loopback last",
+    {Env::kIfname, "GOSS_IFNAME", "interface name",
+     "rank: the one that reaches the root; unique id: first that is up, IPv4 first, bridges of "
+     "containers late, loopback last",
      "The network interface whose address others are told to connect to."},
     {Env::kInitTimeout, "GOSS_INIT_TIMEOUT", "duration", "120s",
      "How long initialisation waits for the other ranks; 0 waits for ever."},

@@ -66,7 +66,7 @@ Status find_rank(int* rank, int* nranks) {
     const auto nranks_text = launcher_text(launcher.nranks);
     if (!rank_text && !nranks_text) continue;
     if (!rank_text || !nranks_text) {
-      if (&launcher != kLaunchers) continue;  // not for us: sbatch sets SLURM_NTASKS alone
+      if (&launcher != kLaunchers) continue;  // not for us: salloc sets SLURM_NTASKS alone
       return fail(gossInvalidUsage, "%s is set but %s is not: set both",
                   rank_text ? launcher.rank : launcher.nranks,
                   rank_text ? launcher.nranks : launcher.rank);
@@ -88,7 +88,7 @@ std::string launch_name() {
 }
 
 // Every rank computes the same name; other jobs that share the port, even with the same secret,
-// compute another. It is sent in clear, so it tells nothing of the secret.
+// compute another. It is sent in clear, and tells nothing of a random secret.
 void name_job(int nranks, bootstrap::UniqueId* id) {
   const std::array<uint32_t, 2> numbers{htonl(static_cast<uint32_t>(nranks)), htonl(::getuid())};
   const std::string_view bytes(reinterpret_cast<const char*>(numbers.data()), sizeof(numbers));

@@ -4,6 +4,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -19,8 +20,13 @@ namespace {
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kLargestElement = 8;
 
+size_t slot_bytes(const Options& options) {
+  const size_t group = static_cast<size_t>(options.agg_iters) * Buffers::stride(options.min_bytes);
+  return options.agg_iters > 1 ? std::max(options.max_bytes, group) : options.max_bytes;
+}
+
 size_t buffer_bytes(const Options& options) {
-  return Buffers::stride(options.max_bytes) + options.unalign * kLargestElement + kGuardBytes;
+  return Buffers::stride(slot_bytes(options)) + options.unalign * kLargestElement + kGuardBytes;
 }
 
 }  // namespace
@@ -54,7 +60,7 @@ Memory::~Memory() {
 }
 
 Buffers::Buffers(const Options& options, int rank)
-    : max_bytes_(options.max_bytes),
+    : max_bytes_(slot_bytes(options)),
       unalign_(options.unalign),
       send_(buffer_bytes(options), options.local_register != 0, rank),
       recv_(buffer_bytes(options), options.local_register != 0, rank) {}

@@ -30,7 +30,7 @@ class Memory {
 
 class Buffers {
  public:
-  // For operations of up to options.max_bytes.
+  // For operations of up to options.max_bytes, and groups of -m of the smallest.
   Buffers(const Options& options, int rank);
 
   // Distance of slots for operations of `bytes`: whole cache lines.

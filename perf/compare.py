@@ -27,6 +27,13 @@ PERF = pathlib.Path(__file__).resolve().parent
 ROOT = PERF.parent
 PEERS = ("openmpi", "mpich", "gloo")
 PROGRAMS = ("gossamer", "limit") + PEERS
+VARIANTS = {  # not measured unless named
+    "gossamer-direct": ["-R", "1"],  # the user's buffers are in shared memory
+    "limit-direct": ["--direct"],
+    "gossamer-varied": ["--vary-count"],  # another count at every call
+    "gossamer-group": ["-m", "64"],  # 64 operations in a group; the time is of one
+}
+BOUND = {"gossamer": "limit", "gossamer-direct": "limit-direct"}
 STATES = ("near", "far", "unknown", "mixed", "busy")
 LEFT_OUT = ("mixed", "busy")  # no like to compare these with
 NEAR_BELOW_NS = 100  # kNearBelowNs of common/distance.h
@@ -37,7 +44,7 @@ HISTORY_FIELDS = ["date", "commit", "machine", "collective", "ranks", "bytes", "
 
 
 class Unavailable(Exception):
-    """A program that cannot run here; the comparison goes on without it."""
+    """A program that gives no result; the comparison goes on without it."""
 
 
 def parse_sizes(text):
@@ -87,6 +94,8 @@ def end(process):
 
 def execute(command, options, env=None):
     """Runs a command; returns what it printed."""
+    if not os.access(command[0], os.X_OK):
+        raise Unavailable(f"{command[0]} is not built")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           env=env, start_new_session=True) as process:
         try:
@@ -125,12 +134,14 @@ def run_harness(program, ranks, size, options):
     env, launcher = None, []
     if program in ("openmpi", "mpich"):
         launcher, env = mpi_command(f"mpirun.{program}", ranks, ranks > options.cpus)
-    binary = options.build / "perf" / (program if program == "limit" else f"{program}_perf")
-    if not binary.exists():
+    limit = program.startswith("limit")
+    binary = options.build / "perf" / ("limit" if limit else f"{program}_perf")
+    if not binary.exists():  # mpirun would say it in many words
         raise Unavailable(f"{binary} is not built")
     arguments = ["--collective", options.collective.replace("_", ""), "--ranks", str(ranks),
                  "--sizes", str(size), "--reps", str(options.reps),
-                 "--block-ms", str(options.min_time * 1000 / options.reps), "--csv"]
+                 "--block-ms", str(options.block_ms), "--csv"]
+    arguments += VARIANTS.get(program, [])
     out = execute(launcher + [str(binary)] + arguments, options, env)
     header = out.find("program,")
     rows = list(csv.DictReader(io.StringIO(out[header:]))) if header >= 0 else []
@@ -151,17 +162,17 @@ def distance(options):
         return 0.0
 
 
-def run_gossamer(ranks, size, options):
-    """One point of Gossamer through its nccl-tests look-alike."""
+def run_gossamer(program, ranks, size, options):
+    """One point of Gossamer through its nccl-tests look-alike, timed as the harness times: as many
+    blocks of the same length, a block's time that of the slowest rank (-a 3)."""
     binary = options.build / "perf" / f"{options.collective}_perf"
-    if not binary.exists():
-        raise Unavailable(f"{binary} is not built")
     # MPI_Bcast and gloo::broadcast have one buffer; a reduction out of place has two everywhere.
     place = "in_place" if options.collective == "broadcast" else "out_of_place"
     with tempfile.TemporaryDirectory(prefix="goss-compare-") as folder:
         file = os.path.join(folder, "result.json")
-        command = [str(binary), "--procs", str(ranks), "--pin", "1", "-b", str(size), "-e", str(size),
-                   "--min-time", str(options.min_time), "-J", file]
+        command = [str(binary), "--procs", str(ranks), "--pin", "1", "--sizes", str(size),
+                   "--reps", str(options.reps), "--block-ms", str(options.block_ms), "-a", "3",
+                   "-J", file, *VARIANTS.get(program, [])]
         before = distance(options)
         execute(command, options)
         after = distance(options)
@@ -174,15 +185,15 @@ def run_gossamer(ranks, size, options):
 
 
 def sample(program, ranks, size, options):
-    run = run_gossamer if program == "gossamer" else lambda *a: run_harness(program, *a)
-    us, before, after = run(ranks, size, options)
+    run = run_gossamer if program.startswith("gossamer") else run_harness
+    us, before, after = run(program, ranks, size, options)
     return {"program": program, "collective": options.collective, "ranks": ranks, "bytes": size,
             "us": us, "before_ns": before, "after_ns": after, "state": state_of(before, after)}
 
 
 def collect(options):
-    """All samples. Programs alternate, and begin in another order each round, so that whatever
-    changes with time meets all of them."""
+    """All samples, and the reason for each (program, ranks, size) that failed. Programs alternate,
+    and begin in another order each round, so that whatever changes with time meets all of them."""
     samples, skipped = [], {}
     points = [(ranks, size) for ranks in options.ranks for size in options.sizes]
     for number in range(options.rounds):
@@ -204,7 +215,7 @@ def collect(options):
     for (program, reason), where in reasons.items():
         places = "everywhere" if len(where) == len(points) else ", ".join(where)
         print(f"{program} left out ({places}): {reason}", file=sys.stderr)
-    return samples
+    return samples, skipped
 
 
 # ---- from samples to ratios ---------------------------------------------------------------------
@@ -221,11 +232,12 @@ def summarise(samples):
         medians = {p: statistics.median(t) for p, t in programs.items()}
         row = {"collective": collective, "ranks": ranks, "state": STATES[state], "bytes": size,
                "median_us": medians, "samples": {p: len(t) for p, t in programs.items()},
-               "part_of_limit": None, "over_best_peer": None, "best_peer": None}
+               "part_of_limit": {}, "over_best_peer": None, "best_peer": None}
         ours = medians.get("gossamer")
         peers = {p: medians[p] for p in PEERS if p in medians}
-        if ours and "limit" in medians:
-            row["part_of_limit"] = medians["limit"] / ours
+        for program, bound in BOUND.items():
+            if program in medians and bound in medians:
+                row["part_of_limit"][program] = medians[bound] / medians[program]
         if peers:
             row["best_peer"] = min(peers, key=peers.get)
             row["over_best_peer"] = peers[row["best_peer"]] / ours if ours else None
@@ -250,11 +262,11 @@ def table(rows, programs):
         for program in programs:
             us = row["median_us"].get(program)
             cells.append(f"{time_text(us)} ({row['samples'][program]})" if us else "-")
-        part = f"{row['part_of_limit']:.2f}" if row["part_of_limit"] else "-"
+        parts = [f"{part:.2f}" for part in row["part_of_limit"].values()]
         over = row["over_best_peer"]
         peer = f"{over:.2f}x ({row['best_peer']})" if over else "-"
         lines.append(f"{size_text(row['bytes']):>9}" + "".join(f"{c:>16}" for c in cells) +
-                     f"{part:>16}{peer:>24}")
+                     f"{', '.join(parts) or '-':>16}{peer:>24}")
     if left_out:
         lines += ["", f"{left_out} samples left out: meanwhile the CPUs were moved, or busy"]
     return "\n".join(lines)
@@ -275,19 +287,22 @@ def machine():
 
 
 def commit():
-    git = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"],
-                         capture_output=True, text=True, check=False)
-    return git.stdout.strip() if git.returncode == 0 else "unknown"
+    """The commit of the sources, "-dirty" appended when they differ from it; what is recorded
+    already in the history is no source."""
+    def git(*arguments):
+        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True,
+                              check=False)
+        return done.stdout.strip() if done.returncode == 0 else "unknown"
+    changes = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!perf/history")
+    return git("rev-parse", "--short", "HEAD") + ("-dirty" if changes else "")
 
 
 def write_results(samples, rows, options):
     options.out.mkdir(parents=True, exist_ok=True)
-    if options.out == PERF / "results":  # results are looked at, and not committed
-        (options.out / ".gitignore").write_text("*\n", encoding="utf-8")
     base = options.out / options.collective
     now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    document = {"date": now, "commit": commit(), "machine": machine(), "arguments": sys.argv[1:],
-                "summary": rows, "samples": samples}
+    document = {"date": now, "commit": options.commit, "machine": machine(),
+                "arguments": sys.argv[1:], "summary": rows, "samples": samples}
     base.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     with open(base.with_suffix(".csv"), "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(samples[0]), lineterminator="\n")
@@ -310,20 +325,20 @@ def read_history(collective):
         return list(csv.DictReader(file))
 
 
-def record(rows, collective):
+def record(rows, options):
     """Appends the medians; the file only ever grows."""
-    path = history_file(collective)
+    path = history_file(options.collective)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = not path.exists()
-    common = {"date": datetime.date.today().isoformat(), "commit": commit(),
-              "machine": machine(), "collective": collective}
+    common = {"date": datetime.date.today().isoformat(), "commit": options.commit,
+              "machine": machine(), "collective": options.collective}
     with open(path, "a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=HISTORY_FIELDS, lineterminator="\n")
         if fresh:
             writer.writeheader()
         for row in (one for one in rows if one["state"] not in LEFT_OUT):
             for program, us in row["median_us"].items():
-                part = row["median_us"].get("limit", 0) / us
+                part = row["median_us"].get(BOUND.get(program, "limit"), 0) / us
                 writer.writerow({**common, "ranks": row["ranks"], "bytes": row["bytes"],
                                  "state": row["state"], "program": program,
                                  "median_us": f"{us:.4f}", "samples": row["samples"][program],
@@ -331,23 +346,42 @@ def record(rows, collective):
     print(f"recorded in {path}")
 
 
-def regressions(rows, history, here):
-    """Points of Gossamer that are worse than the best recorded on this machine in that state."""
+def best_recorded(history, here, options):
+    """{(ranks, bytes, state): row}: Gossamer's best on this machine at the points asked for."""
     best = {}
     for old in history:
-        if old["program"] == "gossamer" and old["machine"] == here:
-            key = (int(old["ranks"]), int(old["bytes"]), old["state"])
+        ranks, size = int(old["ranks"]), int(old["bytes"])
+        asked = ranks in options.ranks and size in options.sizes
+        if old["program"] == "gossamer" and old["machine"] == here and asked:
+            key = (ranks, size, old["state"])
             best[key] = min(best.get(key, old), old, key=lambda one: float(one["median_us"]))
-    found = []
-    for row in rows:
-        old = best.get((row["ranks"], row["bytes"], row["state"]))
-        us = row["median_us"].get("gossamer")
-        if old and us and row["state"] in ("near", "far"):
-            if us > TOLERANCE * float(old["median_us"]):
-                found.append(f"{row['ranks']} ranks, {size_text(row['bytes'])}, {row['state']}: "
-                             f"{time_text(us)}, {time_text(float(old['median_us']))} "
-                             f"at {old['commit']}")
-    return found
+    return best
+
+
+def check(rows, skipped, best):
+    """Prints what is wrong with Gossamer; returns how many points that are."""
+    ours = {(row["ranks"], row["bytes"], row["state"]): row["median_us"]["gossamer"]
+            for row in rows if "gossamer" in row["median_us"]}
+    failed = {(ranks, size): reason for (program, ranks, size), reason in skipped.items()
+              if program == "gossamer"}
+    found = [f"FAILED: {ranks} ranks, {size_text(size)}: {reason}"
+             for (ranks, size), reason in failed.items()]
+    for (ranks, size, state), old in best.items():
+        point = f"{ranks} ranks, {size_text(size)}, {state}"
+        then = float(old["median_us"])
+        us = ours.get((ranks, size, state))
+        if us and us > TOLERANCE * then:
+            found.append(f"WORSE: {point}: {time_text(us)}, {time_text(then)} at {old['commit']}")
+        elif us or (ranks, size) in failed:
+            continue
+        elif any(key[:2] == (ranks, size) for key in ours):
+            print(f"not compared: {point}: the machine was not in this state")
+        else:
+            found.append(f"MISSING: {point}: recorded, and not measured")
+    if not best:
+        print("nothing is recorded for these points on this machine")
+    print("\n".join(found + [f"{len(best)} recorded points, {len(found)} found wrong"]))
+    return len(found)
 
 
 # ---- command line -------------------------------------------------------------------------------
@@ -360,11 +394,12 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=5, help="samples per point (%(default)s)")
     parser.add_argument("--collective", default="all_reduce",
                         choices=("all_reduce", "broadcast", "barrier"))
-    parser.add_argument("--programs", default=",".join(PROGRAMS), help="(%(default)s)")
+    parser.add_argument("--programs", default=",".join(PROGRAMS),
+                        help=f"(%(default)s); there are also {', '.join(VARIANTS)}")
     parser.add_argument("--quick", action="store_true", help="one short round, 64M left out")
-    parser.add_argument("--min-time", type=float, default=0.2,
-                        help="seconds timed per sample (%(default)s)")
-    parser.add_argument("--reps", type=int, default=5, help="blocks per sample (%(default)s)")
+    parser.add_argument("--block-ms", type=float, default=10,
+                        help="length of a timed block, at least 5 operations (%(default)s)")
+    parser.add_argument("--reps", type=int, default=9, help="blocks per sample (%(default)s)")
     parser.add_argument("--timeout", type=float, default=60, help="seconds per sample")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build",
                         help="build folder (%(default)s)")
@@ -372,29 +407,34 @@ def parse_arguments():
                         help="where JSON, CSV and SVG go (%(default)s)")
     parser.add_argument("--record", action="store_true", help="append the medians to the history")
     parser.add_argument("--check", action="store_true",
-                        help="fail if a point is over 10 %% worse than the best recorded")
+                        help="fail if Gossamer fails or is over 10 %% worse than recorded")
     options = parser.parse_args()
+    options.commit = commit()
     try:
         options.ranks = [int(n) for n in options.ranks.split(",")]
         options.sizes = parse_sizes(options.sizes)
     except ValueError as error:
         parser.error(str(error))
     options.programs = options.programs.split(",")
-    unknown = set(options.programs) - set(PROGRAMS)
+    unknown = set(options.programs) - set(PROGRAMS) - set(VARIANTS)
     if unknown:
         parser.error(f"--programs: no such program: {', '.join(sorted(unknown))}")
     if options.quick:
-        options.rounds, options.min_time = 1, 0.02
+        options.rounds, options.block_ms, options.reps = 1, 4, 5
         options.sizes = [size for size in options.sizes if size <= 1 << 20]
     if options.collective == "barrier":
         options.sizes = [0]
+    if options.check and "gossamer" not in options.programs:
+        parser.error("--check: gossamer is not among the --programs")
+    if options.record and (options.commit.endswith("-dirty") or options.commit == "unknown"):
+        parser.error("--record: commit first, or the figures would belong to no commit")
     options.cpus = len(os.sched_getaffinity(0))
     return options
 
 
 def main():
     options = parse_arguments()
-    samples = collect(options)
+    samples, skipped = collect(options)
     if not samples:
         print("compare: no program gave a result; build the perf tools first", file=sys.stderr)
         return 1
@@ -403,13 +443,10 @@ def main():
     write_results(samples, rows, options)
     status = 0
     if options.check:
-        found = regressions(rows, read_history(options.collective), machine())
-        for line in found:
-            print(f"WORSE: {line}")
-        print(f"{len(found)} points are worse than recorded")
-        status = 1 if found else 0
+        best = best_recorded(read_history(options.collective), machine(), options)
+        status = 1 if check(rows, skipped, best) else 0
     if options.record:
-        record(rows, options.collective)
+        record(rows, options)
     return status
 
 

@@ -4,7 +4,8 @@
 import math
 
 COLOURS = {"gossamer": "#d1495b", "limit": "#222222", "openmpi": "#00798c", "mpich": "#edae49",
-           "gloo": "#7a5195"}
+           "gloo": "#7a5195", "gossamer-direct": "#e89aa4", "limit-direct": "#888888",
+           "gossamer-varied": "#6a994e", "gossamer-group": "#386fa4"}
 WIDTH, HEIGHT = 520, 360  # of a panel
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 40, 50
 UNITS = ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
@@ -75,7 +76,7 @@ class Panel:
         if not points:
             return []
         colour = COLOURS[program]
-        dash = ' stroke-dasharray="5 4"' if program == "limit" else ""
+        dash = ' stroke-dasharray="5 4"' if program.startswith("limit") else ""
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
         dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>'
                        for x, y in points)
@@ -87,7 +88,7 @@ def legend(programs):
     for program in programs:
         out.append(f'<path d="M{x} 20h24" stroke="{COLOURS[program]}" stroke-width="3"/>')
         out.append(text(x + 30, 24, program, "start"))
-        x += 95
+        x += 130
     return out
 
 

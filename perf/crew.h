@@ -42,6 +42,8 @@ class Crew {
   gossComm_t comm(int i) const { return comms_[i]; }
   gossStream_t stream(int i) const { return streams_[i]; }  // NULL without make_streams
   gossComm_t* comm_slot(int i) { return &comms_[i]; }
+  double startup_s() const { return startup_s_; }
+  void set_startup(double seconds) { startup_s_ = seconds; }
 
   void make_streams();
   void synchronize();
@@ -74,6 +76,7 @@ class Crew {
   int first_rank_;
   std::vector<gossComm_t> comms_;
   std::vector<gossStream_t> streams_;
+  double startup_s_ = 0;  // from the tool's start until the communicators were there
 };
 
 }  // namespace goss::perf

@@ -57,7 +57,7 @@ Json half_json(const Options& options, const Half& half) {
     json["p50"] = half.timing.stats->p50 * 1e6;
     json["p99"] = half.timing.stats->p99 * 1e6;
   }
-  if (options.min_time_s > 0 && !half.timing.blocks.empty()) {
+  if (options.block_ms > 0) {
     const Statistics blocks = summarise(half.timing.blocks);
     json["blocks"] = {{"count", half.timing.blocks.size()},
                       {"min_us", blocks.min * 1e6},
@@ -148,7 +148,9 @@ void JsonFile::add_config(const Options& options, const std::vector<RankInfo>& r
   config["stream"] = truth(options.stream);
   config["registered"] = truth(options.local_register != 0);
   config["rewrite"] = truth(options.rewrite);
-  config["min_time_s"] = options.min_time_s;
+  config["block_ms"] = options.block_ms;
+  config["reps"] = options.reps;
+  config["vary_count"] = truth(options.vary_count);
   Json devices = Json::array();
   for (const RankInfo& info : ranks) {
     devices.push_back({{"rank", info.rank},

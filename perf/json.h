@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // -J: the results as a JSON file in the layout of nccl-tests 2.19 (version 2), and more:
-// percentiles per row, blocks of --min-time, overlap, how the ranks were started. Used by the
+// percentiles per row, blocks of --block-ms, overlap, how the ranks were started. Used by the
 // thread of rank 0.
 #pragma once
 

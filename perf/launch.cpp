@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -18,6 +19,8 @@
 namespace goss::perf {
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 gossConfig_t make_config(const Options& options) {
   gossConfig_t config = GOSS_CONFIG_INITIALIZER;
@@ -113,8 +116,8 @@ enum class Outcome { kGood, kWrong, kFailed };
 
 class Job {
  public:
-  Job(const Options& options, const Forked* forked)
-      : options_(options), processes_(options, forked) {
+  Job(const Options& options, const Forked* forked, Clock::time_point start)
+      : options_(options), start_(start), processes_(options, forked) {
     const int per_thread = options.ranks_per_thread;
     for (int t = 0; t < options.threads; ++t) {
       const int first = (processes_.process() * options.threads + t) * per_thread;
@@ -177,6 +180,7 @@ class Job {
         gossConfig_t config = make_config(options_);
         join_crews({&crew, 1}, &config);
       }
+      crew.set_startup(std::chrono::duration<double>(Clock::now() - start_).count());
       if (!body(crew)) good_ = false;
       crew.destroy();
     } catch (const std::exception& failure) {
@@ -187,6 +191,7 @@ class Job {
   }
 
   const Options& options_;
+  const Clock::time_point start_;  // the same in all forked processes
   Processes processes_;
   std::vector<Crew> crews_;
   gossUniqueId id_{};
@@ -194,10 +199,10 @@ class Job {
   std::atomic<bool> failed_ = false;
 };
 
-Outcome run_job(const Options& options, const Forked* forked,
+Outcome run_job(const Options& options, const Forked* forked, Clock::time_point start,
                 const std::function<bool(Crew&)>& body) {
   try {
-    Job job(options, forked);
+    Job job(options, forked, start);
     return job.run(body);
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "%s\n", failure.what());
@@ -208,6 +213,7 @@ Outcome run_job(const Options& options, const Forked* forked,
 }  // namespace
 
 int launch(const Options& options, const std::function<bool(Crew&)>& body) {
+  const Clock::time_point start = Clock::now();
   if (options.procs != kFromLaunch && started_by_own_mpi()) {
     std::fprintf(stderr, "--procs starts the processes itself: do not use it under mpirun\n");
     return 2;
@@ -224,7 +230,7 @@ int launch(const Options& options, const std::function<bool(Crew&)>& body) {
       return exit_code;
     }
   }
-  const Outcome outcome = run_job(options, forked ? &*forked : nullptr, body);
+  const Outcome outcome = run_job(options, forked ? &*forked : nullptr, start, body);
   std::fflush(nullptr);
   // MPI_Finalize may wait for ranks that have failed; mpirun ends those when one leaves without.
   if (outcome != Outcome::kFailed) leave_mpi();

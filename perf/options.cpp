@@ -25,6 +25,7 @@ struct Raw {
   std::string min_bytes = "32M";
   std::string max_bytes = "32M";
   std::string step_bytes = "1M";
+  std::vector<std::string> sizes;
   std::string op = "sum";
   std::string type = "float";
   std::string root = "0";
@@ -113,6 +114,9 @@ void add_shape_flags(CLI::App& app, Options& o, Raw& raw) {
   app.add_option("-i,--stepbytes", raw.step_bytes, "from one size to the next: add this");
   app.add_option("-f,--stepfactor", o.step_factor, "or multiply by this (1: off)")
       ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--sizes", raw.sizes, "exactly these sizes, such as 8,64K,1M")
+      ->delimiter(',')
+      ->excludes("-b", "-e", "-i", "-f");
 }
 
 void add_timing_flags(CLI::App& app, Options& o, Raw& raw) {
@@ -124,9 +128,12 @@ void add_timing_flags(CLI::App& app, Options& o, Raw& raw) {
       ->check(CLI::Range(0, kMany));
   app.add_option("-N,--run_cycles", o.run_cycles, "repeat the whole table; 0: for ever")
       ->check(CLI::Range(0, kMany));
-  app.add_option("--min-time", o.min_time_s,
-                 "repeat blocks of operations for so many seconds per row, report the median")
-      ->check(CLI::Range(0.0, 3600.0));
+  app.add_option("--block-ms", o.block_ms,
+                 "instead of -n: blocks of operations of so many milliseconds; their median")
+      ->check(CLI::Range(0.0, 3.6e6));
+  app.add_option("--reps", o.reps, "how many of these blocks")->check(CLI::Range(1, kMany));
+  app.add_flag("--vary-count", o.vary_count,
+               "each timed operation has another count than the one before: 100 to 90 %");
   app.add_option("-I,--per_iter_timing", raw.per_iter,
                  "0/1: time every operation by itself; adds columns i_min to p50")
       ->check(CLI::Range(0, 1));
@@ -201,6 +208,12 @@ void finish(Options& o, const Raw& raw) {
   o.min_bytes = parse_size(raw.min_bytes, "-b");
   o.max_bytes = parse_size(raw.max_bytes, "-e");
   o.step_bytes = parse_size(raw.step_bytes, "-i");
+  for (const std::string& size : raw.sizes) o.sizes.push_back(parse_size(size, "--sizes"));
+  if (!o.sizes.empty()) {
+    std::sort(o.sizes.begin(), o.sizes.end());
+    o.min_bytes = o.sizes.front();
+    o.max_bytes = o.sizes.back();
+  }
   o.ops = parse_ops(raw.op);
   o.types = parse_types(raw.type);
   o.root = parse_root(raw.root);
@@ -219,16 +232,15 @@ void finish(Options& o, const Raw& raw) {
   if (o.min_bytes < o.max_bytes && o.step_factor == 1 && o.step_bytes == 0) {
     throw std::invalid_argument("-i 0: the sizes would never reach -e");
   }
-  if (o.min_bytes == 0 && o.max_bytes > 0 && o.step_factor > 1) {
+  if (o.sizes.empty() && o.min_bytes == 0 && o.max_bytes > 0 && o.step_factor > 1) {
     throw std::invalid_argument("-b 0 with -f: the sizes would never reach -e; begin at 1 or more");
   }
   if (o.per_iter_skip >= o.iters) {
     throw std::invalid_argument("-K leaves out all of the -n operations");
   }
-  if (o.min_time_s > 0 && (o.per_iter_timing || o.rewrite)) {
+  if (o.block_ms > 0 && (o.per_iter_timing || o.rewrite)) {
     throw std::invalid_argument(
-        "--min-time repeats blocks; -I and --rewrite time single operations"
-        ": use -n there");
+        "--block-ms times blocks; -I and --rewrite time single operations: use -n there");
   }
   if (!o.plot_file.empty()) check_plot_file(o.plot_file);
 }
@@ -236,6 +248,10 @@ void finish(Options& o, const Raw& raw) {
 }  // namespace
 
 std::optional<size_t> Options::next_size(size_t bytes) const {
+  if (!sizes.empty()) {
+    const auto at = std::upper_bound(sizes.begin(), sizes.end(), bytes);
+    return at == sizes.end() || *at > max_bytes ? std::nullopt : std::optional(*at);
+  }
   size_t next = 0;
   const bool overflow = step_factor > 1 ? __builtin_mul_overflow(bytes, step_factor, &next)
                                         : __builtin_add_overflow(bytes, step_bytes, &next);

@@ -31,13 +31,16 @@ struct Options {
   size_t min_bytes = size_t{32} << 20;
   size_t max_bytes = size_t{32} << 20;
   size_t step_bytes = size_t{1} << 20;
-  size_t step_factor = 1;  // 1: steps of step_bytes
+  size_t step_factor = 1;     // 1: steps of step_bytes
+  std::vector<size_t> sizes;  // --sizes: these and no steps; ascending
 
   int iters = 20;
   int agg_iters = 1;
   int warmup_iters = 1;
-  int run_cycles = 1;     // 0: for ever
-  double min_time_s = 0;  // 0: one block of `iters`
+  int run_cycles = 1;   // 0: for ever
+  double block_ms = 0;  // 0: one block of `iters`, as nccl-tests
+  int reps = 9;         // blocks of block_ms
+  bool vary_count = false;
   bool per_iter_timing = false;
   int per_iter_skip = 0;
   bool rewrite = false;

@@ -25,6 +25,7 @@ class Session {
 
   // False when a result was wrong or the bandwidth too low.
   bool run() {
+    startup_s_ = crew_.combine(crew_.startup_s(), Combine::kMax);
     limit_memory();
     const std::vector<RankInfo> ranks = gather_rank_info(crew_);
     Runner runner(options_, collective_, crew_);
@@ -58,6 +59,7 @@ class Session {
     if (!options_.json_file.empty()) json_.emplace(options_.json_file, options_);
     print_header(options_, collective_.program);
     print_devices(ranks);
+    std::printf("# start-up: %.3f s\n", startup_s_);
     print_column_heads(options_);
     if (json_) json_->add_config(options_, ranks);
   }
@@ -179,6 +181,7 @@ class Session {
   Runner* runner_ = nullptr;
   std::optional<JsonFile> json_;
   std::vector<Row> rows_;
+  double startup_s_ = 0;  // until the last rank had its communicator
   int failed_checks_ = 0;
   double bus_bw_sum_ = 0;
   int halves_ = 0;

@@ -83,10 +83,10 @@ void print_header(const Options& options, const char* program) {
   if (options.parallel_init) {
     std::printf("# Parallel Init Enabled: threads call gossCommInitRankConfig concurrently \n");
   }
-  if (options.min_time_s > 0) {
-    std::printf("# Median of blocks of operations, at least %g s per measurement\n",
-                options.min_time_s);
+  if (options.block_ms > 0) {
+    std::printf("# Median of %d blocks of %g ms\n", options.reps, options.block_ms);
   }
+  if (options.vary_count) std::printf("# Each operation has another count: 100 to 90 %%\n");
   if (options.rewrite) std::printf("# Inputs are written anew before each operation\n");
   for (const std::string& note : options.notes) std::printf("# %s\n", note.c_str());
   std::printf("#\n");

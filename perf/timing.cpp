@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "common/blocks.h"
+
 namespace goss::perf {
 
 namespace {
@@ -41,8 +43,11 @@ void Runner::fill_inputs(const Work& work, size_t slots, uint32_t round) {
 
 // Operations in place turn results into inputs again: they begin with a value that stays.
 void Runner::prepare_timed_data(const Work& work) {
-  const size_t timed = static_cast<size_t>(options_.iters) * options_.agg_iters;
-  nslots_ = std::min(buffers_[0].slots(work.bytes()), timed);  // no more: they are to be warm
+  // No more slots than are used before the first timed operation: they are to be warm. With
+  // --block-ms one per step, since what we are compared with has one.
+  const size_t steps = options_.block_ms > 0 ? 1 : static_cast<size_t>(options_.iters);
+  nslots_ = std::min(buffers_[0].slots(work.bytes()), steps * options_.agg_iters);
+  ncalls_ = 0;
   next_slot_ = 0;
   if (work.count == 0) return;
   const Tile tile = neutral_tile(problem(work, 0));
@@ -75,6 +80,15 @@ void Runner::start(const Work& work, size_t slot, bool on_stream) {
   check(gossGroupEnd(), collective_.function, crew_.first_rank(), crew_.comm(0));
 }
 
+// --vary-count: 100 % of the count, one element less at every call, down to 90 %, and again.
+Work Runner::next_work(const Work& work) {
+  if (!options_.vary_count || work.count < 2) return work;
+  const size_t ncounts = std::max<size_t>(work.count / 10, 1) + 1;
+  Work next = work;
+  next.count -= ncalls_++ % ncounts;
+  return next;
+}
+
 // One timed step: -m operations in a group, each on the next slot.
 inline void Runner::start_next(const Work& work) {
   const auto take_slot = [this] {
@@ -83,10 +97,12 @@ inline void Runner::start_next(const Work& work) {
     return slot;
   };
   if (options_.agg_iters == 1) {
-    start(work, take_slot(), options_.stream);
+    start(next_work(work), take_slot(), options_.stream);
   } else {
     check(gossGroupStart(), "gossGroupStart", crew_.first_rank(), nullptr);
-    for (int k = 0; k < options_.agg_iters; ++k) start(work, take_slot(), options_.stream);
+    for (int k = 0; k < options_.agg_iters; ++k) {
+      start(next_work(work), take_slot(), options_.stream);
+    }
     check(gossGroupEnd(), collective_.function, crew_.first_rank(), crew_.comm(0));
   }
   if (options_.blocking != 0) [[unlikely]] {
@@ -113,28 +129,23 @@ Runner::Block Runner::run_block(const Work& work, size_t iters) {
   return {(end - begin) / operations, (called - begin) / operations};
 }
 
+// Without --block-ms one block of -n steps, as in nccl-tests.
 void Runner::measure_blocks(const Work& work, Timing* timing) {
-  // Long enough that the clock and the barrier around a block do not count, short enough for many.
-  const double target = options_.min_time_s / 50;
-  auto iters = static_cast<size_t>(options_.iters);
   std::vector<double> calls;
-  double spent = 0;
-  while (true) {
-    const Block block = run_block(work, iters);
-    const double seconds = crew_.combine(block.seconds, options_.average);
-    // What decides is equal on all ranks, so that all go on or stop together.
-    const double length = seconds * static_cast<double>(iters) * options_.agg_iters;
-    spent += length;
-    const bool trial = timing->blocks.empty() && length < target;
-    if (!trial) {
-      timing->blocks.push_back(seconds);
-      calls.push_back(crew_.combine(block.call_seconds, options_.average));
-      timing->operations += iters * options_.agg_iters;
-      if (spent >= options_.min_time_s && (timing->blocks.size() >= 3 || target <= 0)) break;
-    } else {
-      const double wanted = length > 0 ? 1.25 * target / length : 10;
-      iters = static_cast<size_t>(static_cast<double>(iters) * std::clamp(wanted, 1.25, 10.0)) + 1;
-    }
+  const auto run = [&](size_t steps) {
+    const Block block = run_block(work, steps);
+    timing->blocks.push_back(crew_.combine(block.seconds, options_.average));
+    calls.push_back(crew_.combine(block.call_seconds, options_.average));
+    timing->operations += steps * options_.agg_iters;
+  };
+  if (options_.block_ms > 0) {
+    const long steps = operations_per_block(options_.block_ms, [&](long n) {
+      const double seconds = run_block(work, static_cast<size_t>(n)).seconds;
+      return crew_.combine(seconds, options_.average) * options_.agg_iters * 1e6;
+    });
+    for (int i = 0; i < options_.reps; ++i) run(static_cast<size_t>(steps));
+  } else {
+    run(static_cast<size_t>(options_.iters));
   }
   timing->seconds = median(timing->blocks);
   timing->call_seconds = median(calls);

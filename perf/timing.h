@@ -30,7 +30,7 @@ struct Timing {
   double seconds = 0;
   double call_seconds = 0;          // until the calls had returned
   size_t operations = 0;            // that were timed
-  std::vector<double> blocks;       // --min-time: seconds per operation of every block
+  std::vector<double> blocks;       // seconds per operation of every block
   std::vector<double> per_iter;     // -I: maximum over the ranks of each operation's time
   std::optional<Statistics> stats;  // of per_iter
 };
@@ -59,6 +59,7 @@ class Runner {
     double call_seconds;
   };
   void issue(const Work& work, int i, size_t slot, bool on_stream);
+  Work next_work(const Work& work);
   void start_next(const Work& work);
   Block run_block(const Work& work, size_t iters);
   void run_single(const Work& work, std::vector<double>* times);
@@ -72,6 +73,7 @@ class Runner {
   std::vector<Buffers> buffers_;
   size_t next_slot_ = 0;
   size_t nslots_ = 1;
+  size_t ncalls_ = 0;  // of the row, for --vary-count
 };
 
 }  // namespace goss::perf

@@ -38,11 +38,12 @@ run() {
     echo "$ mpirun.openmpi -np $ranks --oversubscribe $*" >&2
     mpirun.openmpi -np "$ranks" --oversubscribe "$@" </dev/null
 }
-first=${sizes%%,*}
-last=${sizes##*,}
-run build/perf/all_reduce_perf -b "$first" -e "$last" -f 8 --pin 1 --min-time 0.1 -J "$work/gossamer.json"
+same="--sizes $sizes --block-ms 10 --reps 9" # one ruler; -a 3: a block's time is the slowest rank's
+# shellcheck disable=SC2086
+run build/perf/all_reduce_perf $same -a 3 --pin 1 -J "$work/gossamer.json"
 echo
-run build/perf/openmpi_perf --sizes "$sizes" --reps 10 --csv >"$work/openmpi.csv"
+# shellcheck disable=SC2086
+run build/perf/openmpi_perf $same --csv >"$work/openmpi.csv"
 
 say "Median time of an all-reduce"
 python3 scripts/demo_table.py "$work/gossamer.json" "$work/openmpi.csv"

@@ -41,10 +41,13 @@
  * belongs to one thread at a time (a second one inside it gets gossInvalidUsage); gossCommAbort and
  * gossCommGetAsyncError may be called from any thread at any time.
  *
- * Errors. No function prints, exits or throws. A code says what kind of failure it was,
- * gossGetLastError() says what, where, with which numbers, and what to do. After a code other than
- * gossSuccess, gossInProgress and gossInvalidArgument the communicator stays failed: later
- * operations return the first cause; gossCommAbort and gossCommDestroy always work.
+ * Errors. No function exits or throws, and nothing is printed but warnings about long waits
+ * (GOSS_LOG). A code says what kind of failure it was, gossGetLastError() says what, where, with
+ * which numbers, and what to do. After gossInvalidArgument, and after gossInvalidUsage whose text
+ * says that this call was refused (another thread is inside, finalized, in the wrong process),
+ * nothing has been done and the communicator goes on. After any other failure of an operation it
+ * stays failed: later operations return the first cause; gossCommAbort and gossCommDestroy always
+ * work.
  */
 #ifndef GOSSAMER_H_
 #define GOSSAMER_H_
@@ -111,11 +114,10 @@ typedef enum {
  *
  * The left operand is always the lower rank: ((x0 + x1) + x2) + ... for every algorithm.
  * Integers wrap around. fp16, bf16 and fp8 are summed in fp32 and rounded once. gossAvg of floats
- * is
- * the sum times 1/nranks in fp32 (fp64 for fp64), rounded once; of integers the wrapped sum
+ * is the sum times 1/nranks in fp32 (fp64 for fp64), rounded once; of integers the wrapped sum
  * divided by nranks, truncated towards zero. gossMin and gossMax are IEEE 754-2019 minimumNumber
- * and maximumNumber: a NaN loses against a number, and -0 < +0. A NaN result is the
- * canonical quiet NaN.
+ * and maximumNumber: a NaN loses against a number, and -0 < +0. A NaN result is the canonical quiet
+ * NaN.
  */
 typedef enum {
   gossSum = 0,
@@ -194,7 +196,8 @@ GOSS_API gossResult_t gossGetUniqueId(gossUniqueId* uniqueId);
  * Join the communicator `id` as `rank` of `nranks`. Collective: returns when all ranks have joined
  * (at once with gossInProgress when config->blocking is 0, or inside a group, whose
  * gossGroupEnd waits). One thread that joins several ranks must do so inside one group.
- * `*comm` is set at once.
+ * `*comm` is set at once, so that another thread can abort a wait for ranks that do not come; a
+ * failure outside of groups frees it and sets it to NULL.
  * Errors: gossInvalidArgument (NULL, nranks < 1, rank outside 0..nranks-1, a foreign or damaged
  * id, a bad config), gossInvalidUsage (versions, nranks or settings of the ranks differ),
  * gossTimeout (names the ranks that did not come), gossRemoteError, gossSystemError.
@@ -221,8 +224,11 @@ GOSS_API gossResult_t gossCommInitAll(gossComm_t* comms, int ndev, const int* de
 
 /**
  * Divide `comm`: ranks of equal `color` form a new communicator, ordered by `key`, then by old
- * rank. Collective over `comm`. GOSS_SPLIT_NOCOLOR: take part, receive NULL. config NULL: the
- * parent's. Errors: gossInvalidArgument (color < 0 other than NOCOLOR), those of operations.
+ * rank. Collective over `comm`. GOSS_SPLIT_NOCOLOR: take part, receive NULL (with config->blocking
+ * 0 a handle that is in no communicator and is to be destroyed). config NULL: the parent's.
+ * A split of which one rank fails, fails on all ranks that it concerns; the parent goes on unless
+ * the exchange of colours itself failed.
+ * Errors: gossInvalidArgument (color < 0 other than NOCOLOR, a bad config), those of operations.
  */
 GOSS_API gossResult_t gossCommSplit(gossComm_t comm, int color, int key, gossComm_t* newcomm,
                                     gossConfig_t* config);
@@ -230,13 +236,15 @@ GOSS_API gossResult_t gossCommSplit(gossComm_t comm, int color, int key, gossCom
 /** Wait for all queued work of this rank and of the others. Only destroy may follow.
  * NULL: success. Errors: gossInvalidArgument (finalized before), those of operations. */
 GOSS_API gossResult_t gossCommFinalize(gossComm_t comm);
-/** Free the communicator once the calls that this rank has queued are complete. Waits for no other
- * rank, so it is bounded in time also when ranks have died; call gossCommFinalize first where all
- * ranks shall be done. NULL: success. Errors: gossInvalidArgument (destroyed before). */
+/** Free the communicator once the calls that this rank has queued are complete or have failed, as
+ * they do when ranks have died or GOSS_TIMEOUT is over; with none queued, at once. Other ranks are
+ * not waited for: call gossCommFinalize first where all shall be done. An abort from another thread
+ * ends the wait. NULL: success. Errors: gossInvalidArgument (destroyed before). */
 GOSS_API gossResult_t gossCommDestroy(gossComm_t comm);
-/** Stop running operations, tell the other ranks, free the communicator, in bounded time.
- * May be called from any thread; a call running in another thread returns gossInvalidUsage first.
- * The others see gossRemoteError. NULL: success. */
+/** Stop running operations, drop queued ones, tell the other ranks, free the communicator, in
+ * bounded time. May be called from any thread; a call running in another thread returns
+ * gossInvalidUsage first. Streams on which work was dropped report gossInvalidUsage, the other
+ * ranks gossRemoteError. NULL: success. Errors: gossInvalidArgument (destroyed before). */
 GOSS_API gossResult_t gossCommAbort(gossComm_t comm);
 
 /** State of the communicator: gossSuccess, gossInProgress, or the first failure. */
@@ -250,9 +258,9 @@ GOSS_API gossResult_t gossCommCuDevice(const gossComm_t comm, int* device);
 typedef struct {
   size_t size;            /**< sizeof(gossCommStats_t) as the caller was compiled */
   uint64_t operations;    /**< collectives completed, an aggregated group counting each */
-  uint64_t payload_bytes; /**< bytes of the callers' send buffers */
+  uint64_t payload_bytes; /**< count times size of type, of every operation */
   uint64_t sent_bytes;    /**< bytes written for other ranks to read */
-  uint64_t waits;         /**< waits that outlasted the spin */
+  uint64_t waits;         /**< operations that had to wait for another rank */
   uint64_t plans;         /**< plans made (not found in the cache) */
   uint64_t shared_bytes;  /**< shared memory mapped, per host */
   uint64_t private_bytes; /**< private memory held by this rank */
@@ -270,9 +278,9 @@ GOSS_API gossResult_t gossCommGetStats(gossComm_t comm, gossCommStats_t* stats);
  * Alias    recvbuff == sendbuff works in place. Any other overlap is undefined.
  * Order    As described at the top (streams). Do not touch the buffers before completion.
  * Exact    The same bits on all ranks and in every run, see gossRedOp_t.
- * Errors   gossInvalidArgument; gossInvalidUsage (ranks disagree, naming both; failed
- * communicator);
- *          gossRemoteError, gossTimeout: contents of recv undefined, nobody writes to it any more.
+ * Errors   gossInvalidArgument; gossInvalidUsage (ranks disagree, naming both; the call was
+ *          refused); gossRemoteError, gossTimeout, gossSystemError: contents of recv undefined,
+ *          nobody writes to it any more; of a failed communicator: the first cause.
  */
 GOSS_API gossResult_t gossAllReduce(const void* sendbuff, void* recvbuff, size_t count,
                                     gossDataType_t datatype, gossRedOp_t op, gossComm_t comm,
@@ -311,9 +319,11 @@ GOSS_API gossResult_t gossBarrier(gossComm_t comm, gossStream_t stream);
  * Open and close a group. Operations between the two start together at the outermost gossGroupEnd,
  * which drives them all from the calling thread, so that one thread can use (and initialise)
  * several ranks. Groups nest. Neighbouring small operations of a communicator are moved together;
- * the results are those of single calls. If a call inside fails, nothing starts
- * and gossGroupEnd returns its code; communicators that the group was to make have failed and are
- * to be destroyed. All ranks must group the same calls.
+ * the results are those of single calls. So the calls of a group must not depend on one another: no
+ * buffer that one of them writes may be used by another. All ranks must group the same calls, with
+ * the same of them on equal streams. If a call inside fails, none of the operations starts and
+ * gossGroupEnd returns its code; communicators that the group was to make have failed and are to be
+ * destroyed. (Non-blocking communicators are made from the call on, group or not.)
  * Errors: gossInvalidUsage (no group is open).
  */
 GOSS_API gossResult_t gossGroupStart(void);
@@ -324,7 +334,7 @@ GOSS_API gossResult_t gossGroupEnd(void);
 /**
  * Memory that the other ranks of this host read in place: collectives on it save two copies.
  * Zeroed, page-aligned. Works everywhere an ordinary buffer does. Freeing it while peers have it
- * mapped is safe; not before operations that use it are complete.
+ * mapped is safe; not before operations that use it are complete. A forked child has none of it.
  * Errors: gossInvalidArgument (NULL, size 0), gossSystemError (no memory; the size is in the text).
  */
 GOSS_API gossResult_t gossMemAlloc(void** ptr, size_t size);

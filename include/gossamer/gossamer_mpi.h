@@ -17,8 +17,10 @@ extern "C" {
 /**
  * Join a new communicator with the ranks of `mpi_comm`, in their order. Collective over `mpi_comm`;
  * MPI must be initialised. `config` may be NULL.
- * Errors: gossInvalidUsage (MPI is not initialised), gossSystemError (an MPI call failed), those of
- * gossCommInitRankConfig. If one rank cannot make the id, all ranks get its code.
+ * Errors: gossInvalidArgument (comm NULL), gossInvalidUsage (MPI is not initialised),
+ * gossSystemError (an MPI call failed and `mpi_comm` has an error handler that returns); for these
+ * there is no text. Otherwise those of gossCommInitRankConfig. If rank 0 cannot make the id, all
+ * ranks get its code.
  */
 GOSS_API gossResult_t gossCommInitMpi(gossComm_t* comm, MPI_Comm mpi_comm, gossConfig_t* config);
 

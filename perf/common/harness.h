@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// The measurement itself, the same for all programs that Gossamer is compared with. A point is:
-// results verified on changing inputs, distance, warm-up, `reps` timed blocks, distance. A block's
-// time is that of the slowest rank, its operations back to back as in a training step; the row
-// has the median of the blocks.
+// The measurement itself, the same for all programs that Gossamer is compared with, and for
+// Gossamer's own tools with --block-ms and -a 3. A point is: results verified on changing inputs,
+// distance, warm-up, `reps` timed blocks, distance. A block has as many operations as
+// common/blocks.h says, back to back as in a training step; its time is that of the slowest rank,
+// and the row has the median of the blocks.
 //
 // A Backend has rank(), nranks(), send(), recv() (floats of the largest size), name(), variant(),
 // allreduce(count), broadcast(count) (rank 0's recv to all others'), barrier(), and
@@ -15,12 +16,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "common/blocks.h"
 #include "common/options.h"
 #include "common/shared_page.h"
 
@@ -145,11 +146,7 @@ class Harness {
 
   // Returns the number of operations in a block, the same on all ranks.
   long warm_up(size_t count) {
-    double us = time_block(count, 1);
-    if (us < 1000) us = time_block(count, 20);
-    const double ops = std::clamp(options_.block_ms * 1000 / us, 1.0, 1e6);
-    if (us < 1000) us = time_block(count, static_cast<long>(ops));
-    return std::lround(std::clamp(options_.block_ms * 1000 / us, 1.0, 1e6));
+    return operations_per_block(options_.block_ms, [&](long n) { return time_block(count, n); });
   }
 
   double time_block(size_t count, long ops) {

@@ -27,9 +27,9 @@ inline const char* to_string(Collective collective) {
 struct PeerOptions {
   Collective collective = Collective::kAllReduce;
   std::vector<size_t> sizes = {8, 8 << 10, 1 << 20, 64 << 20};
-  int ranks = 2;        // of programs that start their ranks themselves
-  int reps = 5;         // timed blocks of a point, of which the median counts
-  double block_ms = 4;  // a block lasts about this long, and at least one operation
+  int ranks = 2;         // of programs that start their ranks themselves
+  int reps = 9;          // timed blocks of a point, of which the median counts
+  double block_ms = 10;  // a block lasts about this long, and at least 5 operations
   bool csv = false;
   bool pin = true;
   bool help = false;
@@ -87,8 +87,8 @@ inline void print_usage(const char* program, const char* what) {
       "  --collective NAME  allreduce (fp32 sum, default), broadcast or barrier\n"
       "  --sizes LIST       bytes, for example 8,8K,1M,64M (default)\n"
       "  --ranks N          number of ranks, where mpirun does not say it (default 2)\n"
-      "  --reps N           timed blocks of each point; their median is printed (default 5)\n"
-      "  --block-ms MS      length of a block (default 4)\n"
+      "  --reps N           timed blocks of each point; their median is printed (default 9)\n"
+      "  --block-ms MS      length of a block, at least 5 operations (default 10)\n"
       "  --pin 0|1          rank r on the r-th CPU of the affinity mask, in turn (default 1;\n"
       "                     gloo 0: its threads do better unbound)\n"
       "  --csv              rows for programs: the first line names the columns\n"

@@ -134,7 +134,7 @@ gossResult_t gossCommSplit(gossComm_t comm, int color, int key, gossComm_t* newc
   return guarded([&]() -> Status {
     if (newcomm == nullptr) return null_argument("gossCommSplit", "newcomm");
     *newcomm = nullptr;
-    GOSS_TRY(engine::check_handle(comm));
+    GOSS_TRY(engine::check_ready(comm));
     Settings settings = comm->settings;
     settings.name.clear();
     if (config != nullptr) {
@@ -168,7 +168,7 @@ gossResult_t gossCommGetAsyncError(gossComm_t comm, gossResult_t* asyncError) {
 gossResult_t gossCommCount(const gossComm_t comm, int* count) {
   return guarded([&]() -> Status {
     if (count == nullptr) return null_argument("gossCommCount", "count");
-    GOSS_TRY(engine::check_handle(comm));
+    GOSS_TRY(engine::check_ready(comm));
     *count = comm->nranks;
     return {};
   });
@@ -177,7 +177,7 @@ gossResult_t gossCommCount(const gossComm_t comm, int* count) {
 gossResult_t gossCommUserRank(const gossComm_t comm, int* rank) {
   return guarded([&]() -> Status {
     if (rank == nullptr) return null_argument("gossCommUserRank", "rank");
-    GOSS_TRY(engine::check_handle(comm));
+    GOSS_TRY(engine::check_ready(comm));
     *rank = comm->rank;
     return {};
   });
@@ -186,7 +186,7 @@ gossResult_t gossCommUserRank(const gossComm_t comm, int* rank) {
 gossResult_t gossCommCuDevice(const gossComm_t comm, int* device) {
   return guarded([&]() -> Status {
     if (device == nullptr) return null_argument("gossCommCuDevice", "device");
-    GOSS_TRY(engine::check_handle(comm));
+    GOSS_TRY(engine::check_ready(comm));
     *device = comm->settings.device;
     return {};
   });
@@ -318,7 +318,6 @@ gossResult_t gossEventCreate(gossEvent_t* event) {
     if (event == nullptr) return null_argument("gossEventCreate", "event");
     *event = new gossEvent;
     (*event)->generation = engine::Reactor::generation();
-    (*event)->event = std::make_shared<engine::Event>();  // shared: with work in streams
     return {};
   });
 }
@@ -337,14 +336,15 @@ gossResult_t gossEventRecord(gossEvent_t event, gossStream_t stream) {
   return guarded([&]() -> Status {
     GOSS_TRY(engine::check_event(event));
     GOSS_TRY(engine::check_stream(stream));
-    return engine::stream_push(stream, engine::make_record_work(event->event));
+    return engine::stream_push(stream, engine::make_record_work(&event->event));
   });
 }
 
 gossResult_t gossEventQuery(gossEvent_t event) {
   return guarded([&]() -> Status {
     GOSS_TRY(engine::check_event(event));
-    if (event->event->reached(event->event->recorded())) return {};
+    const engine::EventPointPtr point = event->event.recorded();
+    if (point == nullptr || point->reached()) return {};
     return fail(gossInProgress, "the event has not happened yet");
   });
 }
@@ -352,7 +352,7 @@ gossResult_t gossEventQuery(gossEvent_t event) {
 gossResult_t gossEventSynchronize(gossEvent_t event) {
   return guarded([&]() -> Status {
     GOSS_TRY(engine::check_event(event));
-    event->event->wait();
+    if (const engine::EventPointPtr point = event->event.recorded()) point->wait();
     return {};
   });
 }
@@ -366,6 +366,12 @@ gossResult_t gossExplain(gossComm_t comm, const char* collective_name, size_t co
     GOSS_TRY(engine::check_ready(comm));
     if (!goss::valid_type(datatype)) {
       return fail(gossInvalidArgument, "gossExplain : invalid type %d", static_cast<int>(datatype));
+    }
+    size_t bytes = 0;
+    if (!goss::checked_multiply(count, goss::type_size(datatype), &bytes)) {
+      return fail(gossInvalidArgument,
+                  "gossExplain : count %zu of %s is larger than the address space", count,
+                  goss::type_name(datatype));
     }
     for (const Kind kind : {Kind::kAllReduce, Kind::kBroadcast, Kind::kBarrier}) {
       if (std::strcmp(collective_name, kind_name(kind)) != 0) continue;

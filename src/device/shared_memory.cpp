@@ -3,8 +3,10 @@
 #include "device/shared_memory.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/random.h>
 
+#include <atomic>
 #include <cerrno>
 #include <map>
 #include <mutex>
@@ -19,16 +21,40 @@ struct Registry {
   std::map<uint64_t, std::weak_ptr<SharedMemory>> by_id;
 };
 
-Registry& registry() {
-  static Registry* const instance = new Registry;  // outlives threads that still run at exit
-  return *instance;
+// Never deleted: threads may still run at exit.
+Registry* current = nullptr;
+
+void before_fork() { current->mutex.lock(); }
+void after_fork_in_parent() { current->mutex.unlock(); }
+
+}  // namespace
+
+// The mappings stayed in the parent. To free or to share them is the parent's business alone, so
+// this process starts anew; what it leaves behind has no destructor that would touch them.
+void forget_in_child() {
+  for (auto& [base, memory] : current->own) memory->fd_.reset();
+  current = new Registry;
 }
 
-Result<SharedMemoryPtr> remember(uint64_t id, UniqueFd fd, MappedRegion region) {
-  auto memory = std::make_shared<SharedMemory>();  // shared: see SharedMemoryPtr
-  memory->id = id;
-  memory->fd = std::move(fd);
-  memory->region = std::move(region);
+namespace {
+
+Registry& registry() {
+  static const bool ready = [] {
+    current = new Registry;
+    return ::pthread_atfork(before_fork, after_fork_in_parent, forget_in_child) == 0;
+  }();
+  static_cast<void>(ready);
+  return *current;
+}
+
+// Behind the user's bytes: set when the owner frees them.
+std::atomic<uint32_t>& freed_word(const SharedMemory& memory) {
+  return *reinterpret_cast<std::atomic<uint32_t>*>(memory.data() + memory.bytes());
+}
+
+SharedMemoryPtr remember(uint64_t id, UniqueFd fd, MappedRegion region) {
+  // shared: see SharedMemoryPtr
+  auto memory = std::make_shared<SharedMemory>(id, std::move(fd), std::move(region));
   const std::lock_guard<std::mutex> lock(registry().mutex);
   std::erase_if(registry().by_id, [](const auto& entry) { return entry.second.expired(); });
   registry().by_id[id] = memory;
@@ -37,20 +63,28 @@ Result<SharedMemoryPtr> remember(uint64_t id, UniqueFd fd, MappedRegion region) 
 
 }  // namespace
 
+bool SharedMemory::freed() const {
+  return freed_word(*this).load(std::memory_order_relaxed) != 0;  // a hint to tidy up, no order
+}
+
 Result<void*> allocate_shared(size_t bytes) {
-  const size_t page = 4096;
-  if (bytes > SIZE_MAX - page) return fail(gossSystemError, "%zu bytes are too many", bytes);
-  const size_t rounded = (bytes + page - 1) / page * page;
+  constexpr size_t kPage = SharedMemory::kPage;
+  if (bytes > SIZE_MAX - 2 * kPage) return fail(gossSystemError, "%zu bytes are too many", bytes);
+  const size_t file_bytes = (bytes + kPage - 1) / kPage * kPage + kPage;
   uint64_t id = 0;
   while (id == 0) {
     if (::getrandom(&id, sizeof(id), 0) < 0 && errno != EINTR) {
       return fail_errno(errno, "no random numbers from the system");
     }
   }
-  GOSS_TRY_ASSIGN(UniqueFd fd, MappedRegion::create_memfd("gossamer-mem", rounded, rounded));
-  GOSS_TRY_ASSIGN(MappedRegion region, MappedRegion::map_shared(fd.get(), rounded));
-  GOSS_TRY_ASSIGN(SharedMemoryPtr memory, remember(id, std::move(fd), std::move(region)));
-  std::byte* base = memory->region.data();
+  Result<UniqueFd> fd = MappedRegion::create_memfd("gossamer-mem", file_bytes, file_bytes);
+  if (!fd.ok()) {
+    return fail(fd.status().code(), "no %zu bytes of shared memory: %s", bytes,
+                fd.status().message().c_str());
+  }
+  GOSS_TRY_ASSIGN(MappedRegion region, MappedRegion::map_shared(fd.value().get(), file_bytes));
+  SharedMemoryPtr memory = remember(id, fd.take(), std::move(region));
+  std::byte* base = memory->data();
   const std::lock_guard<std::mutex> lock(registry().mutex);
   registry().own[base] = std::move(memory);
   return static_cast<void*>(base);
@@ -62,13 +96,16 @@ Status free_shared(void* base) {
   const auto entry = registry().own.find(static_cast<const std::byte*>(base));
   if (entry == registry().own.end()) {
     return fail(gossInvalidArgument,
-                "gossMemFree: %p is not memory of gossMemAlloc, or was freed before", base);
+                "gossMemFree: %p is not memory of gossMemAlloc in this process, or was freed "
+                "before",
+                base);
   }
   freed = std::move(entry->second);
   registry().own.erase(entry);
-  // Peers may keep it mapped; the pages go now all the same. Only address space stays in use.
-  ::fallocate(freed->fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-              static_cast<off_t>(freed->region.bytes()));
+  freed_word(*freed).store(1, std::memory_order_relaxed);
+  // Peers keep it mapped until they next look; the pages go now all the same.
+  ::fallocate(freed->fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+              static_cast<off_t>(freed->bytes()));
   return {};
 }
 
@@ -78,9 +115,9 @@ SharedMemoryPtr find_shared(const void* address, size_t bytes) {
   auto entry = registry().own.upper_bound(begin);
   if (entry == registry().own.begin()) return nullptr;
   --entry;
-  const MappedRegion& region = entry->second->region;
-  const size_t offset = static_cast<size_t>(begin - region.data());
-  if (offset > region.bytes() || bytes > region.bytes() - offset) return nullptr;
+  const SharedMemory& memory = *entry->second;
+  const size_t offset = static_cast<size_t>(begin - memory.data());
+  if (offset > memory.bytes() || bytes > memory.bytes() - offset) return nullptr;
   return entry->second;
 }
 
@@ -90,10 +127,11 @@ SharedMemoryPtr find_shared_id(uint64_t id) {
   return entry == registry().by_id.end() ? nullptr : entry->second.lock();
 }
 
-Result<SharedMemoryPtr> import_shared(uint64_t id, UniqueFd fd, size_t bytes) {
-  GOSS_TRY(MappedRegion::check_memfd(fd.get(), bytes));
-  GOSS_TRY_ASSIGN(MappedRegion region, MappedRegion::map_shared(fd.get(), bytes));
-  return remember(id, std::move(fd), std::move(region));
+Result<SharedMemoryPtr> import_shared(uint64_t id, UniqueFd fd, size_t file_bytes) {
+  if (SharedMemoryPtr known = find_shared_id(id)) return known;  // by another rank of this process
+  GOSS_TRY(MappedRegion::check_memfd(fd.get(), file_bytes));
+  GOSS_TRY_ASSIGN(MappedRegion region, MappedRegion::map_shared(fd.get(), file_bytes));
+  return remember(id, UniqueFd(), std::move(region));
 }
 
 }  // namespace goss::device

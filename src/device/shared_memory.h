@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // Memory of gossMemAlloc: host memory that other processes of this host can map. Every allocation
-// is a sealed memfd with an id that is never used twice. Any thread.
+// is a sealed memfd with an id that is never used twice. Any thread. A forked child has none of it.
 #pragma once
 
 #include <cstddef>
@@ -14,13 +14,34 @@
 namespace goss::device {
 
 // One mapping of an allocation, own or imported.
-struct SharedMemory {
-  uint64_t id;  // random, unique over the processes of the host
-  UniqueFd fd;
-  MappedRegion region;
+class SharedMemory {
+ public:
+  SharedMemory(uint64_t id, UniqueFd fd, MappedRegion region)
+      : id_(id), fd_(std::move(fd)), region_(std::move(region)) {}
+
+  uint64_t id() const { return id_; }
+  // Of an own allocation, to be passed on; invalid for an imported one.
+  int fd() const { return fd_.get(); }
+  std::byte* data() const { return region_.data(); }
+  // What the user may use; a page for freed() follows.
+  size_t bytes() const { return region_.bytes() - kPage; }
+  // What is passed on with the descriptor.
+  size_t file_bytes() const { return region_.bytes(); }
+  // Whether the owner has given it back: nobody will ask for it again.
+  bool freed() const;
+
+ private:
+  static constexpr size_t kPage = 4096;
+  friend Result<void*> allocate_shared(size_t bytes);
+  friend Status free_shared(void* base);
+  friend void forget_in_child();
+
+  uint64_t id_;
+  UniqueFd fd_;
+  MappedRegion region_;
 };
-using SharedMemoryPtr =
-    std::shared_ptr<SharedMemory>;  // shared: the registry and operations in flight
+// shared: the registry and operations in flight
+using SharedMemoryPtr = std::shared_ptr<SharedMemory>;
 
 Result<void*> allocate_shared(size_t bytes);
 Status free_shared(void* base);
@@ -29,6 +50,6 @@ SharedMemoryPtr find_shared(const void* address, size_t bytes);
 // The own or imported allocation with this id, or null.
 SharedMemoryPtr find_shared_id(uint64_t id);
 // Map what another process allocated. The caller's pointer keeps the mapping alive.
-Result<SharedMemoryPtr> import_shared(uint64_t id, UniqueFd fd, size_t bytes);
+Result<SharedMemoryPtr> import_shared(uint64_t id, UniqueFd fd, size_t file_bytes);
 
 }  // namespace goss::device

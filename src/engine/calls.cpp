@@ -2,222 +2,15 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/calls.h"
 
-#include <sched.h>
-#include <time.h>
-#include <unistd.h>
+#include <optional>
+#include <utility>
 
-#include <cstdlib>
-#include <fstream>
-#include <set>
-
-#include "base/env.h"
-#include "base/log.h"
 #include "engine/group.h"
 #include "engine/reactor.h"
 
-using goss::Status;
-using goss::engine::Communicator;
-
-bool gossComm::made_here() const { return generation == goss::engine::Reactor::generation(); }
-
-void gossComm::set_failure(const Status& status) {
-  {
-    const std::lock_guard<std::mutex> lock(failure_mutex);
-    failure = status;
-  }
-  // Pairs with the acquire in check_ready(): the reason is readable.
-  if (comm == nullptr) state.store(State::kFailed, std::memory_order_release);
-  // A stream and a synchronous call may fail at the same moment.
-  if (comm != nullptr && !dumped.exchange(true)) goss::engine::dump(*comm, status);
-}
-
-Status gossComm::get_failure() {
-  const std::lock_guard<std::mutex> lock(failure_mutex);
-  return failure;
-}
-
-void gossComm::note_refusal(const Status& status) {
-  const std::lock_guard<std::mutex> lock(failure_mutex);
-  refusal = status;
-}
-
-Status gossComm::get_refusal() {
-  const std::lock_guard<std::mutex> lock(failure_mutex);
-  return refusal;
-}
-
-void gossComm::adopt(std::unique_ptr<Communicator> made) {
-  comm = std::move(made);
-  if (comm != nullptr) {
-    rank = comm->rank();
-    nranks = comm->nranks();
-    settings = comm->settings();
-  }
-  state.store(State::kReady, std::memory_order_release);  // pairs with check_handle()
-}
-
 namespace goss::engine {
 
-// The flight recorder, once per communicator: to the log at info, and to a file when asked.
-void dump(const Communicator& comm, const Status& failure) {
-  const auto prefix = env_text(Env::kDump);
-  if (!prefix && !log_enabled(LogLevel::kInfo)) return;
-  const std::string text =
-      format("%s: %s\n", to_string(failure.code()), failure.message().c_str()) +
-      comm.flight_record();
-  log(LogLevel::kInfo, "%s", text.c_str());
-  if (!prefix) return;
-  const std::string path = format("%s.%d.%d", prefix->c_str(), ::getpid(), comm.rank());
-  std::ofstream file(path, std::ios::trunc);
-  file << text;
-  if (!file.flush()) log(LogLevel::kWarn, "GOSS_DUMP: cannot write %s", path.c_str());
-}
-
 namespace {
-
-// Handles that exist, so that a second destroy is an error and not a crash.
-struct Living {
-  std::mutex mutex;
-  std::set<gossComm*> handles;
-};
-
-Living& living() {
-  static Living* const instance = new Living;  // outlives threads that still run at exit
-  return *instance;
-}
-
-// The end of a process that has not destroyed its communicators is no death: peers that have what
-// they need from it go on undisturbed, and the others are told that it has left.
-void leave_at_exit() {
-  // A forked child may have inherited the lock locked for ever.
-  std::unique_lock<std::mutex> lock(living().mutex, std::defer_lock);
-  for (int i = 0; i < 1000 && !lock.try_lock(); ++i) ::sched_yield();
-  if (!lock.owns_lock()) return;
-  for (gossComm* handle : living().handles) {
-    if (!handle->made_here()) continue;
-    // Pairs with adopt(): the communicator is complete, or null.
-    const bool ready = handle->state.load(std::memory_order_acquire) == gossComm::State::kReady;
-    if (ready && handle->comm != nullptr) handle->comm->leave_at_exit();
-  }
-}
-
-void nap(int round) {
-  if (round < 1000) {
-    ::sched_yield();
-    return;
-  }
-  const timespec time{0, 200'000};
-  ::nanosleep(&time, nullptr);
-}
-
-// One collective on the library's thread.
-class CollectiveWork final : public Work {
- public:
-  CollectiveWork(gossComm* handle, Prepared prepared, uint64_t number)
-      : handle_(handle), prepared_(std::move(prepared)), number_(number) {
-    if (prepared_.operation.nextents > 0) prepared_.operation.extents = prepared_.extents.data();
-  }
-
-  State advance() override {
-    // Calls of one communicator run in their order, whatever the stream.
-    if (handle_->finished.load(std::memory_order_acquire) != number_) return State::kBlocked;
-    const Progress progress = execution_.active()
-                                  ? execution_.advance(*handle_->comm)
-                                  : execution_.start(*handle_->comm, prepared_.operation);
-    if (progress != Progress::kBlocked) return finish(progress);
-    const bool moved = execution_.position() != position_;
-    position_ = execution_.position();
-    return moved ? State::kMoved : State::kBlocked;
-  }
-
-  State examine(std::chrono::milliseconds waited) override {
-    if (!execution_.active()) return State::kBlocked;
-    const Progress progress = execution_.check(*handle_->comm, waited);
-    return progress == Progress::kBlocked ? State::kBlocked : finish(progress);
-  }
-
-  void add_bells(Waiter* waiter) override {
-    if (execution_.active()) {
-      waiter->add_bell({handle_->comm->parts().segment, handle_->comm->rank()});
-    }
-  }
-
-  Status take_status() override { return std::move(status_); }
-
- private:
-  State finish(Progress progress) {
-    if (progress == Progress::kFailed) {
-      status_ = execution_.failure();
-      handle_->set_failure(status_);
-    }
-    // After this store the communicator may be destroyed by its owner.
-    handle_->finished.store(number_ + 1, std::memory_order_release);
-    return State::kDone;
-  }
-
-  gossComm* handle_;
-  Prepared prepared_;
-  uint64_t number_;
-  Execution execution_;
-  uint64_t position_ = 0;
-  Status status_;
-};
-
-// A communicator in the making on the library's thread.
-class MakingWork final : public Work {
- public:
-  // A split is call number `number` of its parent.
-  MakingWork(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent, uint64_t number)
-      : handle_(handle), making_(std::move(making)), parent_(parent), number_(number) {}
-
-  State advance() override {
-    if (parent_ != nullptr && parent_->finished.load(std::memory_order_acquire) != number_) {
-      return State::kBlocked;
-    }
-    Result<bool> made = making_->advance();
-    if (handle_->aborting.load(std::memory_order_acquire)) {
-      made = fail(gossInvalidUsage, "the communicator was aborted while it was made");
-    }
-    if (made.ok() && !made.value()) return State::kBlocked;
-    if (made.ok()) {
-      handle_->adopt(making_->take());
-    } else {
-      handle_->set_failure(made.status());
-    }
-    making_.reset();
-    if (parent_ != nullptr) parent_->finished.store(number_ + 1, std::memory_order_release);
-    handle_->finished.fetch_add(1, std::memory_order_release);
-    return State::kDone;
-  }
-
- private:
-  gossComm* handle_;
-  std::unique_ptr<Making> making_;
-  gossComm* parent_;
-  uint64_t number_;
-};
-
-class CallbackWork final : public Work {
- public:
-  explicit CallbackWork(std::function<void()> fn) : fn_(std::move(fn)) {}
-  State advance() override {
-    fn_();
-    return State::kDone;
-  }
-
- private:
-  std::function<void()> fn_;
-};
-
-class WaitEventWork final : public Work {
- public:
-  explicit WaitEventWork(EventPtr event) : event_(std::move(event)), point_(event_->recorded()) {}
-  State advance() override { return event_->reached(point_) ? State::kDone : State::kBlocked; }
-
- private:
-  EventPtr event_;
-  uint64_t point_;
-};
 
 Status validate(const gossComm* handle, const Operation& operation) {
   const char* name = kind_name(operation.kind);
@@ -249,123 +42,29 @@ Status validate(const gossComm* handle, const Operation& operation) {
   return {};
 }
 
-Status not_ready(gossComm* handle) {
-  if (handle->state.load(std::memory_order_acquire) == gossComm::State::kFailed) {
-    return handle->get_failure();
-  }
-  return fail(gossInvalidArgument,
-              "attempt to use communicator before the previous operation returned gossSuccess");
-}
-
 }  // namespace
-
-Status check_handle(gossComm* handle) {
-  if (handle == nullptr) return fail(gossInvalidArgument, "communicator is NULL");
-  if (handle->magic != gossComm::kMagic) {
-    return fail(gossInvalidArgument, "%p is not a communicator, or was destroyed",
-                static_cast<void*>(handle));
-  }
-  if (!handle->made_here()) {
-    return fail(gossInvalidUsage,
-                "the communicator belongs to the parent of this forked process: make a new one");
-  }
-  return {};
-}
-
-Status check_stream(gossStream* stream) {
-  if (stream == nullptr) return fail(gossInvalidArgument, "stream is NULL");
-  if (stream->magic != gossStream::kMagic) {
-    return fail(gossInvalidArgument, "%p is not a stream of gossStreamCreate, or was destroyed",
-                static_cast<void*>(stream));
-  }
-  if (stream->generation != Reactor::generation()) {
-    return fail(gossInvalidUsage, "the stream belongs to the parent of this forked process");
-  }
-  return {};
-}
-
-Status check_event(gossEvent* event) {
-  if (event == nullptr) return fail(gossInvalidArgument, "event is NULL");
-  if (event->magic != gossEvent::kMagic) {
-    return fail(gossInvalidArgument, "%p is not an event of gossEventCreate, or was destroyed",
-                static_cast<void*>(event));
-  }
-  if (event->generation != Reactor::generation()) {
-    return fail(gossInvalidUsage, "the event belongs to the parent of this forked process");
-  }
-  return {};
-}
-
-Status check_ready(gossComm* handle) {
-  GOSS_TRY(check_handle(handle));
-  // Pairs with the release in adopt(): the communicator is complete.
-  if (handle->state.load(std::memory_order_acquire) != gossComm::State::kReady) {
-    return not_ready(handle);
-  }
-  if (handle->comm != nullptr) return {};
-  return fail(gossInvalidUsage,
-              "this rank was split off without a colour: it is in no communicator");
-}
-
-bool is_live(gossComm* handle) {
-  const std::lock_guard<std::mutex> lock(living().mutex);
-  return living().handles.count(handle) != 0;
-}
-
-Status Inside::refusal() const {
-  return fail(gossInvalidUsage,
-              "another thread is inside this communicator (rank %d): use it from one thread at a "
-              "time, or make one per thread",
-              handle_->rank);
-}
-
-namespace {
-
-gossComm* make_handle(int rank, int nranks, const Settings& settings) {
-  auto* handle = new gossComm;
-  handle->rank = rank;
-  handle->nranks = nranks;
-  handle->settings = settings;
-  handle->generation = Reactor::generation();
-  if (!settings.blocking) handle->own_stream = std::make_shared<Stream>();  // shared: see gossComm
-  static const int registered = std::atexit(leave_at_exit);
-  static_cast<void>(registered);
-  const std::lock_guard<std::mutex> lock(living().mutex);
-  living().handles.insert(handle);
-  return handle;
-}
-
-}  // namespace
-
-void discard(gossComm* handle) {
-  {
-    const std::lock_guard<std::mutex> lock(living().mutex);
-    living().handles.erase(handle);
-  }
-  handle->magic = 0;
-  delete handle;
-}
 
 namespace {
 
 // Make it here and now, at the end of the group, or on the library's thread.
 Status start_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent,
                     gossComm** out) {
-  *out = handle;
+  // Another thread may look for it here, to abort what takes too long.
+  std::atomic_ref(*out).store(handle, std::memory_order_release);
   if (!handle->settings.blocking) {
     handle->queued = 1;
     const uint64_t number = parent != nullptr ? parent->queued++ : 0;
-    handle->own_stream->push(
-        std::make_unique<MakingWork>(handle, std::move(making), parent, number));
+    handle->own_stream->push(make_making_work(handle, std::move(making), parent, number));
     Reactor::get().run_stream(handle->own_stream);
     return fail(gossInProgress, "the communicator is being made");
   }
   if (in_group()) {
-    group_add_making(handle, std::move(making), out);
+    group_add_making(handle, std::move(making), parent, out);
     return {};
   }
   std::vector<PendingMaking> one;
-  one.push_back({handle, std::move(making), out, false, {}});
+  // The caller is inside the parent already.
+  one.push_back({HandlePin(handle), std::move(making), std::nullopt, out});
   return drive_makings(&one);
 }
 
@@ -379,6 +78,7 @@ Status init_rank(gossComm** out, const JoinOptions& options) {
   Result<std::unique_ptr<Making>> making = make_join(options);
   if (!making.ok()) return making.take_status();
   gossComm* handle = make_handle(options.rank, options.nranks, options.settings);
+  const HandlePin pin(handle);  // another thread may abort what is being made
   Status status = start_making(handle, making.take(), nullptr, out);
   if (!status.ok() && status.code() != gossInProgress) {
     discard(handle);
@@ -391,12 +91,16 @@ Status split(gossComm* parent, int color, int key, gossComm** out, const Setting
   if (color < 0 && color != GOSS_SPLIT_NOCOLOR) {
     return fail(gossInvalidArgument, "split : invalid color %d (0.. or GOSS_SPLIT_NOCOLOR)", color);
   }
+  if (find_compute(settings.device) == nullptr) {
+    return fail(gossInvalidArgument, "split : there is no device %d: use GOSS_DEVICE_HOST",
+                settings.device);
+  }
   const Inside inside(parent);
   if (!inside.entered()) return inside.refusal();
-  GOSS_TRY(check_ready(parent));
   if (parent->finalized) return fail(gossInvalidUsage, "the communicator has been finalized");
   if (settings.blocking || in_group()) GOSS_TRY(wait_queued(parent));
   gossComm* handle = make_handle(0, 0, settings);
+  const HandlePin pin(handle);  // another thread may abort what is being made
   auto making = make_split(parent->comm.get(), color, key, settings);
   Status status = start_making(handle, std::move(making), parent, out);
   if (status.code() == gossInProgress || in_group()) return status;
@@ -421,7 +125,7 @@ Status wait_queued(gossComm* handle) {
 void queue(gossComm* handle, Prepared prepared) {
   const StreamPtr stream =
       prepared.stream != nullptr ? prepared.stream->stream : handle->own_stream;
-  stream->push(std::make_unique<CollectiveWork>(handle, std::move(prepared), handle->queued++));
+  stream->push(make_collective_work(handle, std::move(prepared), handle->queued++));
   Reactor::get().run_stream(stream);
 }
 
@@ -436,30 +140,33 @@ Status check_call(gossComm* handle, const Operation& operation, gossStream* stre
 
 }  // namespace
 
-Status submit(gossComm* handle, const Operation& operation, gossStream* stream) {
+Status submit(gossComm* handle, const Operation& operation, gossStream* stream, bool last) {
   GOSS_TRY(check_handle(handle));
-  Status refused = check_call(handle, operation, stream);
-  if (!refused.ok()) {
-    const Inside inside(handle);  // else another thread could abort, and free it under our hands
-    if (inside.entered()) handle->note_refusal(refused);
-    return refused;
-  }
   if (in_group()) {
+    GOSS_TRY(check_call(handle, operation, stream));
     group_add(handle, operation, stream);
+    if (last) handle->finalized = true;
     return {};
   }
   const Inside inside(handle);
   if (!inside.entered()) return inside.refusal();
+  Status status = check_call(handle, operation, stream);
+  if (!status.ok()) {
+    handle->note_refusal(status);
+    return status;
+  }
   if (stream != nullptr || !handle->settings.blocking) {
     queue(handle, {operation, {}, stream});
+    if (last) handle->finalized = true;
     if (stream != nullptr && handle->settings.blocking) return {};
     return fail(gossInProgress, "the operation was queued");
   }
   if (handle->finished.load(std::memory_order_acquire) != handle->queued) {
     GOSS_TRY(wait_queued(handle));
   }
-  Status status = run_synchronously(*handle->comm, handle->execution, operation);
+  status = run_synchronously(*handle->comm, handle->execution, operation);
   if (!status.ok()) handle->set_failure(status);
+  if (last && status.ok()) handle->finalized = true;
   return status;
 }
 
@@ -469,37 +176,7 @@ Status finalize(gossComm* handle) {
   }
   Operation barrier;
   barrier.kind = collectives::Kind::kBarrier;
-  Status status = submit(handle, barrier, nullptr);
-  if (status.ok() || status.code() == gossInProgress) handle->finalized = true;
-  return status;
-}
-
-Status destroy(gossComm* handle) {
-  if (!is_live(handle)) {
-    return fail(gossInvalidArgument, "%p is not a communicator, or was destroyed before",
-                static_cast<void*>(handle));
-  }
-  if (!handle->made_here()) return {};  // the parent's; this process has nothing of it
-  for (int round = 0; handle->busy.exchange(true, std::memory_order_acquire); ++round) nap(round);
-  for (int round = 0; handle->finished.load(std::memory_order_acquire) != handle->queued; ++round) {
-    nap(round);
-  }
-  discard(handle);
-  return {};
-}
-
-Status abort(gossComm* handle) {
-  if (!is_live(handle)) {
-    return fail(gossInvalidArgument, "%p is not a communicator, or was destroyed before",
-                static_cast<void*>(handle));
-  }
-  if (!handle->made_here()) return {};
-  handle->aborting.store(true, std::memory_order_release);  // pairs with the loads in waits
-  if (handle->state.load(std::memory_order_acquire) == gossComm::State::kReady &&
-      handle->comm != nullptr) {
-    handle->comm->abort();
-  }
-  return destroy(handle);
+  return submit(handle, barrier, nullptr, true);
 }
 
 Status async_error(gossComm* handle) {
@@ -524,10 +201,10 @@ gossCommStats_t statistics(gossComm* handle) {
   out.size = sizeof(out);
   if (handle->comm == nullptr) return out;
   Communicator& comm = *handle->comm;
-  out.operations = comm.stats.operations;
-  out.payload_bytes = comm.stats.payload_bytes;
-  out.sent_bytes = comm.stats.sent_bytes;
-  out.waits = comm.stats.waits;
+  out.operations = comm.stats.operations.value();
+  out.payload_bytes = comm.stats.payload_bytes.value();
+  out.sent_bytes = comm.stats.sent_bytes.value();
+  out.waits = comm.stats.waits.value();
   out.plans = comm.plans().made();
   out.shared_bytes = comm.segment().bytes();
   out.private_bytes = sizeof(gossComm) + sizeof(Communicator) + comm.plans().bytes();
@@ -551,20 +228,6 @@ Status stream_push(gossStream* stream, std::unique_ptr<Work> work) {
   stream->stream->push(std::move(work));
   Reactor::get().run_stream(stream->stream);
   return {};
-}
-
-std::unique_ptr<Work> make_callback_work(std::function<void()> fn) {
-  return std::make_unique<CallbackWork>(std::move(fn));
-}
-
-std::unique_ptr<Work> make_wait_event_work(EventPtr event) {
-  return std::make_unique<WaitEventWork>(std::move(event));
-}
-
-std::unique_ptr<Work> make_record_work(EventPtr event) {
-  event->record();
-  const uint64_t point = event->recorded();
-  return make_callback_work([event, point] { event->reach(point); });
 }
 
 }  // namespace goss::engine

@@ -54,17 +54,17 @@ uint64_t Communicator::begin_operation(const Operation& operation, const Choice&
   history_ = (std::rotl(history_, 5) ^ signature.hash()) * 0x9e3779b1u;
   const uint64_t word = static_cast<uint64_t>(++sequence_) << 32 | history_;
   Record& record = mine_->records[sequence_ % shm::kRecords];
-  // Readers check the signature before and after they read the rest, so relaxed stores do.
+  // Readers check the signature before and after they read the rest: it goes first and comes last.
   record.signature.store(0, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_release);  // pairs with the fence in read_record()
   record.what.store(signature.what, std::memory_order_relaxed);
   record.count.store(signature.count, std::memory_order_relaxed);
   const auto place = [](const device::SharedMemoryPtr& memory, const void* buffer,
                         std::atomic<uint64_t>* id, std::atomic<uint64_t>* offset) {
-    id->store(memory == nullptr ? 0 : memory->id, std::memory_order_relaxed);
+    id->store(memory == nullptr ? 0 : memory->id(), std::memory_order_relaxed);
     if (memory == nullptr) return;
     const auto* address = static_cast<const std::byte*>(buffer);
-    offset->store(static_cast<uint64_t>(address - memory->region.data()),
-                  std::memory_order_relaxed);
+    offset->store(static_cast<uint64_t>(address - memory->data()), std::memory_order_relaxed);
   };
   place(direct.input, operation.buffer.input, &record.input_id, &record.input_offset);
   place(direct.output, operation.buffer.output, &record.output_id, &record.output_offset);
@@ -161,11 +161,8 @@ Status Communicator::mismatch(int peer, uint64_t signature) {
 }
 
 Status Communicator::check_wait(int peer, uint64_t signature, std::chrono::milliseconds waited) {
-  if (aborting()) return fail(gossInvalidUsage, "the communicator was aborted during this call");
-  if (faults_.any()) {
-    Status failure = faults_.status();
-    if (!failure.ok()) return failure;
-  }
+  Status reason;
+  if (interrupted(&reason)) return reason;
   if (peer < 0 || peer >= nranks() || peer == rank()) return {};
   // Two ranks that differ may both wait for a third.
   for (int r = 0; r < nranks(); ++r) {
@@ -256,25 +253,29 @@ void Communicator::vote_far(bool looks_far) {
   if (far_votes_ <= 1) far = false;
 }
 
-Result<bool> Communicator::announce_memory(const device::SharedMemoryPtr& memory) {
-  if (std::find(announced_.begin(), announced_.end(), memory->id) != announced_.end()) return true;
-  GOSS_TRY_ASSIGN(const bool sent,
-                  parts_.job->send_memory(parts_.job_ranks, memory->id, memory->region.bytes(),
-                                          memory->fd.get(), &announce_next_));
-  if (!sent) return false;
-  announce_next_ = 0;
-  announced_.push_back(memory->id);
-  return true;
+Communicator::Placement Communicator::placement(int peer, uint64_t signature) {
+  const Record& record = area(peer).records[(signature >> 32) % shm::kRecords];
+  Placement found;
+  // As read_record(): the same number before and after means that what was read belongs to it.
+  // Pairs with begin_operation().
+  if (record.signature.load(std::memory_order_acquire) != signature) return {};
+  found.input_id = record.input_id.load(std::memory_order_relaxed);
+  found.input_offset = record.input_offset.load(std::memory_order_relaxed);
+  found.output_id = record.output_id.load(std::memory_order_relaxed);
+  found.output_offset = record.output_offset.load(std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_acquire);  // the reads above stay above the next one
+  if (record.signature.load(std::memory_order_relaxed) != signature) return {};
+  return found;
 }
 
-Result<device::SharedMemoryPtr> Communicator::peer_memory(uint64_t id) {
-  device::SharedMemoryPtr memory = device::find_shared_id(id);
-  if (memory != nullptr) return memory;  // of this process, or imported before
-  GOSS_TRY_ASSIGN(auto letter, parts_.job->receive_memory(id));
-  if (!letter) return device::SharedMemoryPtr();
-  GOSS_TRY_ASSIGN(memory, device::import_shared(id, std::move(letter->fd), letter->bytes));
-  imported_.push_back(memory);  // its descriptor comes once only
-  return memory;
+bool Communicator::interrupted(Status* why) {
+  if (aborting()) {
+    *why = fail(gossInvalidUsage, "the communicator was aborted during this call");
+    return true;
+  }
+  if (!faults_.any()) return false;
+  *why = faults_.status();
+  return !why->ok();
 }
 
 }  // namespace goss::engine

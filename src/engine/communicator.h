@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/counter.h"
 #include "device/shared_memory.h"
 #include "engine/compute.h"
 #include "engine/faults.h"
@@ -41,10 +42,10 @@ struct Settings {
 };
 
 struct Stats {
-  uint64_t operations = 0;
-  uint64_t payload_bytes = 0;
-  uint64_t sent_bytes = 0;
-  uint64_t waits = 0;
+  Counter operations;
+  Counter payload_bytes;
+  Counter sent_bytes;
+  Counter waits;
 };
 
 // The caller's buffers where peers may read them in place (gossMemAlloc); null: they may not.
@@ -93,10 +94,18 @@ class Communicator {
   // Whether `peer`'s announced signature word fits; false with *failure set when it differs.
   bool agrees(int peer, uint64_t signature, Status* failure);
 
-  // Make `memory` reachable for the peers in other processes. False: not yet, call again.
-  Result<bool> announce_memory(const device::SharedMemoryPtr& memory);
-  // A peer's allocation, mapped here; null while its descriptor is on the way.
-  Result<device::SharedMemoryPtr> peer_memory(uint64_t id);
+  // Where `peer` said that its buffers of the operation with this signature can be read in place.
+  // Ids are 0 for private memory, which is also what a peer has that has gone on since: it would
+  // have waited for this rank.
+  struct Placement {
+    uint64_t input_id = 0;
+    uint64_t input_offset = 0;
+    uint64_t output_id = 0;
+    uint64_t output_offset = 0;
+  };
+  Placement placement(int peer, uint64_t signature);
+  // Whether this rank's call should end at once, with the reason.
+  bool interrupted(Status* why);
 
   // One measurement of the distance to the peers; `far` follows the majority of the last few.
   void vote_far(bool looks_far);
@@ -140,9 +149,6 @@ class Communicator {
   std::atomic<bool> aborting_{false};
   std::chrono::milliseconds next_warning_;
   int far_votes_ = 0;
-  std::vector<uint64_t> announced_;                // own allocations
-  size_t announce_next_ = 0;                       // peer that the descriptor goes to next
-  std::vector<device::SharedMemoryPtr> imported_;  // kept alive
 };
 
 }  // namespace goss::engine

@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/execution.h"
 
+#include <utility>
+
 namespace goss::engine {
 
 namespace {
@@ -37,6 +39,7 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
   }
   signature_ = comm.begin_operation(operation, choice_, own);
   active_ = true;
+  waited_ = false;
   switch (choice_.path) {
     case Path::kNothing: return settle(comm, Progress::kDone);
     case Path::kInline: return settle(comm, inline_.start(comm, operation_, signature_));
@@ -55,7 +58,9 @@ Progress Execution::advance(Communicator& comm) {
 
 Progress Execution::settle(Communicator& comm, Progress progress) {
   switch (progress) {
-    case Progress::kBlocked: break;
+    case Progress::kBlocked:
+      if (!std::exchange(waited_, true)) comm.stats.waits += 1;
+      break;
     case Progress::kDone:
       active_ = false;
       comm.end_operation(operation_);
@@ -79,7 +84,6 @@ Progress Execution::check(Communicator& comm, std::chrono::milliseconds waited) 
 
 Status run_synchronously(Communicator& comm, Execution& execution, const Operation& operation) {
   Progress progress = execution.start(comm, operation);
-  if (progress == Progress::kBlocked) ++comm.stats.waits;
   Waiter& waiter = comm.waiter;
   uint64_t position = execution.position();
   while (progress == Progress::kBlocked) {

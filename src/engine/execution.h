@@ -68,6 +68,7 @@ class MappedExecution {
   void plan_chunks(const Communicator& comm);
   void enter_chunk(uint64_t index);
   Span parts_span(int first, int last) const;
+  bool announce(Communicator& comm);
   bool ready(Communicator& comm);  // cells free, memory announced
   bool execute(Communicator& comm, const Instruction& instruction);
   bool wait(Communicator& comm, const Instruction& instruction);
@@ -135,6 +136,7 @@ class Execution {
   Progress settle(Communicator& comm, Progress progress);
 
   bool active_ = false;
+  bool waited_ = false;
   Operation operation_;
   Choice choice_;
   uint64_t signature_ = 0;

@@ -27,8 +27,7 @@ std::string explain(gossComm* handle, collectives::Kind kind, size_t count, Data
   const collectives::Row& row = collectives::row(choice.algorithm);
   return format(
       "%s of %zu %s (%zu bytes) on %d ranks: algorithm %s because %s; transport: %s; steps %s; "
-      "bytes "
-      "read per rank %s with S = %zu; exactness: %s; kernels %s; CPUs %s; source: %s",
+      "bytes read per rank %s with S = %zu; exactness: %s; kernels %s; CPUs %s; source: %s",
       kind_name(kind), count, type_name(type), operation.bytes(), handle->nranks, row.name,
       choice.reason, path_text(choice.path), row.steps, row.bytes, operation.bytes(), row.exact,
       reduce::isa_name(),

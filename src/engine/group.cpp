@@ -30,7 +30,7 @@ struct Lane {
 };
 
 struct Item {
-  gossComm* handle;
+  gossComm* handle;  // pinned by the group
   Operation operation;
   gossStream* stream;
   bool small;  // every call in it is worth moving together with others
@@ -43,6 +43,7 @@ struct Item {
 struct Group {
   Status failure;
   std::vector<Item> items;
+  std::vector<HandlePin> pins;  // of the items' communicators
   std::vector<PendingMaking> makings;
 };
 
@@ -88,6 +89,16 @@ void finish_lane(Lane* lane) {
   }
 }
 
+// The rest of the lane is dropped. Its communicator is left at once: an abort waits for that, and
+// not for the other lanes.
+void fail_lane(Lane* lane, const Status& failure) {
+  lane->running = false;
+  lane->next = lane->operations.size();
+  lane->status = failure;
+  lane->handle->set_failure(failure);
+  lane->inside.leave();
+}
+
 // True when the lane has nothing left to do on this thread.
 bool advance(Lane* lane, Waiter* waiter, bool* moved) {
   gossComm* handle = lane->handle;
@@ -101,6 +112,10 @@ bool advance(Lane* lane, Waiter* waiter, bool* moved) {
         queue(handle, std::move(prepared));
         *moved = true;
         continue;
+      }
+      if (handle->aborting.load(std::memory_order_acquire)) {
+        fail_lane(lane, aborted());
+        return true;
       }
       if (handle->finished.load(std::memory_order_acquire) != handle->queued) return false;
       lane->running = true;
@@ -119,8 +134,7 @@ bool advance(Lane* lane, Waiter* waiter, bool* moved) {
     *moved = true;
     waiter->progressed();
     if (progress == Progress::kFailed) {
-      lane->status = handle->execution.failure();
-      lane->next = lane->operations.size();
+      fail_lane(lane, handle->execution.failure());
       return true;
     }
   }
@@ -146,16 +160,10 @@ Status drive(std::vector<std::unique_ptr<Lane>>* lanes) {
     for (const auto& lane : *lanes) {
       if (!lane->running) continue;
       if (lane->handle->execution.check(*lane->handle->comm, waiter) != Progress::kFailed) continue;
-      lane->running = false;
-      lane->status = lane->handle->execution.failure();
-      lane->next = lane->operations.size();
+      fail_lane(lane.get(), lane->handle->execution.failure());
     }
   }
-  for (const auto& lane : *lanes) {
-    if (lane->status.ok()) continue;
-    lane->handle->set_failure(lane->status);
-    return lane->status;
-  }
+  for (const auto& lane : *lanes) GOSS_TRY(Status(lane->status));
   return {};
 }
 
@@ -176,6 +184,12 @@ Status drive_alone(Lane* lane) {
   return {};
 }
 
+// Whether a pinned communicator has not been aborted or destroyed while the group was open.
+Status still_there(gossComm* handle) {
+  if (handle->aborting.load(std::memory_order_acquire)) return aborted();
+  return check_handle(handle);
+}
+
 Status run(const std::vector<Item>& items) {
   std::vector<std::unique_ptr<Lane>> lanes;
   bool in_progress = false;
@@ -183,6 +197,7 @@ Status run(const std::vector<Item>& items) {
     auto lane = std::find_if(lanes.begin(), lanes.end(),
                              [&](const auto& l) { return l->handle == item.handle; });
     if (lane == lanes.end()) {
+      GOSS_TRY(still_there(item.handle));
       lanes.push_back(std::make_unique<Lane>(item.handle));
       lane = std::prev(lanes.end());
       if (!(*lane)->inside.entered()) return (*lane)->inside.refusal();
@@ -217,19 +232,28 @@ void group_add(gossComm* handle, const Operation& operation, gossStream* stream)
     ++last->operation.calls;
     return;
   }
+  const auto same = [&](const HandlePin& pin) { return pin.get() == handle; };
+  if ((last == nullptr || last->handle != handle) &&
+      std::none_of(group.pins.begin(), group.pins.end(), same)) {
+    group.pins.emplace_back(handle);
+  }
   items.push_back({handle, operation, stream, small});
 }
 
-void group_add_making(gossComm* handle, std::unique_ptr<Making> making, gossComm** out) {
-  group.makings.push_back({handle, std::move(making), out, false, {}});
+void group_add_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent,
+                      gossComm** out) {
+  group.makings.push_back({HandlePin(handle), std::move(making), std::nullopt, out});
+  if (parent != nullptr) group.makings.back().parent.emplace(parent);
 }
 
 Status group_end() {
   if (depth == 0) return fail(gossInvalidUsage, "gossGroupEnd: not in a group call");
   if (--depth > 0) return {};
   std::vector<Item> items;
+  std::vector<HandlePin> pins;
   std::vector<PendingMaking> makings;
   items.swap(group.items);
+  pins.swap(group.pins);
   makings.swap(group.makings);
   Status failure;
   std::swap(failure, group.failure);
@@ -244,38 +268,84 @@ Status group_end() {
   return status;
 }
 
+namespace {
+
+// Why `pending` cannot go on, if it cannot.
+Status hindrance(const PendingMaking& pending) {
+  if (pending.handle->aborting.load(std::memory_order_acquire)) {
+    return fail(gossInvalidUsage, "the communicator was aborted while it was made");
+  }
+  return pending.parent ? still_there(pending.parent->get()) : Status();
+}
+
+void conclude(PendingMaking* pending, const Status& status) {
+  pending->done = true;
+  if (!status.ok()) {
+    pending->making.reset();
+    pending->handle->set_failure(status);
+    return;
+  }
+  pending->handle->adopt(pending->making->take());
+  if (pending->handle->comm != nullptr) return;
+  *pending->out = nullptr;  // split off without a colour
+  discard(pending->handle.get());
+}
+
+}  // namespace
+
 Status drive_makings(std::vector<PendingMaking>* makings) {
+  // An abort of what is made, or split, waits until it is not used here any more.
+  std::vector<std::unique_ptr<Inside>> insides;
+  std::vector<gossComm*> entered;
+  const auto enter = [&](gossComm* handle) -> Status {
+    if (std::find(entered.begin(), entered.end(), handle) != entered.end()) return {};
+    insides.push_back(std::make_unique<Inside>(handle));
+    if (!insides.back()->entered()) return insides.back()->refusal();
+    entered.push_back(handle);
+    return {};
+  };
   Status first;
-  size_t left = makings->size();
-  for (int idle = 0; left > 0;) {
+  const auto end = [&](PendingMaking* pending, const Status& status) {
+    conclude(pending, status);
+    if (first.ok()) first = status;
+  };
+  for (PendingMaking& pending : *makings) {
+    Status status = hindrance(pending);
+    if (status.ok()) status = enter(pending.handle.get());
+    if (status.ok() && pending.parent) status = enter(pending.parent->get());
+    if (!status.ok()) end(&pending, status);
+  }
+
+  for (int idle = 0;; ++idle) {
     std::vector<pollfd> fds;
-    const size_t before = left;
+    std::vector<gossComm*> busy_parents;
+    size_t left = 0;
     for (PendingMaking& pending : *makings) {
       if (pending.done) continue;
-      Result<bool> result = pending.making->advance();
-      if (pending.handle->aborting.load(std::memory_order_acquire)) {
-        result = fail(gossInvalidUsage, "the communicator was aborted while it was made");
+      if (pending.parent) {
+        gossComm* parent = pending.parent->get();
+        const bool busy =
+            std::find(busy_parents.begin(), busy_parents.end(), parent) != busy_parents.end();
+        busy_parents.push_back(parent);
+        if (busy) {
+          ++left;
+          continue;
+        }
       }
-      if (result.ok() && !result.value()) {
-        pending.making->pollfds(&fds);
-        continue;
+      Status status = hindrance(pending);
+      if (status.ok()) {
+        Result<bool> made = pending.making->advance();
+        if (made.ok() && !made.value()) {
+          pending.making->pollfds(&fds);
+          ++left;
+          continue;
+        }
+        status = made.status();
       }
-      pending.done = true;
-      --left;
-      if (!result.ok()) {
-        pending.status = result.take_status();
-        pending.handle->set_failure(pending.status);
-        if (first.ok()) first = pending.status;
-        continue;
-      }
-      pending.handle->adopt(pending.making->take());
-      if (pending.handle->comm == nullptr) {  // split off without a colour
-        *pending.out = nullptr;
-        discard(pending.handle);
-      }
+      end(&pending, status);
+      idle = 0;
     }
-    if (left == 0) break;
-    idle = left < before ? 0 : idle + 1;
+    if (left == 0) return first;
     if (!fds.empty()) {
       ::poll(fds.data(), static_cast<nfds_t>(fds.size()), idle < 4 ? 0 : 1);
     } else if (idle < 400) {
@@ -285,7 +355,6 @@ Status drive_makings(std::vector<PendingMaking>* makings) {
       ::nanosleep(&nap, nullptr);
     }
   }
-  return first;
 }
 
 }  // namespace goss::engine

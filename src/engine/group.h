@@ -6,6 +6,8 @@
 // communicator that move in the same way are aggregated into one.
 #pragma once
 
+#include <optional>
+
 #include "engine/handle.h"
 
 namespace goss::engine {
@@ -18,17 +20,19 @@ Status group_end();
 void group_failed(const Status& status);
 
 void group_add(gossComm* handle, const Operation& operation, gossStream* stream);
-// A communicator to be made before the group's operations run.
-void group_add_making(gossComm* handle, std::unique_ptr<Making> making, gossComm** out);
+// A communicator to be made before the group's operations run; `parent`: by a split, else null.
+void group_add_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent,
+                      gossComm** out);
 
-// Drive several makings on this thread until all are done; each handle gets its result.
 struct PendingMaking {
-  gossComm* handle;
+  HandlePin handle;
   std::unique_ptr<Making> making;
+  std::optional<HandlePin> parent;  // to be entered
   gossComm** out;  // the caller's variable: set to NULL where a split gives no communicator
   bool done = false;
-  Status status;
 };
+// Drive several makings on this thread until all are done; each handle gets its result. Splits of
+// one parent run one after the other.
 Status drive_makings(std::vector<PendingMaking>* makings);
 
 }  // namespace goss::engine

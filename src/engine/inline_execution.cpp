@@ -30,6 +30,7 @@ Progress InlineExecution::start(Communicator& comm, const Operation& operation,
       to += extent.count * element;
     }
   }
+  comm.stats.sent_bytes += operation.bytes();
   // Pairs with the acquire in advance(): who sees the signature sees the payload.
   line.signature.store(signature, std::memory_order_release);
   ring_doorbells_if_dozing(comm.segment());

@@ -18,14 +18,21 @@ namespace goss::engine {
 
 namespace {
 
-// Random, once per process; a forked child gets its own when it asks first.
-const std::string& process_token() {
+// Random, once per program; forked children differ in the pid.
+std::string process_token() {
   static const std::string token = [] {
     std::string bytes(16, '\0');
     if (!bootstrap::fill_random(bytes.data(), bytes.size()).ok()) bytes = "pid";
-    return bytes + std::to_string(::getpid());
+    return bytes;
   }();
-  return token;
+  return token + std::to_string(::getpid());
+}
+
+// Pids of another name space (another container of this host) mean other processes here.
+std::string pid_namespace() {
+  char name[64] = {};
+  if (::readlink("/proc/self/ns/pid", name, sizeof(name) - 1) < 0) return {};
+  return name;
 }
 
 std::string machine_id() {
@@ -59,6 +66,7 @@ Result<Member> Member::self(const shm::Mailbox& mailbox) {
   member.host_id = env_text(Env::kHostId).value_or(machine_id());
   member.process = process_token();
   member.mailbox = mailbox.address();
+  member.pids = pid_namespace();
   member.cpus = cpu_mask();
   member.pid = ::getpid();
   return member;
@@ -66,7 +74,8 @@ Result<Member> Member::self(const shm::Mailbox& mailbox) {
 
 std::string Member::serialize() const {
   std::string bytes;
-  for (const std::string* text : {&host_id, &host, &process, &mailbox, &cpus}) put(&bytes, *text);
+  for (const std::string* text : {&host_id, &host, &process, &pids, &mailbox, &cpus})
+    put(&bytes, *text);
   put(&bytes, std::to_string(pid));
   return bytes;
 }
@@ -75,8 +84,8 @@ Result<Member> Member::parse(const std::string& bytes) {
   Member member;
   size_t at = 0;
   std::string pid;
-  for (std::string* text :
-       {&member.host_id, &member.host, &member.process, &member.mailbox, &member.cpus, &pid}) {
+  for (std::string* text : {&member.host_id, &member.host, &member.process, &member.pids,
+                            &member.mailbox, &member.cpus, &pid}) {
     if (!take(bytes, &at, text)) {
       return fail(gossInternalError, "a rank's description is damaged (%zu bytes)", bytes.size());
     }
@@ -112,7 +121,9 @@ void Job::watch_processes() {
 #ifdef SYS_pidfd_open
   for (size_t r = 0; r < members_.size(); ++r) {
     const int peer = static_cast<int>(r);
-    if (same_process(rank_, peer) || member(peer).host_id != member(rank_).host_id) continue;
+    const bool here =
+        member(peer).host_id == member(rank_).host_id && member(peer).pids == member(rank_).pids;
+    if (same_process(rank_, peer) || !here) continue;
     pidfds_[r] = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, member(peer).pid, 0)));
     // It was alive when it described itself. (pidfds are close-on-exec by themselves.)
     if (!pidfds_[r].valid() && errno == ESRCH) dead_[r] = true;
@@ -141,8 +152,8 @@ void Job::attach_mesh(std::unique_ptr<bootstrap::Mesh> mesh) {
   mesh_ = std::move(mesh);
 }
 
-Result<bool> Job::send_memory(const std::vector<int>& ranks, uint64_t topic, uint64_t bytes, int fd,
-                              size_t* next) {
+Result<bool> Job::send_segment(const std::vector<int>& ranks, uint64_t topic, uint64_t bytes,
+                               int fd, size_t* next) {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (; *next < ranks.size(); ++*next) {
     const int peer = ranks[*next];
@@ -150,15 +161,59 @@ Result<bool> Job::send_memory(const std::vector<int>& ranks, uint64_t topic, uin
     const bool first = std::find_if(ranks.begin(), ranks.end(), same) ==
                        ranks.begin() + static_cast<std::ptrdiff_t>(*next);
     if (!first || same_process(rank_, peer)) continue;
-    GOSS_TRY_ASSIGN(const bool sent, mailbox_.send(member(peer).mailbox, topic, bytes, fd));
+    GOSS_TRY_ASSIGN(const bool sent,
+                    mailbox_.send(member(peer).mailbox, shm::Purpose::kSegment, topic, bytes, fd));
     if (!sent) return false;
   }
   return true;
 }
 
-Result<std::optional<shm::Letter>> Job::receive_memory(uint64_t topic) {
+Result<std::optional<shm::Letter>> Job::receive_segment(uint64_t topic) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return mailbox_.receive(topic);
+  return mailbox_.receive_segment(topic);
+}
+
+Result<int> Job::announce(const std::vector<int>& ranks, const device::SharedMemoryPtr& memory) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  auto entry = announced_.find(memory->id());
+  if (entry == announced_.end()) {
+    std::erase_if(announced_, [](const auto& e) { return e.second.memory.expired(); });
+    entry = announced_.emplace(memory->id(), Announced{memory, {}}).first;
+    entry->second.told.resize(members_.size());
+  }
+  for (size_t i = 0; i < ranks.size(); ++i) {
+    const int peer = ranks[i];
+    if (entry->second.told[static_cast<size_t>(peer)] || same_process(rank_, peer)) continue;
+    GOSS_TRY_ASSIGN(const bool sent,
+                    mailbox_.send(member(peer).mailbox, shm::Purpose::kMemory, memory->id(),
+                                  memory->file_bytes(), memory->fd()));
+    if (!sent) return static_cast<int>(i);
+    entry->second.told[static_cast<size_t>(peer)] = true;
+  }
+  return -1;
+}
+
+Result<device::SharedMemoryPtr> Job::peer_memory(uint64_t id) {
+  device::SharedMemoryPtr memory = device::find_shared_id(id);
+  if (memory != nullptr) return memory;  // of this process, or imported before
+  const std::lock_guard<std::mutex> lock(mutex_);
+  GOSS_TRY(import_memory());
+  return device::find_shared_id(id);
+}
+
+// With mutex_ held: map what has arrived. Letters come once only.
+Status Job::import_memory() {
+  GOSS_TRY(Status(import_failure_));
+  Result<std::vector<shm::Letter>> letters = mailbox_.receive_memory();
+  if (!letters.ok()) return import_failure_ = letters.take_status();
+  if (letters.value().empty()) return {};
+  std::erase_if(imported_, [](const auto& memory) { return memory->freed(); });
+  for (shm::Letter& letter : letters.value()) {
+    auto memory = device::import_shared(letter.topic, std::move(letter.fd), letter.bytes);
+    if (!memory.ok()) return import_failure_ = memory.take_status();
+    imported_.push_back(memory.take());
+  }
+  return {};
 }
 
 void Job::give_up(uint64_t topic, const Status& failure) {
@@ -211,6 +266,7 @@ void Job::pollfds(std::vector<pollfd>* fds) {
   for (const UniqueFd& fd : pidfds_) {
     if (fd.valid()) fds->push_back({fd.get(), POLLIN, 0});
   }
+  fds->push_back({mailbox_.fd(), POLLIN, 0});
   if (mesh_ != nullptr) mesh_->pollfds(fds);
 }
 
@@ -221,6 +277,7 @@ void Job::poll() {
     pollfd exited{pidfds_[r].get(), POLLIN, 0};
     if (::poll(&exited, 1, 0) == 1 && (exited.revents & POLLIN) != 0) died(static_cast<int>(r));
   }
+  static_cast<void>(import_memory());  // a failure is kept for whoever needs the memory
   if (mesh_ == nullptr) return;
   std::vector<bootstrap::Mesh::Event> events;
   mesh_->poll(bootstrap::Clock::now(), &events);

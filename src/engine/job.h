@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "device/shared_memory.h"
 #include "engine/watched.h"
 #include "transport/bootstrap/bootstrap.h"
 #include "transport/shm/mailbox.h"
@@ -28,6 +29,7 @@ struct Member {
   std::string host_id;  // ranks with equal ids may share memory
   std::string host;     // for people
   std::string process;  // random, equal for ranks of one process
+  std::string pids;     // the name space of `pid`
   std::string mailbox;  // address of the rank's Mailbox
   std::string cpus;     // a cpu_set_t: where the rank may run
   int pid = 0;
@@ -53,11 +55,17 @@ class Job final : public Watched {
 
   void attach_mesh(std::unique_ptr<bootstrap::Mesh> mesh);
 
-  // Pass a descriptor to the first rank of every other process among `ranks`. False when a queue
-  // is full: call again with the same *next, which counts through the ranks from 0.
-  Result<bool> send_memory(const std::vector<int>& ranks, uint64_t topic, uint64_t bytes, int fd,
-                           size_t* next);
-  Result<std::optional<shm::Letter>> receive_memory(uint64_t topic);
+  // Pass a communicator's segment to the first rank of every other process among `ranks`. False
+  // when a queue is full: call again with the same *next, which counts through the ranks from 0.
+  Result<bool> send_segment(const std::vector<int>& ranks, uint64_t topic, uint64_t bytes, int fd,
+                            size_t* next);
+  Result<std::optional<shm::Letter>> receive_segment(uint64_t topic);
+
+  // Let those of `ranks` that are other processes map `memory`, once each. The index of one whose
+  // queue is full: call again; or -1 when all have been told.
+  Result<int> announce(const std::vector<int>& ranks, const device::SharedMemoryPtr& memory);
+  // What another process announced, mapped here; null while it is on the way.
+  Result<device::SharedMemoryPtr> peer_memory(uint64_t id);
 
   // Tell the other ranks that this one cannot take part in making the communicator `topic`.
   void give_up(uint64_t topic, const Status& failure);
@@ -73,7 +81,13 @@ class Job final : public Watched {
   void poll() override;
 
  private:
+  struct Announced {
+    std::weak_ptr<device::SharedMemory> memory;
+    std::vector<bool> told;  // per rank
+  };
+
   void watch_processes();
+  Status import_memory();
   void died(int rank);
   void heard(int rank, const std::string& message);
   void tell(Communicator* comm, int rank);
@@ -88,6 +102,9 @@ class Job final : public Watched {
   std::vector<UniqueFd> pidfds_;  // per rank; invalid: own process, unsupported, or dead
   std::vector<bool> dead_;
   std::map<uint64_t, Status> given_up_;  // by topic
+  std::map<uint64_t, Announced> announced_;
+  std::vector<device::SharedMemoryPtr> imported_;  // until their owners free them
+  Status import_failure_;
 };
 
 }  // namespace goss::engine

@@ -57,7 +57,7 @@ Result<bool> SegmentSetup::obtain() {
   const auto first = std::find_if(members_.begin(), members_.end(),
                                   [&](int r) { return job_->same_process(r, me); });
   if (*first != me) return false;
-  GOSS_TRY_ASSIGN(auto letter, job_->receive_memory(topic()));
+  GOSS_TRY_ASSIGN(auto letter, job_->receive_segment(topic()));
   if (!letter) return false;
   GOSS_TRY_ASSIGN(segment_, shm::Segment::attach(std::move(letter->fd), n, nonce_));
   return true;
@@ -111,15 +111,13 @@ Result<bool> SegmentSetup::step() {
     GOSS_TRY_ASSIGN(const bool obtained, obtain());
     if (!obtained) return false;
     shm::RankArea& mine = segment_->area(self_);
-    mine.pid.store(::getpid(), std::memory_order_relaxed);
     // Pairs with the acquire in first_absent(): the area is initialised (by the first member)
-    // before anyone
-    // attaches.
+    // before anyone attaches.
     mine.state.store(shm::RankState::kAttached, std::memory_order_release);
   }
   if (self_ == 0 && !sent_) {
-    GOSS_TRY_ASSIGN(sent_, job_->send_memory(members_, topic(), segment_->bytes(), segment_->fd(),
-                                             &send_next_));
+    GOSS_TRY_ASSIGN(sent_, job_->send_segment(members_, topic(), segment_->bytes(), segment_->fd(),
+                                              &send_next_));
     if (!sent_) return false;
   }
   return first_absent() < 0;
@@ -241,7 +239,7 @@ class Splitting final : public Making {
 
  public:
   Splitting(Communicator* parent, int color, int key, const Settings& settings)
-      : parent_(parent), settings_(settings), color_(color), number_(parent->splits++) {
+      : parent_(parent), settings_(settings), color_(color) {
     // Everybody contributes its own pair to a sum of zeros: an all-gather by an all-reduce.
     table_.assign(2 * static_cast<size_t>(parent->nranks()), 0);
     const size_t self = static_cast<size_t>(parent->rank());
@@ -255,12 +253,23 @@ class Splitting final : public Making {
     exchange_.buffer = {bytes, bytes, table_.size()};
   }
 
+  ~Splitting() override {
+    if (!started_ || exchanged_) return;
+    parent_->faults().raise(fail(gossRemoteError, "rank %d gave up splitting communicator '%s'",
+                                 parent_->rank(), parent_->settings().name.c_str()));
+    ring_doorbells(parent_->segment());
+  }
+
   Result<bool> advance() override {
     if (!exchanged_) {
       GOSS_TRY_ASSIGN(exchanged_, exchange());
       if (!exchanged_) return false;
       if (color_ == GOSS_SPLIT_NOCOLOR) return true;
       begin_setup();
+    }
+    if (abandoned_) {
+      setup_.reset();  // which tells the other ranks
+      return true;
     }
     Result<bool> ready = setup_->advance();
     if (!ready.ok()) return ready;
@@ -275,12 +284,19 @@ class Splitting final : public Making {
   }
 
   void pollfds(std::vector<pollfd>*) override {}
+  void abandon() override { abandoned_ = true; }
 
  private:
   Result<bool> exchange() {
-    Progress progress =
-        started_ ? execution_.advance(*parent_) : execution_.start(*parent_, exchange_);
-    started_ = true;
+    Progress progress;
+    if (!started_) {
+      started_ = true;
+      number_ = parent_->splits++;
+      began_ = std::chrono::steady_clock::now();
+      progress = execution_.start(*parent_, exchange_);
+    } else {
+      progress = execution_.advance(*parent_);
+    }
     // Waiting properly is for whoever drives several of these; slow questions now and then are not.
     if (progress == Progress::kBlocked && ++polls_ % kCheckEvery == 0) {
       const auto waited = std::chrono::steady_clock::now() - began_;
@@ -314,14 +330,15 @@ class Splitting final : public Making {
   Communicator* parent_;
   Settings settings_;
   int64_t color_;
-  uint32_t number_;  // of this split on the parent, on all its ranks
+  uint32_t number_ = 0;  // of this split on the parent, on all its ranks
   std::vector<int64_t> table_;
   Operation exchange_;
   Execution execution_;
   bool started_ = false;
   bool exchanged_ = false;
+  bool abandoned_ = false;
   uint64_t polls_ = 0;
-  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point began_;  // of the exchange
   std::unique_ptr<SegmentSetup> setup_;
 };
 

@@ -60,6 +60,8 @@ class Making {
   virtual ~Making() = default;
   virtual Result<bool> advance() = 0;  // true: done
   virtual void pollfds(std::vector<pollfd>* fds) = 0;
+  // The result is not wanted any more: end as soon as the other ranks can do without this one.
+  virtual void abandon() {}
   // Afterwards; null for a rank that splits off without a colour.
   std::unique_ptr<Communicator> take() { return std::move(communicator_); }
 

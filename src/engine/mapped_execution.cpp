@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "engine/execution.h"
+#include "engine/job.h"
 
 namespace goss::engine {
 
@@ -22,6 +23,8 @@ constexpr size_t kStreamOutputBytes = 4 * 1024 * 1024;
 // changes messages must be.
 constexpr size_t kWantedChunks = 2;
 constexpr size_t kMostCellsPerChunk = 8;
+// While data flows nobody waits, so faults and aborts are looked for every so many chunks.
+constexpr uint64_t kInterruptEvery = 8;
 // Every 64th cell measures how far away the peers' caches are.
 constexpr uint64_t kProbeEvery = 64;
 constexpr size_t kProbeBytes = 4096;
@@ -132,6 +135,9 @@ Progress MappedExecution::advance(Communicator& comm) {
   const int stages = program_->nstages();
   const uint64_t iterations = chunks_ + lag_ * static_cast<uint64_t>(stages - 1);
   for (; iteration_ < iterations; ++iteration_, stage_ = 0) {
+    if (iteration_ % kInterruptEvery == kInterruptEvery - 1 && comm.interrupted(&failure_)) {
+      return Progress::kFailed;
+    }
     for (; stage_ < stages; ++stage_) {
       const uint64_t behind = lag_ * static_cast<uint64_t>(stage_);
       if (iteration_ < behind || iteration_ - behind >= chunks_) continue;
@@ -159,29 +165,41 @@ Progress MappedExecution::advance(Communicator& comm) {
     }
   }
   if (direct_ && !finish_direct(comm)) return Progress::kBlocked;
+  // An owner that failed has gone on and may have changed what was read here. It raised its failure
+  // before: whoever has read the changed bytes sees that.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  if (!peer_memory_.empty() && comm.faults().any()) {
+    fail(comm, goss::fail(gossRemoteError, "a rank failed while its memory was read"));
+    return Progress::kFailed;
+  }
   own_ = {};
   peer_memory_.clear();
   return Progress::kDone;
 }
 
+// The peers can map the memory that they shall read in place.
+bool MappedExecution::announce(Communicator& comm) {
+  for (const device::SharedMemoryPtr& memory : {own_.input, own_.output}) {
+    if (memory == nullptr) continue;
+    Result<int> full = comm.parts().job->announce(comm.parts().job_ranks, memory);
+    if (!full.ok()) return fail(comm, full.take_status());
+    waiting_for_ = full.value();
+    if (waiting_for_ >= 0) return false;
+  }
+  return true;
+}
+
 // Before the first stage of a chunk: whoever read the cell's previous content has finished.
 bool MappedExecution::ready(Communicator& comm) {
-  if (!program_->publishes) return true;
+  if (direct_ && iteration_ == 0 && !announce(comm)) return false;
+  const bool staged = own_.input == nullptr || own_.output == nullptr;
+  if (!program_->publishes || !staged) return true;
   for (uint64_t i = 0; i < cells_per_chunk_; ++i) {
     const int index = static_cast<int>((chunk_.ticket + i) % kCells);
     if ((comm.cells_allocated >> index & 1u) != 0) continue;
     const Status allocated = comm.segment().allocate_cell(comm.rank(), index);
     if (!allocated.ok()) return fail(comm, allocated);
     comm.cells_allocated |= 1u << index;
-  }
-  if (direct_ && iteration_ == 0) {
-    for (const device::SharedMemoryPtr& memory : {own_.input, own_.output}) {
-      if (memory == nullptr) continue;
-      Result<bool> announced = comm.announce_memory(memory);
-      if (!announced.ok()) return fail(comm, announced.take_status());
-      waiting_for_ = comm.rank() == 0 ? 1 : 0;
-      if (!announced.value()) return false;
-    }
   }
   if (chunk_.ticket < kCells) return true;
   const uint64_t needed = chunk_.ticket - kCells + cells_per_chunk_;
@@ -231,27 +249,27 @@ bool MappedExecution::meet(Communicator& comm, int peer) {
   Status difference;
   if (!comm.agrees(peer, signature_, &difference)) return fail(comm, difference);
   if (direct_) {
-    const shm::Record& record = comm.area(peer).records[(signature_ >> 32) % shm::kRecords];
+    const Communicator::Placement placement = comm.placement(peer, signature_);
     const auto locate = [&](uint64_t id, uint64_t offset, const std::byte** where) {
       if (id == 0) return true;
-      Result<device::SharedMemoryPtr> memory = comm.peer_memory(id);
+      Result<device::SharedMemoryPtr> memory = comm.parts().job->peer_memory(id);
       if (!memory.ok()) return fail(comm, memory.take_status());
       if (memory.value() == nullptr) {
         waiting_for_ = peer;
         return false;
       }
-      if (offset > memory.value()->region.bytes() ||
-          operation_.bytes() > memory.value()->region.bytes() - offset) {
+      if (offset > memory.value()->bytes() ||
+          operation_.bytes() > memory.value()->bytes() - offset) {
         return fail(comm,
                     goss::fail(gossInternalError, "rank %d announced memory out of range", peer));
       }
-      *where = memory.value()->region.data() + offset;
+      *where = memory.value()->data() + offset;
       peer_memory_.push_back(memory.take());
       return true;
     };
     const size_t index = static_cast<size_t>(peer);
-    if (!locate(record.input_id, record.input_offset, &peer_input_[index]) ||
-        !locate(record.output_id, record.output_offset, &peer_output_[index])) {
+    if (!locate(placement.input_id, placement.input_offset, &peer_input_[index]) ||
+        !locate(placement.output_id, placement.output_offset, &peer_output_[index])) {
       return false;
     }
   }

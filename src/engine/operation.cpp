@@ -8,12 +8,19 @@ namespace goss::engine {
 
 using collectives::Kind;
 
+namespace {
+// In `what`: several calls of a group that move as one. They are never read in place, so a rank
+// whose call is not grouped would wait for others.
+constexpr uint64_t kGrouped = uint64_t{1} << 63;
+}  // namespace
+
 Signature Signature::of(const Operation& operation, int algorithm) {
   const auto field = [](auto value, int shift) {
     return static_cast<uint64_t>(static_cast<uint32_t>(value)) << shift;
   };
   return {field(operation.kind, 0) | field(operation.type, 8) | field(operation.op, 16) |
-              field(algorithm, 24) | field(operation.root, 32),
+              field(algorithm, 24) | field(operation.root, 32) |
+              (operation.calls > 1 ? kGrouped : 0),
           operation.count};
 }
 
@@ -37,16 +44,19 @@ std::string describe(const Signature& signature) {
   }
   std::string text = kind_name(static_cast<Kind>(kind));
   const unsigned op = byte(16);
-  const char* op_text = valid_op(static_cast<int>(op)) ? kOpName[op] : "unknown op";
+  const char* op_text =
+      valid_op(static_cast<int>(op)) ? op_name(static_cast<RedOp>(op)) : "unknown op";
   const char* type = kTypeName[byte(8)];
   const char* algorithm = collectives::registry()[byte(24)].name;
   const auto count = static_cast<unsigned long long>(signature.count);
+  const char* grouped = (signature.what & kGrouped) != 0 ? ", grouped" : "";
   switch (static_cast<Kind>(kind)) {
     case Kind::kAllReduce:
-      return text + format("(count %llu, %s, %s, %s)", count, type, op_text, algorithm);
+      return text + format("(count %llu, %s, %s, %s%s)", count, type, op_text, algorithm, grouped);
     case Kind::kBroadcast:
-      return text + format("(count %llu, %s, root %u, %s)", count, type,
-                           static_cast<unsigned>(signature.what >> 32), algorithm);
+      return text + format("(count %llu, %s, root %u, %s%s)", count, type,
+                           static_cast<unsigned>((signature.what & ~kGrouped) >> 32), algorithm,
+                           grouped);
     case Kind::kBarrier: return text;
   }
   return text;

@@ -36,7 +36,7 @@ struct Operation {
 
 // What a record of the flight recorder says about an operation; the ranks compare it.
 struct Signature {
-  uint64_t what = 0;  // kind, type, op, algorithm and root packed
+  uint64_t what = 0;  // kind, type, op, algorithm, root and whether grouped, packed
   uint64_t count = 0;
 
   static Signature of(const Operation& operation, int algorithm);

@@ -223,6 +223,15 @@ Choice choose(const Operation& operation, int nranks, Forced forced) {
   return {};
 }
 
+namespace {
+
+size_t bytes_of(const Program& program) {
+  return sizeof(Program) + program.instructions.capacity() * sizeof(Instruction) +
+         program.sources.capacity() * sizeof(Program::SourceRef);
+}
+
+}  // namespace
+
 const Program& PlanCache::get(Algorithm algorithm, int root) {
   ++clock_;
   const auto matches = [&](const Entry& e) { return e.algorithm == algorithm && e.root == root; };
@@ -238,24 +247,17 @@ const Program& PlanCache::get(Algorithm algorithm, int root) {
       entry = std::min_element(entries_.begin(), entries_.end(),
                                [](const Entry& a, const Entry& b) { return a.used < b.used; });
     }
-    ++made_;
+    made_ += 1;
+    if (entry->program != nullptr) bytes_ += 0 - bytes_of(*entry->program);
     entry->algorithm = algorithm;
     entry->root = root;
     entry->program = std::make_unique<Program>(
         lower(collectives::row(algorithm), collectives::Shape{rank_, nranks_, root}));
+    bytes_ += bytes_of(*entry->program);
   }
   entry->used = clock_;
   last_ = static_cast<size_t>(entry - entries_.begin());
   return *entry->program;
-}
-
-size_t PlanCache::bytes() const {
-  size_t total = entries_.capacity() * sizeof(Entry);
-  for (const Entry& entry : entries_) {
-    total += sizeof(Program) + entry.program->instructions.capacity() * sizeof(Instruction) +
-             entry.program->sources.capacity() * sizeof(Program::SourceRef);
-  }
-  return total;
 }
 
 }  // namespace goss::engine

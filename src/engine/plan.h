@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/counter.h"
 #include "base/result.h"
 #include "collectives/registry.h"
 #include "engine/operation.h"
@@ -84,8 +85,9 @@ class PlanCache {
   PlanCache(int rank, int nranks) : rank_(rank), nranks_(nranks) {}
   // Valid until the next call.
   const Program& get(collectives::Algorithm algorithm, int root);
-  uint64_t made() const { return made_; }
-  size_t bytes() const;
+  // From any thread.
+  uint64_t made() const { return made_.value(); }
+  size_t bytes() const { return bytes_.value(); }
 
  private:
   static constexpr size_t kCapacity = 32;
@@ -98,7 +100,8 @@ class PlanCache {
   int rank_;
   int nranks_;
   uint64_t clock_ = 0;
-  uint64_t made_ = 0;
+  Counter made_;
+  Counter bytes_;
   size_t last_ = 0;
   std::vector<Entry> entries_;
 };

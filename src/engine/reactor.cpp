@@ -16,6 +16,8 @@
 #include <linux/futex.h>
 #include <sys/syscall.h>
 
+#include "base/log.h"
+
 namespace goss::engine {
 
 namespace {
@@ -162,11 +164,22 @@ void Reactor::poll_watched(int timeout_ms) {
     for (const auto& w : watched) fn(*w);
     for (const auto& w : served_) fn(*w);
   };
-  for_each([&](Watched& w) { w.pollfds(&fds); });
+  // Lack of memory must not end the process from a thread that is not its own: what was to be done
+  // is done in a later round.
+  const auto guarded = [](auto fn) {
+    return [fn](Watched& w) {
+      try {
+        fn(w);
+      } catch (const std::exception& e) {
+        log(LogLevel::kError, "the library's thread: %s", e.what());
+      }
+    };
+  };
+  for_each(guarded([&](Watched& w) { w.pollfds(&fds); }));
   ::poll(fds.data(), static_cast<nfds_t>(fds.size()), timeout_ms);
   uint64_t count = 0;
   if (::read(event_fd_.get(), &count, sizeof(count)) < 0) count = 0;
-  for_each([](Watched& w) { w.poll(); });
+  for_each(guarded([](Watched& w) { w.poll(); }));
   std::erase_if(served_, [](const auto& w) { return w->finished(); });
 }
 

@@ -8,6 +8,7 @@ set(GOSS_ENGINE_SOURCES
   engine/explain.cpp
   engine/faults.cpp
   engine/group.cpp
+  engine/handle.cpp
   engine/inline_execution.cpp
   engine/job.cpp
   engine/join.cpp
@@ -18,4 +19,5 @@ set(GOSS_ENGINE_SOURCES
   engine/settings.cpp
   engine/start.cpp
   engine/stream.cpp
-  engine/waiter.cpp)
+  engine/waiter.cpp
+  engine/work.cpp)

@@ -2,26 +2,32 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/stream.h"
 
+#include <exception>
 #include <utility>
 
 namespace goss::engine {
 
-void Event::record() {
-  recorded_.fetch_add(1, std::memory_order_release);
-}  // pairs with recorded()
-
-void Event::reach(uint64_t point) {
+void EventPoint::reach() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (reached_.load(std::memory_order_relaxed) < point) {
-    reached_.store(point, std::memory_order_release);  // pairs with reached()
-  }
+  reached_.store(true, std::memory_order_release);  // pairs with reached()
   changed_.notify_all();
 }
 
-void Event::wait() {
-  const uint64_t point = recorded();
+void EventPoint::wait() {
   std::unique_lock<std::mutex> lock(mutex_);
-  changed_.wait(lock, [&] { return reached(point); });
+  changed_.wait(lock, [&] { return reached(); });
+}
+
+EventPointPtr Event::record() {
+  auto point = std::make_shared<EventPoint>();  // shared: see EventPointPtr
+  const std::lock_guard<std::mutex> lock(mutex_);
+  point_ = point;
+  return point;
+}
+
+EventPointPtr Event::recorded() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return point_;
 }
 
 void Stream::push(std::unique_ptr<Work> work) {
@@ -64,7 +70,14 @@ bool Stream::advance(bool* empty) {
       front_ = std::move(queue_.front());
       queue_.pop_front();
     }
-    const Work::State state = front_->advance();
+    Work::State state = Work::State::kDone;
+    try {
+      state = front_->advance();
+    } catch (const std::exception& e) {
+      front_->give_up(fail(gossSystemError, "on the library's thread: %s", e.what()));
+    } catch (...) {
+      front_->give_up(fail(gossInvalidUsage, "a callback threw on the library's thread"));
+    }
     if (state == Work::State::kBlocked) return moved;
     moved = true;
     moved_ = true;

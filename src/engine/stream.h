@@ -19,27 +19,31 @@
 
 namespace goss::engine {
 
-// A point in a stream, or none yet.
-class Event {
+// One place in a stream, which is reached when all work before it is complete.
+class EventPoint {
  public:
-  void record();  // a new point, not reached yet; returns at once
-  void reach(uint64_t point);
-  uint64_t recorded() const {
-    return recorded_.load(std::memory_order_acquire);
-  }  // pairs with record()
-  bool reached(uint64_t point) const {
-    return reached_.load(std::memory_order_acquire) >= point;  // pairs with reach()
-  }
-  void wait();  // for the point recorded last
+  void reach();
+  bool reached() const { return reached_.load(std::memory_order_acquire); }  // pairs with reach()
+  void wait();
 
  private:
-  std::atomic<uint64_t> recorded_{0};
-  std::atomic<uint64_t> reached_{0};
+  std::atomic<bool> reached_{false};
   std::mutex mutex_;
   std::condition_variable changed_;
 };
+// shared: the event, its stream, and the streams that wait for it
+using EventPointPtr = std::shared_ptr<EventPoint>;
 
-using EventPtr = std::shared_ptr<Event>;  // shared: its handle and work in streams
+// Stands for the point recorded last. Who waits, waits for what that was when he asked.
+class Event {
+ public:
+  EventPointPtr record();          // a new point, not reached yet
+  EventPointPtr recorded() const;  // null: none
+
+ private:
+  mutable std::mutex mutex_;
+  EventPointPtr point_;
+};
 
 // One entry of a stream, as a state machine.
 class Work {
@@ -51,8 +55,13 @@ class Work {
   // Now and then while it is blocked, whatever other streams do: time to look at clocks and faults.
   virtual State examine(std::chrono::milliseconds /*waited*/) { return State::kBlocked; }
   virtual void add_bells(Waiter*) {}
+  // Instead of advance(), when that threw.
+  virtual void give_up(const Status& failure) { status_ = failure; }
   // After kDone: how it ended.
-  virtual Status take_status() { return {}; }
+  Status take_status() { return std::move(status_); }
+
+ protected:
+  Status status_;
 };
 
 class Stream {

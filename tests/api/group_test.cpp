@@ -282,6 +282,57 @@ TEST_F(Group, SplitsTwiceInOneGroup) {
   MUST(gossGroupEnd());
 }
 
+// Small enough that the colours of several splits would share the two lines of the inline path.
+TEST(GroupOfTwo, SplitsOneParentManyTimesInOneGroup) {
+  Comms comms = make_comms(2);
+  constexpr int kSplits = 5;
+  std::vector<Comms> parts;
+  for (int s = 0; s < kSplits; ++s) parts.emplace_back(2);
+  for (int round = 0; round < 20; ++round) {
+    MUST(gossGroupStart());
+    for (int s = 0; s < kSplits; ++s) {
+      for (int r = 0; r < 2; ++r) {
+        const int color = s == 2 ? GOSS_SPLIT_NOCOLOR : 0;
+        MUST(gossCommSplit(comms[r], color, r * (s % 2 == 0 ? 1 : -1), &parts[s][r], nullptr));
+      }
+    }
+    MUST(gossGroupEnd());
+    for (int s = 0; s < kSplits; ++s) {
+      for (int r = 0; r < 2; ++r) {
+        EXPECT_EQ(parts[s][r] == nullptr, s == 2);
+        if (s == 2) continue;
+        int rank = -1;
+        MUST(gossCommUserRank(parts[s][r], &rank));
+        EXPECT_EQ(rank, s % 2 == 0 ? r : 1 - r);
+        MUST(gossCommDestroy(parts[s][r]));
+        parts[s][r] = nullptr;
+      }
+    }
+  }
+}
+
+TEST_F(Group, TakesUpTheCorrectedSplitAfterARefusedOne) {
+  Comms parts(kRanks);
+  MUST(gossGroupStart());
+  MUST(gossCommSplit(comms_[0], 0, 0, &parts[0], nullptr));
+  EXPECT_EQ(gossCommSplit(comms_[0], -7, 0, &parts[1], nullptr), gossInvalidArgument);
+  EXPECT_EQ(gossGroupEnd(), gossInvalidArgument);
+  MUST(gossCommDestroy(parts[0]));  // the one that was not made
+  parts[0] = nullptr;
+  MUST(gossGroupStart());
+  for (int r = 0; r < kRanks; ++r) MUST(gossCommSplit(comms_[r], 0, r, &parts[r], nullptr));
+  MUST(gossGroupEnd());
+}
+
+TEST_F(Group, RefusesASplitOntoAnUnknownDevice) {
+  gossConfig_t config = default_config();
+  config.device = 3;
+  gossComm_t none = nullptr;
+  EXPECT_EQ(gossCommSplit(comms_[0], 0, 0, &none, &config), gossInvalidArgument);
+  EXPECT_NE(last_error().find("device 3"), std::string::npos) << last_error();
+  EXPECT_EQ(none, nullptr);
+}
+
 TEST_F(Group, RefusesAColourBelowNone) {
   gossComm_t none = nullptr;
   EXPECT_EQ(gossCommSplit(comms_[0], -2, 0, &none, nullptr), gossInvalidArgument);

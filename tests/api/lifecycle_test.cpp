@@ -208,6 +208,156 @@ TEST(Abort, OfACommunicatorInTheMakingIsBounded) {
   EXPECT_LT(Clock::now() - begin, kBounded);
 }
 
+// Aborts `*comm` as soon as another thread has put a communicator there.
+std::thread abort_when_there(std::atomic<gossComm_t>* comm, std::chrono::milliseconds after) {
+  return std::thread([comm, after] {
+    while (*comm == nullptr) std::this_thread::yield();
+    std::this_thread::sleep_for(after);
+    const auto begin = Clock::now();
+    EXPECT_EQ(gossCommAbort(*comm), gossSuccess) << last_error();
+    EXPECT_LT(Clock::now() - begin, kBounded);
+  });
+}
+
+TEST(Abort, EndsABlockingInitialisationOfAnotherThread) {
+  for (const auto after : {std::chrono::milliseconds(0), std::chrono::milliseconds(30)}) {
+    gossUniqueId id;
+    MUST(gossGetUniqueId(&id));
+    // The library stores the handle before it waits for rank 1.
+    gossComm_t comm = nullptr;
+    std::atomic<gossComm_t> seen{nullptr};
+    std::thread watcher([&] {
+      const std::atomic_ref<gossComm_t> place(comm);
+      while (place.load() == nullptr) std::this_thread::yield();
+      seen = place.load();
+    });
+    std::thread aborter = abort_when_there(&seen, after);
+    EXPECT_EQ(gossCommInitRank(&comm, 2, id, 0), gossInvalidUsage);
+    EXPECT_NE(last_error().find("aborted"), std::string::npos) << last_error();
+    EXPECT_EQ(comm, nullptr);
+    watcher.join();
+    aborter.join();
+  }
+}
+
+TEST(Abort, OfAParentEndsItsSplit) {
+  std::atomic<gossComm_t> parent{nullptr};
+  std::thread aborter = abort_when_there(&parent, std::chrono::milliseconds(50));
+  run_ranks(3, [&](Rank& me) {
+    gossComm_t part = nullptr;
+    if (me.rank == 2) {  // does not take part in the split
+      while (parent == nullptr) std::this_thread::yield();
+      ::usleep(100'000);
+      MUST_BE(gossRemoteError, gossBarrier(me.comm, nullptr));
+      return;
+    }
+    if (me.rank == 0) parent = me.comm;
+    MUST_BE(me.rank == 0 ? gossInvalidUsage : gossRemoteError,
+            gossCommSplit(me.comm, 0, 0, &part, nullptr));
+    require(part == nullptr, "no communicator");
+    if (me.rank == 0) me.comm = nullptr;  // freed by the abort
+  });
+  aborter.join();
+}
+
+TEST(Abort, OfASplitThatWaitsForItsTurnIsBoundedAndLeavesTheParentInOrder) {
+  gossConfig_t config = default_config();
+  config.blocking = 0;
+  Comms comms = make_comms(2, config);
+  for (int r = 0; r < 2; ++r) {
+    for (gossResult_t state = gossInProgress; state == gossInProgress;) {
+      MUST(gossCommGetAsyncError(comms[r], &state));
+    }
+  }
+  int x[2] = {1, 2};
+  gossComm_t parts[2] = {nullptr, nullptr};
+  // Rank 0's split waits behind an all-reduce for which rank 1 is late.
+  MUST_BE(gossInProgress, gossAllReduce(&x[0], &x[0], 1, gossInt, gossSum, comms[0], nullptr));
+  MUST_BE(gossInProgress, gossCommSplit(comms[0], 0, 0, &parts[0], nullptr));
+  const auto begin = Clock::now();
+  EXPECT_EQ(gossCommAbort(parts[0]), gossSuccess);
+  EXPECT_LT(Clock::now() - begin, kBounded);
+  MUST_BE(gossInProgress, gossAllReduce(&x[1], &x[1], 1, gossInt, gossSum, comms[1], nullptr));
+  MUST_BE(gossInProgress, gossCommSplit(comms[1], 0, 0, &parts[1], nullptr));
+  gossResult_t state = gossInProgress;
+  while (state == gossInProgress) MUST(gossCommGetAsyncError(parts[1], &state));
+  EXPECT_EQ(state, gossRemoteError) << "its partner is told";
+  MUST(gossCommDestroy(parts[1]));
+  for (int r = 0; r < 2; ++r) {
+    MUST_BE(gossInProgress, gossAllReduce(&x[r], &x[r], 1, gossInt, gossSum, comms[r], nullptr));
+  }
+  for (int r = 0; r < 2; ++r) {
+    for (state = gossInProgress; state == gossInProgress;) {
+      MUST(gossCommGetAsyncError(comms[r], &state));
+    }
+    EXPECT_EQ(state, gossSuccess) << "the parent goes on";
+    EXPECT_EQ(x[r], 6);
+  }
+}
+
+TEST(Abort, DropsWorkThatIsQueuedBehindAnotherCommunicator) {
+  Comms blocked = make_comms(2);
+  Comms behind = make_comms(2);
+  gossStream_t stream = nullptr;
+  MUST(gossStreamCreate(&stream));
+  int x = 1;
+  int y = 1;
+  MUST(gossAllReduce(&x, &x, 1, gossInt, gossSum, blocked[0], stream));  // rank 1 is late
+  MUST(gossAllReduce(&y, &y, 1, gossInt, gossSum, behind[0], stream));
+  const auto begin = Clock::now();
+  EXPECT_EQ(gossCommAbort(behind[0]), gossSuccess);
+  EXPECT_LT(Clock::now() - begin, kBounded);
+  behind[0] = nullptr;
+  MUST(gossAllReduce(&x, &x, 1, gossInt, gossSum, blocked[1], nullptr));
+  EXPECT_EQ(gossStreamSynchronize(stream), gossInvalidUsage);
+  EXPECT_NE(last_error().find("aborted"), std::string::npos) << last_error();
+  EXPECT_EQ(y, 1) << "it was never run";
+  MUST(gossStreamDestroy(stream));
+}
+
+TEST(Abort, OfOneCommunicatorOfAGroupDoesNotWaitForTheOthers) {
+  Comms first = make_comms(2);
+  Comms second = make_comms(2);
+  std::atomic<gossComm_t> target{nullptr};
+  std::thread aborter = abort_when_there(&target, std::chrono::milliseconds(50));
+  std::thread late([&] {
+    aborter.join();
+    EXPECT_EQ(gossBarrier(second[1], nullptr), gossSuccess);
+  });
+  target = first[0];
+  MUST(gossGroupStart());
+  MUST(gossBarrier(first[0], nullptr));
+  MUST(gossBarrier(second[0], nullptr));
+  EXPECT_EQ(gossGroupEnd(), gossInvalidUsage);
+  first[0] = nullptr;
+  late.join();
+}
+
+TEST(Abort, BetweenACallInAGroupAndItsEndIsAnError) {
+  Comms comms = make_comms(2);
+  MUST(gossGroupStart());
+  MUST(gossBarrier(comms[0], nullptr));
+  MUST(gossCommAbort(comms[0]));
+  comms[0] = nullptr;
+  EXPECT_EQ(gossGroupEnd(), gossInvalidUsage);
+  EXPECT_NE(last_error().find("aborted"), std::string::npos) << last_error();
+}
+
+TEST(Abort, EndsADestroyThatWaitsForQueuedCalls) {
+  Comms comms = make_comms(2);
+  gossStream_t stream = nullptr;
+  MUST(gossStreamCreate(&stream));
+  int x = 1;
+  MUST(gossAllReduce(&x, &x, 1, gossInt, gossSum, comms[0], stream));  // rank 1 never comes
+  std::thread destroyer([&] { EXPECT_EQ(gossCommDestroy(comms[0]), gossSuccess); });
+  ::usleep(50'000);
+  EXPECT_EQ(gossCommAbort(comms[0]), gossSuccess);
+  destroyer.join();
+  comms[0] = nullptr;
+  EXPECT_NE(gossStreamSynchronize(stream), gossSuccess);
+  MUST(gossStreamDestroy(stream));
+}
+
 TEST(Threads, ASecondOneInsideACommunicatorIsRefused) {
   std::promise<gossComm_t> inside;
   std::promise<void> refused;

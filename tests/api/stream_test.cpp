@@ -180,6 +180,29 @@ TEST(StreamApi, UsesTheEventAsItWasWhenTheWaitWasQueued) {
   MUST(gossStreamSynchronize(streams[0]));  // the brake is in use until here
 }
 
+TEST(StreamApi, KeepsAWaitForAnEventThatIsRecordedAgainElsewhere) {
+  Comms comms = make_comms(2);
+  const Streams streams(3);
+  gossEvent_t event = nullptr;
+  MUST(gossEventCreate(&event));
+  int x = 1;
+  int y = 1;
+  bool ran = false;
+  MUST(gossAllReduce(&x, &x, 1, gossInt, gossSum, comms[0], streams[0]));  // rank 1 is late
+  MUST(gossEventRecord(event, streams[0]));
+  MUST(gossStreamWaitEvent(streams[1], event));
+  MUST(gossStreamAddCallback(
+      streams[1], [](void* done) { *static_cast<bool*>(done) = true; }, &ran));
+  MUST(gossEventRecord(event, streams[2]));  // an idle stream: reached at once
+  MUST(gossEventSynchronize(event));
+  EXPECT_EQ(gossStreamQuery(streams[1]), gossInProgress) << "the first record is not reached";
+  MUST(gossAllReduce(&y, &y, 1, gossInt, gossSum, comms[1], nullptr));
+  MUST(gossStreamSynchronize(streams[1]));
+  EXPECT_TRUE(ran);
+  MUST(gossStreamSynchronize(streams[0]));
+  MUST(gossEventDestroy(event));
+}
+
 TEST(StreamApi, ReturnsTheFirstFailureFromSynchronizeAndQuery) {
   Comms comms = make_comms(2);
   const Streams streams(2);

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -34,10 +36,10 @@ TEST(SharedMemory, IsFoundByAnyRangeInsideIt) {
   std::byte* memory = allocate(8192);
   const SharedMemoryPtr whole = find_shared(memory, 8192);
   ASSERT_NE(whole, nullptr);
-  EXPECT_EQ(whole->region.data(), memory);
+  EXPECT_EQ(whole->data(), memory);
   EXPECT_EQ(find_shared(memory + 100, 8092), whole);
   EXPECT_EQ(find_shared(memory + 8191, 1), whole);
-  EXPECT_EQ(find_shared_id(whole->id), whole);
+  EXPECT_EQ(find_shared_id(whole->id()), whole);
   EXPECT_TRUE(free_shared(memory).ok());
 }
 
@@ -69,11 +71,11 @@ TEST(SharedMemory, IsForgottenWhenFreedButStaysMappedForThoseWhoUseIt) {
   std::byte* memory = allocate(4096);
   memory[7] = std::byte{42};
   const SharedMemoryPtr user = find_shared(memory, 4096);
-  const uint64_t id = user->id;
+  const uint64_t id = user->id();
   ASSERT_TRUE(free_shared(memory).ok());
   EXPECT_EQ(find_shared(memory, 4096), nullptr);
-  EXPECT_EQ(user->region.data()[7], std::byte{0});
-  user->region.data()[7] = std::byte{1};  // harmless
+  EXPECT_EQ(user->data()[7], std::byte{0});
+  user->data()[7] = std::byte{1};  // harmless
   EXPECT_EQ(find_shared_id(id), user);
 }
 
@@ -81,7 +83,7 @@ TEST(SharedMemory, HasAnIdThatIsNeverZeroAndNeverReused) {
   std::vector<uint64_t> ids;
   for (int i = 0; i < 50; ++i) {
     std::byte* memory = allocate(1);
-    ids.push_back(find_shared(memory, 1)->id);
+    ids.push_back(find_shared(memory, 1)->id());
     EXPECT_TRUE(free_shared(memory).ok());
     EXPECT_EQ(find_shared_id(ids.back()), nullptr);
   }
@@ -101,26 +103,49 @@ TEST(SharedMemory, RefusesWhatNoMachineHas) {
 TEST(SharedMemory, IsTheSameMemoryWhenImported) {
   std::byte* memory = allocate(4096);
   const SharedMemoryPtr own = find_shared(memory, 4096);
-  Result<SharedMemoryPtr> imported =
-      import_shared(own->id, UniqueFd(::fcntl(own->fd.get(), F_DUPFD_CLOEXEC, 0)), 4096);
+  const auto copy = [&] { return UniqueFd(::fcntl(own->fd(), F_DUPFD_CLOEXEC, 0)); };
+  EXPECT_EQ(import_shared(own->id(), copy(), own->file_bytes()).value(), own)
+      << "what this process has is not mapped again";
+  Result<SharedMemoryPtr> imported = import_shared(own->id() + 1, copy(), own->file_bytes());
   ASSERT_TRUE(imported.ok()) << imported.status().message();
-  EXPECT_NE(imported.value()->region.data(), memory);
+  EXPECT_NE(imported.value()->data(), memory);
   memory[100] = std::byte{9};
-  EXPECT_EQ(imported.value()->region.data()[100], std::byte{9});
+  EXPECT_EQ(imported.value()->data()[100], std::byte{9});
+  EXPECT_FALSE(imported.value()->freed());
   EXPECT_TRUE(free_shared(memory).ok());
-  EXPECT_EQ(imported.value()->region.data()[100], std::byte{0}) << "its pages have gone";
+  EXPECT_EQ(imported.value()->data()[100], std::byte{0}) << "its pages have gone";
+  EXPECT_TRUE(imported.value()->freed());
 }
 
 TEST(SharedMemory, IsNotImportedWithAnotherSizeOrFromSomethingElse) {
   std::byte* memory = allocate(4096);
-  const int fd = find_shared(memory, 4096)->fd.get();
+  const int fd = find_shared(memory, 4096)->fd();
   const auto copy = [&] { return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); };
-  EXPECT_FALSE(import_shared(1, copy(), 8192).ok());
-  EXPECT_FALSE(import_shared(2, copy(), 4095).ok());
+  EXPECT_FALSE(import_shared(1, copy(), 16'384).ok());
+  EXPECT_FALSE(import_shared(2, copy(), 4096).ok());
   EXPECT_FALSE(import_shared(3, UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC)), 4096).ok());
   UniqueFd shrinkable(::memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   ASSERT_EQ(::ftruncate(shrinkable.get(), 4096), 0);
   EXPECT_FALSE(import_shared(4, std::move(shrinkable), 4096).ok()) << "its owner could shrink it";
+  EXPECT_TRUE(free_shared(memory).ok());
+}
+
+TEST(SharedMemory, OfTheParentIsOutOfReachOfAForkedChild) {
+  std::byte* memory = allocate(8192);
+  memory[5000] = std::byte{7};
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const bool unknown = find_shared(memory, 1) == nullptr;
+    const bool refused = free_shared(memory).code() == gossInvalidArgument;
+    Result<void*> own = allocate_shared(100);
+    const bool works = own.ok() && free_shared(own.value()).ok();
+    ::_exit(unknown && refused && works ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_EQ(memory[5000], std::byte{7}) << "the child's attempt to free it took its pages";
   EXPECT_TRUE(free_shared(memory).ok());
 }
 

@@ -58,8 +58,19 @@ TEST(Signature, IgnoresWhereTheBuffersAre) {
   Operation a = operation(Kind::kAllReduce, gossFloat32, gossSum, 0, 1);
   Operation b = a;
   b.buffer = {bytes, bytes, 1};
-  b.calls = 7;
   EXPECT_EQ(Signature::of(a, kOneShot).hash(), Signature::of(b, kOneShot).hash());
+}
+
+TEST(Signature, TellsGroupedCallsFromASingleOne) {
+  const Operation one = operation(Kind::kBroadcast, gossFloat32, gossSum, 3, 64);
+  Operation grouped = one;
+  grouped.calls = 7;
+  EXPECT_NE(Signature::of(one, kOneShot).hash(), Signature::of(grouped, kOneShot).hash());
+  Operation also = one;
+  also.calls = 2;
+  EXPECT_EQ(Signature::of(also, kOneShot).hash(), Signature::of(grouped, kOneShot).hash());
+  EXPECT_EQ(describe(Signature::of(grouped, kOneShot)),
+            "broadcast(count 64, float, root 3, oneshot, grouped)");
 }
 
 TEST(Signature, HashesNeighbouringCountsDifferently) {

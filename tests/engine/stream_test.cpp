@@ -20,17 +20,15 @@ struct Gate {
 
 class Toy final : public Work {
  public:
-  Toy(Gate* gate, Status status = {}) : gate_(gate), status_(std::move(status)) {}
+  explicit Toy(Gate* gate, Status status = {}) : gate_(gate) { status_ = std::move(status); }
   ~Toy() override { ++gate_->destroyed; }
   State advance() override {
     ++gate_->advances;
     return gate_->open ? State::kDone : State::kBlocked;
   }
-  Status take_status() override { return std::move(status_); }
 
  private:
   Gate* gate_;
-  Status status_;
 };
 
 bool advance(Stream* stream) {
@@ -39,40 +37,46 @@ bool advance(Stream* stream) {
   return empty;
 }
 
-TEST(Event, ThatWasNeverRecordedHasHappened) {
+TEST(Event, IsThePointRecordedLast) {
   Event event;
-  EXPECT_TRUE(event.reached(event.recorded()));
-  event.wait();  // returns
+  EXPECT_EQ(event.recorded(), nullptr);
+  const EventPointPtr first = event.record();
+  const EventPointPtr second = event.record();
+  EXPECT_EQ(event.recorded(), second);
+  EXPECT_NE(first, second);
 }
 
-TEST(Event, IsTheLastOneRecorded) {
+TEST(Event, ReachedAtOnePointIsNotReachedAtAnEarlierOne) {
   Event event;
-  event.record();
-  const uint64_t first = event.recorded();
-  event.record();
-  const uint64_t second = event.recorded();
-  EXPECT_LT(first, second);
-  event.reach(first);
-  EXPECT_TRUE(event.reached(first));
-  EXPECT_FALSE(event.reached(second));
-  event.reach(second);
-  EXPECT_TRUE(event.reached(second));
-  event.reach(first);  // late news changes nothing
-  EXPECT_TRUE(event.reached(second));
+  const EventPointPtr first = event.record();
+  const EventPointPtr second = event.record();
+  second->reach();
+  EXPECT_TRUE(second->reached());
+  EXPECT_FALSE(first->reached()) << "whoever waits for the first still waits";
 }
 
 TEST(Event, WakesItsWaiter) {
   Event event;
-  event.record();
+  const EventPointPtr point = event.record();
   std::atomic<bool> woken{false};
   std::thread waiter([&] {
-    event.wait();
+    event.recorded()->wait();
     woken = true;
   });
   EXPECT_FALSE(woken);
-  event.reach(event.recorded());
+  point->reach();
   waiter.join();
   EXPECT_TRUE(woken);
+}
+
+TEST(Stream, TurnsAnExceptionOfItsWorkIntoAFailure) {
+  class Throws final : public Work {
+    State advance() override { throw std::bad_alloc(); }
+  };
+  Stream stream;
+  stream.push(std::make_unique<Throws>());
+  EXPECT_TRUE(advance(&stream));
+  EXPECT_EQ(stream.wait().code(), gossSystemError);
 }
 
 TEST(Stream, RunsItsWorkInOrderOneAtATime) {
@@ -147,9 +151,10 @@ class Impatient final : public Work {
  public:
   State advance() override { return State::kBlocked; }
   State examine(std::chrono::milliseconds waited) override {
-    return waited < std::chrono::seconds(1) ? State::kBlocked : State::kDone;
+    if (waited < std::chrono::seconds(1)) return State::kBlocked;
+    status_ = fail(gossTimeout, "examined");
+    return State::kDone;
   }
-  Status take_status() override { return fail(gossTimeout, "examined"); }
 };
 
 TEST(Stream, FinishesWorkThatEndsInAnExamination) {

@@ -122,10 +122,15 @@ def test_table():
            "the line of settings")
     device = r"^#  Rank +1 Group +0 Pid +\d+ on +\S+ device -1 \[0000:00:00\] .+$"
     expect(re.search(device, text, re.M), "the line of a device")
+    expect(re.search(r"^# start-up: \d+\.\d{3} s$", text, re.M), "the start-up")
     expect(re.search(r"^# Avg bus bandwidth    : [\d.e+-]+ $", text, re.M), "the average")
     good("all_reduce_perf", "-t 2 -b 8 -e 512 -f 8 -S 1", 3, row=ROW_STAMPED)
     good("all_reduce_perf", "-t 2 -b 8 -e 8 -c 0 -C 1 -z 1 -m 4 -N 2", 2)
-    good("all_reduce_perf", "-t 2 -b 8 -e 64 -f 8 --min-time 0.01 -a 3", 2)
+    good("all_reduce_perf", "-t 2 -b 8 -e 64 -f 8 --block-ms 1 --reps 3 -a 3", 2)
+    text = good("all_reduce_perf", "-t 2 --sizes 1M,8,4K --vary-count -c 2", 3)
+    sizes = [line.split()[0] for line in rows(text)]
+    expect(sizes == ["8", "4096", "1048576"], f"--sizes 1M,8,4K: rows of {sizes}")
+    good("all_reduce_perf", "-t 2 --sizes 8,8K -m 64 --vary-count --block-ms 1 --reps 3", 2)
     good("all_reduce_perf", "-t 2 -b 8 -e 64 -f 8 --rewrite -n 3", 2)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "out.json"
@@ -203,7 +208,7 @@ def test_faults():
         expect(run(tool, flags + " --inject-error").returncode == 1, f"{tool}: injected error")
     for flags in ("-b 9K -e 1K", "-d foo", "-o foo", "-o mulsum", "-b 1Q", "-b -1", "--nope", "-t 0",
                   "-n x", "extra", "--plot x.gif", "-i 0 -b 1 -e 2", "-b 0 -e 8 -f 2", "-r x",
-                  "-K 20", "--min-time 1 -I 1"):
+                  "-K 20", "--block-ms 1 -I 1", "--sizes 8, -b 8", "--sizes 8,x"):
         done = run("all_reduce_perf", flags)
         expect(done.returncode == 2, f"{done.name}: exit code {done.returncode}, not 2")
         expect(done.stderr and not done.stdout, f"{done.name}: explains itself on standard error")

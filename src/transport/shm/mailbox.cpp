@@ -17,12 +17,10 @@ namespace goss::shm {
 namespace {
 
 constexpr uint64_t kMagic = 0x676f73736d61696cULL;  // "gossmail"
-// A stranger of the same user could fill our queue; letters nobody asks for are dropped beyond
-// this.
-constexpr size_t kMaxWaiting = 1024;
 
 struct Wire {
   uint64_t magic;
+  Purpose purpose;
   uint64_t topic;
   uint64_t bytes;
   uint8_t mac[32];
@@ -74,9 +72,10 @@ Result<Mailbox> Mailbox::create(const std::string& key) {
   return box;
 }
 
-Result<bool> Mailbox::send(const std::string& address, uint64_t topic, uint64_t bytes, int fd) {
+Result<bool> Mailbox::send(const std::string& address, Purpose purpose, uint64_t topic,
+                           uint64_t bytes, int fd) {
   Message message;
-  message.wire = {kMagic, topic, bytes, {}};
+  message.wire = {kMagic, purpose, topic, bytes, {}};
   sign(key_, message.wire, message.wire.mac);
   message.name.sun_family = AF_UNIX;
   if (address.size() > sizeof(message.name.sun_path)) {
@@ -134,23 +133,41 @@ Status Mailbox::take_in() {
     uint8_t mac[32];
     sign(key_, message.wire, mac);
     const bool genuine = length == sizeof(Wire) && message.wire.magic == kMagic && same_user &&
-                         fd.valid() && (message.header.msg_flags & MSG_CTRUNC) == 0 &&
                          equal_digests(mac, message.wire.mac, sizeof(mac));
-    if (genuine && waiting_.size() < kMaxWaiting) {
-      waiting_.push_back({message.wire.topic, message.wire.bytes, std::move(fd)});
+    if (!genuine) continue;
+    if (!fd.valid() || (message.header.msg_flags & MSG_CTRUNC) != 0) {
+      // The letter cannot be asked for again.
+      failure_ = fail(gossSystemError,
+                      "shared memory of another process could not be received: this process has no "
+                      "free file descriptor (see ulimit -n)");
+      continue;
     }
+    waiting_.push_back(
+        {message.wire.purpose, message.wire.topic, message.wire.bytes, std::move(fd)});
   }
 }
 
-Result<std::optional<Letter>> Mailbox::receive(uint64_t topic) {
+Result<std::optional<Letter>> Mailbox::receive_segment(uint64_t topic) {
   GOSS_TRY(take_in());
   for (auto letter = waiting_.begin(); letter != waiting_.end(); ++letter) {
-    if (letter->topic != topic) continue;
+    if (letter->purpose != Purpose::kSegment || letter->topic != topic) continue;
     std::optional<Letter> found(std::move(*letter));
     waiting_.erase(letter);
     return found;
   }
+  GOSS_TRY(Status(failure_));
   return std::optional<Letter>();
+}
+
+Result<std::vector<Letter>> Mailbox::receive_memory() {
+  GOSS_TRY(take_in());
+  std::vector<Letter> found;
+  for (Letter& letter : waiting_) {
+    if (letter.purpose == Purpose::kMemory) found.push_back(std::move(letter));
+  }
+  std::erase_if(waiting_, [](const Letter& letter) { return letter.purpose == Purpose::kMemory; });
+  if (found.empty()) GOSS_TRY(Status(failure_));
+  return found;
 }
 
 }  // namespace goss::shm

@@ -17,9 +17,12 @@
 
 namespace goss::shm {
 
+enum class Purpose : uint64_t { kSegment, kMemory };
+
 struct Letter {
-  uint64_t topic = 0;  // what the descriptor is for: a communicator or an allocation
-  uint64_t bytes = 0;  // its size
+  Purpose purpose = Purpose::kSegment;
+  uint64_t topic = 0;  // which communicator, or which allocation
+  uint64_t bytes = 0;  // of what the descriptor stands for
   UniqueFd fd;
 };
 
@@ -30,9 +33,14 @@ class Mailbox {
   // To be told to the other ranks.
   const std::string& address() const { return address_; }
   // False when the receiver's queue is full: try again.
-  Result<bool> send(const std::string& address, uint64_t topic, uint64_t bytes, int fd);
-  // Takes in what has arrived, then hands out the letter about `topic` if there is one.
-  Result<std::optional<Letter>> receive(uint64_t topic);
+  Result<bool> send(const std::string& address, Purpose purpose, uint64_t topic, uint64_t bytes,
+                    int fd);
+  // Takes in what has arrived, then hands out the segment of `topic` if it is there.
+  Result<std::optional<Letter>> receive_segment(uint64_t topic);
+  // Takes in what has arrived, then hands out all letters about memory.
+  Result<std::vector<Letter>> receive_memory();
+  // Readable when something has arrived. A queue holds about ten letters and a full one stops the
+  // senders, so it must be emptied whatever its owner is waiting for.
   int fd() const { return socket_.get(); }
 
  private:
@@ -42,6 +50,7 @@ class Mailbox {
   std::string address_;
   std::string key_;
   std::vector<Letter> waiting_;
+  Status failure_;  // a letter was lost: whoever waits for one must not wait for ever
 };
 
 }  // namespace goss::shm

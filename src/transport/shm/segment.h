@@ -76,7 +76,6 @@ struct alignas(4096) RankArea {
   alignas(2 * kCacheLine) std::atomic<uint32_t> doorbell{0};  // futex word of the owner
   std::atomic<uint32_t> dozing{0};                            // 1 while the owner sleeps on it
   std::atomic<RankState> state{RankState::kAbsent};
-  std::atomic<int32_t> pid{0};
   std::atomic<uint32_t> completed{0};  // operations completed, for messages about this rank
   alignas(2 * kCacheLine) Record records[kRecords];
 };

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -37,7 +38,7 @@ bool same_file(int a, int b) {
 }
 
 std::optional<Letter> receive(Mailbox* box, uint64_t topic) {
-  Result<std::optional<Letter>> letter = box->receive(topic);
+  Result<std::optional<Letter>> letter = box->receive_segment(topic);
   EXPECT_TRUE(letter.ok()) << letter.status().message();
   return letter.take();
 }
@@ -84,7 +85,7 @@ TEST(Mailbox, PassesADescriptorToAnother) {
   Mailbox a = make("key");
   Mailbox b = make("key");
   const UniqueFd fd = memory();
-  Result<bool> sent = a.send(b.address(), 17, 4096, fd.get());
+  Result<bool> sent = a.send(b.address(), Purpose::kSegment, 17, 4096, fd.get());
   ASSERT_TRUE(sent.ok());
   EXPECT_TRUE(sent.value());
   std::optional<Letter> letter = receive(&b, 17);
@@ -101,7 +102,8 @@ TEST(Mailbox, HandsOutLettersByTopicInAnyOrder) {
   Mailbox b = make("key");
   const UniqueFd fds[3] = {memory(), memory(), memory()};
   for (uint64_t topic = 0; topic < 3; ++topic) {
-    ASSERT_TRUE(a.send(b.address(), topic, 100 + topic, fds[topic].get()).value());
+    ASSERT_TRUE(
+        a.send(b.address(), Purpose::kSegment, topic, 100 + topic, fds[topic].get()).value());
   }
   for (uint64_t topic : {2, 0, 1}) {
     std::optional<Letter> letter = receive(&b, topic);
@@ -112,14 +114,49 @@ TEST(Mailbox, HandsOutLettersByTopicInAnyOrder) {
   EXPECT_FALSE(receive(&b, 5).has_value());
 }
 
+TEST(Mailbox, KeepsSegmentsAndMemoryApart) {
+  Mailbox a = make("key");
+  Mailbox b = make("key");
+  const UniqueFd fd = memory();
+  ASSERT_TRUE(a.send(b.address(), Purpose::kMemory, 1, 100, fd.get()).value());
+  ASSERT_TRUE(a.send(b.address(), Purpose::kSegment, 1, 200, fd.get()).value());
+  ASSERT_TRUE(a.send(b.address(), Purpose::kMemory, 2, 300, fd.get()).value());
+  std::optional<Letter> segment = receive(&b, 1);
+  ASSERT_TRUE(segment.has_value());
+  EXPECT_EQ(segment->bytes, 200u);
+  Result<std::vector<Letter>> memories = b.receive_memory();
+  ASSERT_TRUE(memories.ok());
+  ASSERT_EQ(memories.value().size(), 2u);
+  EXPECT_EQ(memories.value()[0].bytes, 100u);
+  EXPECT_EQ(memories.value()[1].bytes, 300u);
+  EXPECT_TRUE(b.receive_memory().value().empty()) << "a letter is handed out once";
+}
+
+TEST(Mailbox, SaysThatALetterWasLostForWantOfDescriptors) {
+  Mailbox a = make("key");
+  Mailbox b = make("key");
+  const UniqueFd fd = memory();
+  ASSERT_TRUE(a.send(b.address(), Purpose::kMemory, 1, 100, fd.get()).value());
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const Result<std::vector<Letter>> lost = b.receive_memory();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_FALSE(lost.ok());
+  EXPECT_EQ(lost.status().code(), gossSystemError);
+  EXPECT_NE(lost.status().message().find("file descriptor"), std::string::npos);
+  EXPECT_FALSE(b.receive_segment(7).ok()) << "nobody may wait for it";
+}
+
 TEST(Mailbox, DropsLettersUnderAnotherKey) {
   Mailbox friendly = make("key");
   Mailbox foreign = make("kez");
   Mailbox b = make("key");
   const UniqueFd fd = memory();
   const size_t before = open_descriptors();
-  ASSERT_TRUE(foreign.send(b.address(), 1, 4096, fd.get()).value());
-  ASSERT_TRUE(friendly.send(b.address(), 2, 4096, fd.get()).value());
+  ASSERT_TRUE(foreign.send(b.address(), Purpose::kSegment, 1, 4096, fd.get()).value());
+  ASSERT_TRUE(friendly.send(b.address(), Purpose::kSegment, 2, 4096, fd.get()).value());
   EXPECT_FALSE(receive(&b, 1).has_value());
   EXPECT_TRUE(receive(&b, 2).has_value());
   EXPECT_EQ(open_descriptors(), before) << "what came with a dropped letter is closed";
@@ -141,7 +178,7 @@ TEST(Mailbox, SurvivesGarbageAndKeepsNoneOfItsDescriptors) {
     ASSERT_FALSE(receive(&b, 0).has_value());
   }
   EXPECT_EQ(open_descriptors(), before) << "a stranger can use up our descriptors";
-  ASSERT_TRUE(a.send(b.address(), 9, 1, fd.get()).value());
+  ASSERT_TRUE(a.send(b.address(), Purpose::kSegment, 9, 1, fd.get()).value());
   EXPECT_TRUE(receive(&b, 9).has_value()) << "real letters still arrive";
 }
 
@@ -151,7 +188,8 @@ TEST(Mailbox, SaysWhenTheQueueOfTheReceiverIsFullAndGoesOnLater) {
   const UniqueFd fd = memory();
   int sent = 0;
   while (sent < 100'000) {
-    Result<bool> result = a.send(b.address(), 1, static_cast<uint64_t>(sent), fd.get());
+    Result<bool> result =
+        a.send(b.address(), Purpose::kSegment, 1, static_cast<uint64_t>(sent), fd.get());
     ASSERT_TRUE(result.ok()) << result.status().message();
     if (!result.value()) break;
     ++sent;
@@ -162,7 +200,7 @@ TEST(Mailbox, SaysWhenTheQueueOfTheReceiverIsFullAndGoesOnLater) {
     ASSERT_TRUE(letter.has_value());
     EXPECT_EQ(letter->bytes, static_cast<uint64_t>(i));
   }
-  EXPECT_TRUE(a.send(b.address(), 2, 0, fd.get()).value());
+  EXPECT_TRUE(a.send(b.address(), Purpose::kSegment, 2, 0, fd.get()).value());
   EXPECT_TRUE(receive(&b, 2).has_value());
 }
 
@@ -174,7 +212,7 @@ TEST(Mailbox, LeavesAReceiverThatHasGoneToTheWatch) {
     address = b.address();
   }
   const UniqueFd fd = memory();
-  Result<bool> sent = a.send(address, 1, 1, fd.get());
+  Result<bool> sent = a.send(address, Purpose::kSegment, 1, 1, fd.get());
   ASSERT_TRUE(sent.ok()) << sent.status().message();
   EXPECT_TRUE(sent.value());
 }
@@ -182,7 +220,7 @@ TEST(Mailbox, LeavesAReceiverThatHasGoneToTheWatch) {
 TEST(Mailbox, RefusesAnAddressThatIsNoAddress) {
   Mailbox a = make("key");
   const UniqueFd fd = memory();
-  EXPECT_FALSE(a.send(std::string(500, 'x'), 1, 1, fd.get()).ok());
+  EXPECT_FALSE(a.send(std::string(500, 'x'), Purpose::kSegment, 1, 1, fd.get()).ok());
 }
 
 TEST(Mailbox, HasANameThatIsInNoFileSystem) {

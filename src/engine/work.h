@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// The kinds of work that run on streams (stream.h), on the library's thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "engine/handle.h"
+
+namespace goss::engine {
+
+// An operation with what it needs to outlive the call that made it.
+struct Prepared {
+  Operation operation;
+  std::vector<Extent> extents;  // when aggregated; operation.extents is set from it
+  gossStream* stream = nullptr;
+  bool small = false;  // in a group: see there
+};
+
+// Call number `number` of the communicator.
+std::unique_ptr<Work> make_collective_work(gossComm* handle, Prepared prepared, uint64_t number);
+// A split is call number `number` of its parent; otherwise `parent` is null.
+std::unique_ptr<Work> make_making_work(gossComm* handle, std::unique_ptr<Making> making,
+                                       gossComm* parent, uint64_t number);
+std::unique_ptr<Work> make_callback_work(std::function<void()> fn);
+// For the point that is recorded now.
+std::unique_ptr<Work> make_wait_event_work(const Event& event);
+std::unique_ptr<Work> make_record_work(Event* event);
+
+}  // namespace goss::engine

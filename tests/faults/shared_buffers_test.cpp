@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// gossMemAlloc memory between processes when there is much of it: letters about it fill the queues
+// of their receivers, and mappings must not pile up.
+#include <sys/resource.h>
+
+#include <fstream>
+
+#include "faults/ranks.h"
+
+namespace goss::faults {
+namespace {
+
+constexpr size_t kCount = 100'000;  // large enough to be read in place
+
+int32_t* allocate(Rank& rank) {
+  void* memory = nullptr;
+  rank.expect(gossMemAlloc(&memory, kCount * sizeof(int32_t)) == gossSuccess);
+  return static_cast<int32_t*>(memory);
+}
+
+// One all-reduce from `in` to `out`, checked.
+void reduce(Rank& rank, gossComm_t comm, int32_t* in, int32_t* out) {
+  for (size_t i = 0; i < kCount; ++i) in[i] = rank.rank + static_cast<int32_t>(i);
+  if (rank.failed(gossAllReduce(in, out, kCount, gossInt32, gossSum, comm, nullptr), comm)) return;
+  const int32_t ranks = rank.n * (rank.n - 1) / 2;
+  bool right = true;
+  for (size_t i = 0; i < kCount; ++i) right &= out[i] == ranks + rank.n * static_cast<int32_t>(i);
+  rank.expect(right);
+  ++rank.report.rounds;
+}
+
+size_t mappings() {
+  std::ifstream maps("/proc/self/maps");
+  size_t lines = 0;
+  for (std::string line; std::getline(maps, line);) {
+    lines += line.find("gossamer-mem") != std::string::npos;
+  }
+  return lines;
+}
+
+void expect_all_right(Ranks& ranks, uint64_t rounds) {
+  ranks.expect_clean_end(3 * kPatience);
+  for (int r = 0; r < ranks.size(); ++r) {
+    EXPECT_EQ(ranks.report(r).rounds, rounds) << "rank " << r << ": " << ranks.report(r).text;
+    EXPECT_EQ(ranks.report(r).wrong, 0) << "rank " << r;
+  }
+}
+
+// Two buffers of each of 8 ranks are 14 letters to every rank: more than a queue holds.
+TEST(SharedBuffersTest, OfManyProcessesAtOnceReachAll) {
+  Ranks ranks(kMaxRanks, [](Rank& rank) {
+    if (rank.failed(rank.join())) std::exit(3);
+    for (int i = 0; i < 3; ++i) {
+      int32_t* in = allocate(rank);
+      reduce(rank, rank.comm, in, allocate(rank));
+    }
+    rank.expect(gossCommDestroy(rank.comm) == gossSuccess);
+    std::exit(0);
+  });
+  expect_all_right(ranks, 3);
+}
+
+TEST(SharedBuffersTest, ServeManyCommunicatorsOfOneJob) {
+  constexpr int kComms = 40;
+  Ranks ranks(2, [](Rank& rank) {
+    if (rank.failed(rank.join())) std::exit(3);
+    int32_t* in = allocate(rank);
+    int32_t* out = allocate(rank);
+    for (int i = 0; i < kComms; ++i) {
+      gossComm_t part = nullptr;
+      rank.expect(gossCommSplit(rank.comm, 0, rank.rank, &part, nullptr) == gossSuccess);
+      reduce(rank, part, in, out);
+      if (i % 2 == 0) rank.expect(gossCommDestroy(part) == gossSuccess);
+    }
+    std::exit(0);
+  });
+  expect_all_right(ranks, kComms);
+}
+
+TEST(SharedBuffersTest, ThatAreFreedLeaveNoDescriptorsAndMappingsBehind) {
+  constexpr int kRounds = 300;
+  Ranks ranks(2, [](Rank& rank) {
+    const rlimit few{64, 64};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    if (rank.failed(rank.join())) std::exit(3);
+    for (int i = 0; i < kRounds; ++i) {
+      int32_t* in = allocate(rank);
+      int32_t* out = allocate(rank);
+      reduce(rank, rank.comm, in, out);
+      rank.expect(gossMemFree(in) == gossSuccess);
+      rank.expect(gossMemFree(out) == gossSuccess);
+    }
+    rank.expect(mappings() < 10);
+    rank.expect(gossCommDestroy(rank.comm) == gossSuccess);
+    std::exit(0);
+  });
+  expect_all_right(ranks, kRounds);
+}
+
+// The reader is stopped while it copies from the owner, who gives up and uses the memory again.
+TEST(SharedBuffersTest, OfARankThatGaveUpAreNotReadAsAResult) {
+  constexpr size_t kLarge = size_t{64} << 20;
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    Ranks ranks(2, [](Rank& rank) {
+      gossConfig_t config = GOSS_CONFIG_INITIALIZER;
+      config.timeoutMs = 200;
+      if (rank.failed(rank.join(&config))) std::exit(3);
+      void* memory = nullptr;
+      rank.expect(gossMemAlloc(&memory, kLarge) == gossSuccess);
+      auto* bytes = static_cast<unsigned char*>(memory);
+      std::vector<unsigned char> own(rank.rank == 1 ? kLarge : 0);
+      for (uint64_t round = 0; round < 10'000; ++round) {
+        if (rank.rank == 0) std::memset(bytes, 1, kLarge);
+        rank.reach(1);
+        const gossResult_t code = gossBroadcast(bytes, rank.rank == 0 ? bytes : own.data(), kLarge,
+                                                gossInt8, 0, rank.comm, nullptr);
+        if (rank.failed(code)) break;
+        if (rank.rank == 1) {
+          for (size_t i = 0; i < kLarge; i += 64) rank.expect(own[i] == 1);
+        }
+      }
+      if (rank.rank == 0) std::memset(bytes, 2, kLarge);
+      rank.reach(2);
+      rank.wait_for_go(1);
+      abort_and_exit(rank);
+    });
+    ASSERT_TRUE(ranks.all_reach(1));
+    Moment moment;
+    moment.sleep_up_to(milliseconds(60));
+    ranks.process(1).send(SIGSTOP);
+    ASSERT_TRUE(support::eventually(kPatience, [&] { return ranks.report(0).stage == 2; }));
+    EXPECT_EQ(ranks.report(0).code, gossTimeout) << ranks.report(0).text;
+    ranks.process(1).send(SIGCONT);
+    ASSERT_TRUE(ranks.all_reach(2));
+    EXPECT_EQ(ranks.report(1).code, gossTimeout) << ranks.report(1).text;
+    EXPECT_EQ(ranks.report(1).wrong, 0) << "seed " << moment.seed();
+    ranks.board().go = 1;
+    ranks.expect_clean_end(kPatience);
+  }
+}
+
+}  // namespace
+}  // namespace goss::faults

@@ -3,6 +3,7 @@
 #include "base/env.h"
 
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 
 namespace goss {
@@ -21,7 +22,9 @@ constexpr EnvEntry kTable[] = {
      "`<prefix>.<pid>.<rank>` as well as to the log."},
     {Env::kHostId, "GOSS_HOSTID", "any text", "unset",
      "Ranks with different values do not share memory even on one host."},
-    {Env::kIfname, "GOSS_IFNAME", "interface name", "first that is up, loopback last",
+    {Env::kIfname, "GOSS_IFNAME", "interface name",
+     "rank: the one that reaches the root; unique id: first that is up, IPv4 first, bridges of "
+     "containers late, loopback last",
      "The network interface whose address others are told to connect to."},
     {Env::kInitTimeout, "GOSS_INIT_TIMEOUT", "duration", "120s",
      "How long initialisation waits for the other ranks; 0 waits for ever."},
@@ -32,11 +35,14 @@ constexpr EnvEntry kTable[] = {
     {Env::kLogFile, "GOSS_LOG_FILE", "path; %h host, %p process", "standard error",
      "Where the log goes."},
     {Env::kNranks, "GOSS_NRANKS", "1..65536", "from the launcher, else 1",
-     "Number of ranks of the environment start."},
+     "Number of ranks of the environment start. Needs GOSS_RANK."},
     {Env::kPort, "GOSS_PORT", "1..65535", "MASTER_PORT + 1, else 29511",
      "Port on which rank 0 listens for the environment start."},
     {Env::kRank, "GOSS_RANK", "0..GOSS_NRANKS-1", "from the launcher, else 0",
-     "This rank of the environment start."},
+     "This rank of the environment start. Needs GOSS_NRANKS. Without both, the first complete pair "
+     "of "
+     "RANK and WORLD_SIZE (torchrun), OMPI_COMM_WORLD_RANK and _SIZE, PMI_RANK and PMI_SIZE, "
+     "SLURM_PROCID and SLURM_NTASKS counts."},
     {Env::kSecret, "GOSS_SECRET", "text", "unset",
      "Secret of the environment start, equal on all ranks. Other users of the machine may see a "
      "process's environment: prefer GOSS_SECRET_FILE."},
@@ -95,17 +101,17 @@ Result<bool> env_flag(Env id, bool fallback) {
 Result<std::chrono::milliseconds> env_duration(Env id, std::chrono::milliseconds fallback) {
   const std::optional<std::string> text = env_text(id);
   if (!text) return fallback;
-  char* end = nullptr;
-  errno = 0;
-  const double value = std::strtod(text->c_str(), &end);
-  const std::string unit(end);
+  // Not strtod, which expects the decimal sign of the application's locale.
+  double value = 0;
+  const char* const last = text->data() + text->size();
+  const auto [end, error] = std::from_chars(text->data(), last, value);
+  const std::string_view unit(end, static_cast<size_t>(last - end));
   double factor = 0;
   if (unit.empty() || unit == "s") factor = 1000;
   if (unit == "ms") factor = 1;
   if (unit == "m") factor = 60'000;
   constexpr double kDay = 86'400'000;
-  if (errno != 0 || end == text->c_str() || factor == 0 || !(value >= 0) ||
-      value * factor > 30 * kDay) {
+  if (error != std::errc() || factor == 0 || !(value >= 0) || value * factor > 30 * kDay) {
     return bad_value(id, *text, "a duration such as 30s, 1500ms, 10m or 0");
   }
   return std::chrono::milliseconds(static_cast<long long>(value * factor));

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 
@@ -38,12 +39,36 @@ struct Log {
   std::string host = host_name();
 
   Log() {
-    if (const auto text = env_text(Env::kLog)) {
-      for (LogLevel l : {LogLevel::kNone, LogLevel::kError, LogLevel::kWarn, LogLevel::kInfo,
-                         LogLevel::kDebug}) {
-        if (*text == level_name(l)) level = l;
-      }
+    const bool known = read_level();
+    open_file();
+    if (known) return;
+    write_line(LogLevel::kWarn,
+               format("%s=%s: expected none, error, warn, info or debug; taken as warn",
+                      env_name(Env::kLog), env_text(Env::kLog)->c_str()));
+  }
+
+  void write_line(LogLevel line_level, const std::string& text) const {
+    if (line_level > level) return;
+    const std::string line = format("%s:%d gossamer %s %s\n", host.c_str(), ::getpid(),
+                                    level_name(line_level), text.c_str());
+    // One write per line, so that lines of several processes do not mix.
+    if (::write(fd, line.data(), line.size()) < 0) return;
+  }
+
+ private:
+  bool read_level() {
+    const auto text = env_text(Env::kLog);
+    if (!text) return true;
+    for (LogLevel l :
+         {LogLevel::kNone, LogLevel::kError, LogLevel::kWarn, LogLevel::kInfo, LogLevel::kDebug}) {
+      if (*text != level_name(l)) continue;
+      level = l;
+      return true;
     }
+    return false;
+  }
+
+  void open_file() {
     const auto file = env_text(Env::kLogFile);
     if (!file) return;
     std::string path;
@@ -57,13 +82,19 @@ struct Log {
       }
     }
     const int opened = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (opened >= 0) fd = opened;
+    if (opened >= 0) {
+      fd = opened;
+      return;
+    }
+    const Status why = fail_errno(errno, "%s=%s", env_name(Env::kLogFile), path.c_str());
+    write_line(LogLevel::kWarn, why.message() + "; logging to standard error");
   }
 };
 
 const Log& the_log() {
-  static const Log log;  // never closed: threads may log while the process ends
-  return log;
+  // Never destroyed: the library's thread may log while the process ends.
+  static const Log* const log = new Log;
+  return *log;
 }
 
 }  // namespace
@@ -76,10 +107,7 @@ void log(LogLevel level, const char* format, ...) {
   va_start(args, format);
   const std::string text = vformat(format, args);
   va_end(args);
-  const std::string line = goss::format("%s:%d gossamer %s %s\n", the_log().host.c_str(),
-                                        ::getpid(), level_name(level), text.c_str());
-  // One write per line, so that lines of several processes do not mix.
-  if (::write(the_log().fd, line.data(), line.size()) < 0) return;
+  the_log().write_line(level, text);
 }
 
 }  // namespace goss

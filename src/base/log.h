@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Log lines: "host:pid gossamer WARN text", to standard error or GOSS_LOG_FILE. Any thread.
+// Log lines: "host:pid gossamer warn text", to standard error or GOSS_LOG_FILE. Any thread.
 // Nothing on the data path logs above debug.
 #pragma once
 

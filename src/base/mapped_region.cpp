@@ -99,12 +99,23 @@ Result<UniqueFd> MappedRegion::create_memfd(const char* name, size_t bytes, size
 }
 
 Status MappedRegion::allocate_pages(int fd, size_t offset, size_t bytes) {
-  // posix_fallocate reports through its result, not errno.
-  int error = 0;
-  do {
-    error = ::posix_fallocate(fd, static_cast<off_t>(offset), static_cast<off_t>(bytes));
-  } while (error == EINTR);
-  if (error != 0) return fail_errno(error, "cannot allocate %zu bytes of shared memory", bytes);
+  // Any signal interrupts the kernel, which then gives back what the call had got: in one piece a
+  // large region might never get through between two ticks of an application's timer.
+  constexpr size_t kSmallestPiece = size_t{64} * 1024;
+  size_t piece = size_t{4} * 1024 * 1024;
+  for (size_t done = 0; done < bytes;) {
+    const size_t next = std::min(piece, bytes - done);
+    // Reports through its result, not errno.
+    const int error =
+        ::posix_fallocate(fd, static_cast<off_t>(offset + done), static_cast<off_t>(next));
+    if (error == 0) {
+      done += next;
+    } else if (error == EINTR) {
+      piece = std::max(piece / 2, kSmallestPiece);
+    } else {
+      return fail_errno(error, "cannot allocate %zu bytes of shared memory", bytes);
+    }
+  }
   return {};
 }
 

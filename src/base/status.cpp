@@ -21,8 +21,9 @@ Status& Status::operator=(const Status& other) {
 }
 
 const std::string& Status::message() const {
-  static const std::string empty;
-  return ok() ? empty : failure_->message;
+  // Never destroyed: the library's thread may ask while the process ends.
+  static const std::string* const empty = new std::string;
+  return ok() ? *empty : failure_->message;
 }
 
 Status Status::with_context(const std::string& prefix) && {

@@ -2,8 +2,6 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/join.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +11,7 @@
 
 #include "base/log.h"
 #include "engine/reactor.h"
+#include "transport/hmac.h"
 
 namespace goss::engine {
 
@@ -20,23 +19,18 @@ namespace {
 
 // 16 bytes that only the ranks of this job can compute.
 std::string derive_nonce(const std::string& key, const std::string& label) {
-  unsigned char mac[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(label.data()), label.size(), mac, &length);
-  return std::string(reinterpret_cast<const char*>(mac), 16);
+  return std::string(view(hmac_sha256(key, {label})).substr(0, 16));
 }
 
 }  // namespace
 
 SegmentSetup::SegmentSetup(JobPtr job, std::vector<int> members, int self, std::string nonce,
-                           std::chrono::milliseconds timeout)
+                           Limit limit)
     : job_(std::move(job)),
       members_(std::move(members)),
       self_(self),
       nonce_(std::move(nonce)),
-      timeout_(timeout),
-      began_(std::chrono::steady_clock::now()) {}
+      limit_(limit) {}
 
 SegmentSetup::~SegmentSetup() {
   if (complete_ || !job_->given_up(topic()).ok()) return;
@@ -101,8 +95,8 @@ Status SegmentSetup::check_peers() const {
                 job_->place_of(dead).c_str());
   }
   GOSS_TRY(job_->given_up(topic()));
-  const auto waited = std::chrono::steady_clock::now() - began_;
-  if (timeout_.count() == 0 || waited < timeout_ || first_absent() < 0) return {};
+  const auto waited = std::chrono::steady_clock::now() - limit_.began;
+  if (limit_.timeout.count() == 0 || waited < limit_.timeout || first_absent() < 0) return {};
   return fail(gossTimeout,
               "after %.1f s %s has not taken part in making the communicator; raise "
               "GOSS_INIT_TIMEOUT if it needs longer",
@@ -225,9 +219,9 @@ class Joining final : public Making {
         std::move(mailbox_), key);
     job->attach_mesh(bootstrap_->take_mesh());
     if (options_.nranks > 1) Reactor::get().watch(job);
-    setup_ = std::make_unique<SegmentSetup>(job, std::move(everyone), options_.rank,
-                                            derive_nonce(key, "communicator"),
-                                            options_.settings.init_timeout);
+    setup_ = std::make_unique<SegmentSetup>(
+        job, std::move(everyone), options_.rank, derive_nonce(key, "communicator"),
+        SegmentSetup::Limit{options_.settings.init_timeout, began_});
     return {};
   }
 
@@ -235,6 +229,7 @@ class Joining final : public Making {
   shm::Mailbox mailbox_;
   std::string self_;
   std::unique_ptr<bootstrap::Bootstrap> bootstrap_;
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   bool connected_ = false;
   std::unique_ptr<SegmentSetup> setup_;
 };
@@ -329,7 +324,7 @@ class Splitting final : public Making {
                static_cast<long long>(color_));
     setup_ = std::make_unique<SegmentSetup>(parent_->parts().job, std::move(members), rank,
                                             derive_nonce(parent_->parts().job->key(), label),
-                                            settings_.init_timeout);
+                                            SegmentSetup::Limit{settings_.init_timeout});
   }
 
   Communicator* parent_;

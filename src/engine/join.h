@@ -20,9 +20,12 @@ namespace goss::engine {
 
 class SegmentSetup {
  public:
+  struct Limit {
+    std::chrono::milliseconds timeout;  // 0: never
+    std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
+  };
   // `members`: ranks of the job in the order of the new communicator; `self` indexes them.
-  SegmentSetup(JobPtr job, std::vector<int> members, int self, std::string nonce,
-               std::chrono::milliseconds timeout);
+  SegmentSetup(JobPtr job, std::vector<int> members, int self, std::string nonce, Limit limit);
   // The other ranks are told when it was not completed.
   ~SegmentSetup();
   SegmentSetup(const SegmentSetup&) = delete;
@@ -44,8 +47,7 @@ class SegmentSetup {
   int self_;
   std::string nonce_;
   shm::SegmentPtr segment_;
-  std::chrono::milliseconds timeout_;  // 0: never
-  std::chrono::steady_clock::time_point began_;
+  Limit limit_;
   size_t send_next_ = 0;
   bool sent_ = false;
   bool complete_ = false;

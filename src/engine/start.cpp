@@ -6,6 +6,9 @@
 #include <netdb.h>
 
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 
@@ -13,6 +16,7 @@
 #include "engine/calls.h"
 #include "engine/group.h"
 #include "engine/reactor.h"
+#include "transport/hmac.h"
 
 namespace goss::engine {
 
@@ -30,15 +34,18 @@ class Serving final : public Watched {
   std::unique_ptr<bootstrap::Root> root_;
 };
 
-// Rank and size as launchers tell them, ours first.
+// Rank and size as launchers tell them, ours first. One launcher may start another, as srun starts
+// torchrun: the inner one comes first here, for the outer one counts its own children only.
 struct Launcher {
   const char* rank;
   const char* nranks;
 };
 constexpr Launcher kLaunchers[] = {
-    {"GOSS_RANK", "GOSS_NRANKS"}, {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
-    {"PMI_RANK", "PMI_SIZE"},     {"SLURM_PROCID", "SLURM_NTASKS"},
+    {"GOSS_RANK", "GOSS_NRANKS"},
     {"RANK", "WORLD_SIZE"},  // torchrun
+    {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+    {"PMI_RANK", "PMI_SIZE"},
+    {"SLURM_PROCID", "SLURM_NTASKS"},
 };
 
 Result<int> parse_int(const char* name, const std::string& text, int low, int high) {
@@ -59,6 +66,7 @@ Status find_rank(int* rank, int* nranks) {
     const auto nranks_text = launcher_text(launcher.nranks);
     if (!rank_text && !nranks_text) continue;
     if (!rank_text || !nranks_text) {
+      if (&launcher != kLaunchers) continue;  // not for us: salloc sets SLURM_NTASKS alone
       return fail(gossInvalidUsage, "%s is set but %s is not: set both",
                   rank_text ? launcher.rank : launcher.nranks,
                   rank_text ? launcher.nranks : launcher.rank);
@@ -68,6 +76,24 @@ Status find_rank(int* rank, int* nranks) {
     return {};
   }
   return {};
+}
+
+// What the launcher calls this launch, the inner one first; nothing without one.
+std::string launch_name() {
+  if (const auto torchrun = launcher_text("TORCHELASTIC_RUN_ID")) return *torchrun;
+  if (const auto pmix = launcher_text("PMIX_NAMESPACE")) return *pmix;
+  const auto job = launcher_text("SLURM_JOB_ID");
+  const auto step = launcher_text("SLURM_STEP_ID");
+  return job && step ? *job + "." + *step : "";
+}
+
+// Every rank computes the same name; other jobs that share the port, even with the same secret,
+// compute another. It is sent in clear, and tells nothing of a random secret.
+void name_job(int nranks, bootstrap::UniqueId* id) {
+  const std::array<uint32_t, 2> numbers{htonl(static_cast<uint32_t>(nranks)), htonl(::getuid())};
+  const std::string_view bytes(reinterpret_cast<const char*>(numbers.data()), sizeof(numbers));
+  const Digest name = hmac_sha256(view(id->secret), {"gossamer job", bytes, launch_name()});
+  std::copy_n(name.begin(), id->job.size(), id->job.begin());
 }
 
 Result<int> find_port() {
@@ -156,8 +182,7 @@ Status init_from_environment(gossComm** out, const Settings& settings) {
     }
   }
   options.id.secret = bootstrap::secret_from_text(secret);
-  // Every rank computes the same job name, so that two jobs that share a port cannot mix unnoticed.
-  std::memcpy(options.id.job.data(), options.id.secret.data(), options.id.job.size());
+  name_job(options.nranks, &options.id);
   if (options.rank == 0) {
     GOSS_TRY_ASSIGN(auto root, bootstrap::Root::create_at(options.id));
     Reactor::get().serve(std::make_unique<Serving>(std::move(root)));

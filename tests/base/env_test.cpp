@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <clocale>
 #include <set>
 #include <string>
 
@@ -104,6 +105,16 @@ TEST(EnvDuration, UnderstandsEveryUnit) {
   }
   const ScopedEnv unset("GOSS_TIMEOUT", nullptr);
   EXPECT_EQ(env_duration(Env::kTimeout, milliseconds(7)).value(), milliseconds(7));
+}
+
+TEST(EnvDuration, ReadsAPointInALocaleOfCommas) {
+  const std::string before = std::setlocale(LC_NUMERIC, nullptr);
+  if (std::setlocale(LC_NUMERIC, "de_DE.UTF-8") == nullptr) GTEST_SKIP() << "no de_DE.UTF-8 here";
+  const ScopedEnv set("GOSS_TIMEOUT", "1.5s");
+  const Result<milliseconds> result = env_duration(Env::kTimeout, milliseconds(1));
+  std::setlocale(LC_NUMERIC, before.c_str());
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  EXPECT_EQ(result.value(), milliseconds(1500));
 }
 
 TEST(EnvDuration, RefusesWhatIsNoDuration) {

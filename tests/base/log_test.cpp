@@ -93,7 +93,26 @@ TEST_F(LogDeathTest, AnUnwritableFileMeansStandardError) {
     log(LogLevel::kError, "still seen");
     ::_exit(0);
   };
-  EXPECT_EXIT(check(), ExitedWithCode(0), "gossamer error still seen");
+  EXPECT_EXIT(check(), ExitedWithCode(0),
+              "gossamer warn GOSS_LOG_FILE=/nowhere/at/all: No such file or directory; logging to "
+              "standard error\n.*gossamer error still seen");
+}
+
+TEST_F(LogDeathTest, AnUnknownLevelIsNamedAndMeansWarn) {
+  EXPECT_EXIT(write_all_levels("loud"), ExitedWithCode(0),
+              "gossamer warn GOSS_LOG=loud: expected none, error, warn, info or debug; taken as "
+              "warn\n.*e1\n.*w2\n$");
+}
+
+TEST_F(LogDeathTest, StillWritesAfterExitHasRunTheDestructors) {
+  const auto check = [] {
+    std::atexit([] { log(LogLevel::kError, "late"); });  // runs after destructors of what comes
+    log(LogLevel::kError, "early");
+    std::exit(0);
+  };
+  EXPECT_EXIT(check(), ExitedWithCode(0),
+              "^[^ ]+:[0-9]+ gossamer error early\n"
+              "[^ ]+:[0-9]+ gossamer error late\n$");
 }
 
 }  // namespace

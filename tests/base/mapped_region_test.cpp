@@ -4,8 +4,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,6 +121,22 @@ TEST(CreateMemfd, AllocatesItsFirstPagesNowAndTheRestWhenAsked) {
   const Status status = MappedRegion::allocate_pages(fd.value().get(), 4096, kBytes - 4096);
   EXPECT_TRUE(status.ok()) << status.message();
   EXPECT_EQ(resident_bytes(fd.value()), kBytes);
+}
+
+TEST(CreateMemfd, GetsThroughUnderATimerThatKeepsInterrupting) {
+  constexpr size_t kLarge = size_t{256} * 1024 * 1024;
+  struct sigaction ignored = {};
+  ignored.sa_handler = [](int) {};
+  struct sigaction before = {};
+  ASSERT_EQ(::sigaction(SIGALRM, &ignored, &before), 0);
+  const itimerval every_ms{{0, 1000}, {0, 1000}};
+  ASSERT_EQ(::setitimer(ITIMER_REAL, &every_ms, nullptr), 0);
+  Result<UniqueFd> fd = MappedRegion::create_memfd("goss-test", kLarge, kLarge);
+  const itimerval never{};
+  ASSERT_EQ(::setitimer(ITIMER_REAL, &never, nullptr), 0);
+  ASSERT_EQ(::sigaction(SIGALRM, &before, nullptr), 0);
+  if (!fd.ok()) GTEST_SKIP() << "needs 256 MiB: " << fd.status().message();
+  EXPECT_EQ(resident_bytes(fd.value()), kLarge);
 }
 
 TEST(CreateMemfd, PagesBeyondItsSizeAreRefused) {

@@ -273,7 +273,7 @@ TEST(GuestTest, ExitWithoutDestroyInsideAStreamOperationNeitherCrashesNorHangs) 
   }
 }
 
-TEST(GuestTest, ExitInsideACallOfAnotherThreadNeitherCrashesNorHangs) {
+TEST(GuestTest, ExitInASignalHandlerInsideACallNeitherCrashesNorHangs) {
   Ranks ranks(2, [](Rank& rank) {
     if (rank.failed(rank.join())) std::exit(3);
     rank.reach(1);

@@ -56,11 +56,11 @@ class Starter final : public Bootstrap {
   void advance_links();
   void advance_link(Neighbour* neighbour);
   void admit(Arrival arrival);
+  bool out_of_time() const;
   void check_time();
   std::string what_is_missing() const;
   void fail_start(const Failure& failure);
 
-  void begin_gather(const std::string& mine);
   void advance_gather();
   void note_losses(std::vector<Mesh::Event> events);
   std::string name(int rank) const;
@@ -70,7 +70,7 @@ class Starter final : public Bootstrap {
 
   Options options_;
   Clock::time_point now_ = Clock::now();
-  Clock::time_point began_ = now_;
+  const Clock::time_point began_ = now_;  // the limit counts from here to the last all-gather
   Stage stage_ = Stage::kDialing;
   Status status_;  // why kFailed
   Secret session_key_{};
@@ -84,7 +84,6 @@ class Starter final : public Bootstrap {
   std::unique_ptr<MeshLinks> mesh_;
   Gather gather_;
   std::vector<Mesh::Event> events_;  // for the Mesh
-  Clock::time_point gather_began_{};
   bool lost_any_ = false;
   Clock::time_point first_loss_{};
 };
@@ -119,8 +118,8 @@ Hello Starter::hello_for(Purpose purpose, uint32_t peer) const {
 }
 
 void Starter::derive_session_key(const Secret& salt) {
-  session_key_ =
-      hmac_sha256(options_.id.secret, {"gossamer session", view(options_.id.job), view(salt)});
+  session_key_ = hmac_sha256(view(options_.id.secret),
+                             {"gossamer session", view(options_.id.job), view(salt)});
 }
 
 Result<bool> Starter::connect() {
@@ -296,9 +295,12 @@ void Starter::admit(Arrival arrival) {
   mesh_->add_link(peer, std::move(arrival.channel), arrival.frames);
 }
 
+bool Starter::out_of_time() const {
+  return options_.timeout.count() != 0 && now_ - began_ >= options_.timeout;
+}
+
 void Starter::check_time() {
-  if (stage_ == Stage::kReady || stage_ == Stage::kFailed || options_.timeout.count() == 0) return;
-  if (now_ - began_ < options_.timeout) return;
+  if (stage_ == Stage::kReady || stage_ == Stage::kFailed || !out_of_time()) return;
   fail_start({-1, gossTimeout,
               "after " + limit_text() + " " + what_is_missing() +
                   "; raise GOSS_INIT_TIMEOUT if they need longer to start"});
@@ -307,8 +309,8 @@ void Starter::check_time() {
 std::string Starter::what_is_missing() const {
   if (stage_ == Stage::kDialing) {
     return format(
-        "no connection to the root at %s: %s; rank 0 may not run, or GOSS_ADDR, "
-        "GOSS_PORT, GOSS_IFNAME or the secret be wrong",
+        "no connection to the root at %s: %s; rank 0 may not run, serve another job, or GOSS_ADDR, "
+        "GOSS_PORT, GOSS_NRANKS, GOSS_IFNAME or the secret be wrong",
         root_dialer_.target().text().c_str(), root_dialer_.problem().c_str());
   }
   if (stage_ != Stage::kLinking) return "still waiting for " + waiting_.missing;
@@ -359,17 +361,12 @@ Result<bool> Starter::allgather(const std::string& mine, std::vector<std::string
                 mine.size(), kMaxBlockBytes);
   }
   now_ = Clock::now();
-  if (!gather_.running()) begin_gather(mine);
+  if (!gather_.running()) gather_.start(mine);
   advance_gather();
   if (stage_ == Stage::kFailed) return status_;
   if (!gather_.complete() || !mesh_->flushed()) return false;
   *all = gather_.finish();
   return true;
-}
-
-void Starter::begin_gather(const std::string& mine) {
-  gather_.start(mine);
-  gather_began_ = now_;
 }
 
 void Starter::advance_gather() {
@@ -397,7 +394,7 @@ void Starter::advance_gather() {
         *std::min_element(failures.begin(), failures.end(),
                           [](const Failure& a, const Failure& b) { return a.rank < b.rank; }));
   }
-  if (options_.timeout.count() == 0 || now_ - gather_began_ < options_.timeout) return;
+  if (!out_of_time()) return;
   fail_start({gather_.missing().front(), gossTimeout,
               "after " + limit_text() + " still no data of " + rank_list(gather_.missing())});
 }

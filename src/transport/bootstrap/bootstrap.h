@@ -78,7 +78,7 @@ struct Options {
   int nranks = 1;
   std::string hello;       // versions and settings that must be equal on all ranks
   std::string hello_text;  // the same for people; the error names both hosts and both texts
-  std::chrono::milliseconds timeout{120'000};  // 0 = never
+  std::chrono::milliseconds timeout{120'000};  // from create() to the last all-gather; 0 = never
   std::chrono::milliseconds heartbeat{250};
   // A link is lost when the other host's kernel does not answer for this long. It answers for a
   // stopped process, which is late and not dead.

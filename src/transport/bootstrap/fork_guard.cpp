@@ -45,18 +45,20 @@ void in_child() {
 
 }  // namespace
 
-void fork_guard_add(int fd) {
+ForkGuard::ForkGuard() {
   static std::once_flag once;
   std::call_once(once, [] { ::pthread_atfork(before_fork, in_parent, in_child); });
-  const std::lock_guard<std::mutex> lock(registry().mutex);
-  registry().fds.push_back(fd);
+  registry().mutex.lock();
 }
 
-void fork_guard_remove(int fd) {
-  const std::lock_guard<std::mutex> lock(registry().mutex);
+ForkGuard::~ForkGuard() { registry().mutex.unlock(); }
+
+void ForkGuard::add(int fd) { registry().fds.push_back(fd); }
+
+void ForkGuard::remove(int fd) {
   auto& fds = registry().fds;
   const auto found = std::find(fds.begin(), fds.end(), fd);
-  if (found == fds.end()) return;  // in a forked child
+  if (found == fds.end()) return;
   *found = fds.back();
   fds.pop_back();
 }

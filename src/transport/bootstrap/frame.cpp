@@ -15,7 +15,7 @@ Digest tag_of(const Secret& key, uint64_t sequence, std::string_view header,
               std::string_view payload) {
   Writer number;
   number.u64(sequence);
-  return hmac_sha256(key, {number.bytes(), header, payload});
+  return hmac_sha256(view(key), {number.bytes(), header, payload});
 }
 
 }  // namespace

@@ -11,8 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "transport/bootstrap/hmac.h"
 #include "transport/bootstrap/socket.h"
+#include "transport/bootstrap/unique_id.h"
+#include "transport/hmac.h"
 
 namespace goss::bootstrap {
 

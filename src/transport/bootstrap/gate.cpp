@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 namespace goss::bootstrap {
 
@@ -16,42 +17,50 @@ constexpr int kAcceptsPerCall = 64;  // so that a flood of strangers leaves time
 
 void Gate::poll(Clock::time_point now, std::vector<Arrival>* arrivals) {
   if (!listener_.valid()) return;
-  // First those who are here, then new ones, who may push out the oldest.
-  for (int pass = 0; pass < 2; ++pass) {
-    for (auto next = pending_.begin(); next != pending_.end();) {
-      const auto current = next++;
-      Progress progress = advance(now, &*current, arrivals);
-      if (progress == Progress::kRunning && now >= current->deadline) progress = Progress::kFailed;
-      if (progress == Progress::kFailed) ++refused_;
-      if (progress != Progress::kRunning) pending_.erase(current);
-    }
-    if (pass == 0) accept_all(now);
-  }
+  // First those who are here, then new ones, who may push some of them out.
+  for (auto next = pending_.begin(); next != pending_.end();) settle(now, next++, arrivals);
+  accept_all(now, arrivals);
 }
 
-void Gate::accept_all(Clock::time_point now) {
+// Advances a connection and drops it when it has become an arrival, failed, or taken too long.
+void Gate::settle(Clock::time_point now, std::list<Pending>::iterator pending,
+                  std::vector<Arrival>* arrivals) {
+  Progress progress = advance(now, &*pending, arrivals);
+  if (progress == Progress::kRunning && now >= pending->deadline) progress = Progress::kFailed;
+  if (progress == Progress::kFailed) ++refused_;
+  if (progress != Progress::kRunning) pending_.erase(pending);
+}
+
+void Gate::accept_all(Clock::time_point now, std::vector<Arrival>* arrivals) {
   starved_ = false;
   for (int i = 0; i < kAcceptsPerCall; ++i) {
     int error = 0;
     Socket socket = accept_one(listener_, &error);
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
       starved_ = true;
-      drop_oldest();
+      drop_one();
       return;
     }
     if (error != 0) return;
     pending_.push_back(
         {std::move(socket), ServerHandshake(secret_, expected_), now + kDeadline, nullptr});
-    if (pending_.size() > limit_) drop_oldest();
+    // A rank sends its hello at once: read it before others can push this connection out.
+    settle(now, std::prev(pending_.end()), arrivals);
+    if (pending_.size() > limit_) drop_one();
   }
 }
 
-// The oldest without a proof; when all have one, none.
-void Gate::drop_oldest() {
-  const auto oldest = std::find_if(pending_.begin(), pending_.end(),
-                                   [](const Pending& p) { return p.channel == nullptr; });
-  if (oldest == pending_.end()) return;
-  pending_.erase(oldest);
+// The oldest that has not named the job, which only its ranks can unless they were listened to;
+// else the oldest without a proof; when all have one, none.
+void Gate::drop_one() {
+  auto victim = std::find_if(pending_.begin(), pending_.end(),
+                             [](const Pending& p) { return !p.handshake.named_job(); });
+  if (victim == pending_.end()) {
+    victim = std::find_if(pending_.begin(), pending_.end(),
+                          [](const Pending& p) { return p.channel == nullptr; });
+  }
+  if (victim == pending_.end()) return;
+  pending_.erase(victim);
   ++refused_;
 }
 

@@ -3,7 +3,8 @@
 //
 // Gate: a listening socket and the connections that have not proved anything yet. Hands out those
 // that have: authenticated, with their first frame. All others are closed after a deadline, when
-// they say something wrong, or oldest first when there are too many; none of that is an error.
+// they say something wrong, or when there are too many, those first that have not even named the
+// job; none of that is an error.
 // Used by Root and by the mesh listener of each rank; non-blocking; one thread at a time.
 #pragma once
 
@@ -52,8 +53,10 @@ class Gate {
     std::unique_ptr<Channel> channel;  // once authenticated
   };
 
-  void accept_all(Clock::time_point now);
-  void drop_oldest();
+  void settle(Clock::time_point now, std::list<Pending>::iterator pending,
+              std::vector<Arrival>* arrivals);
+  void accept_all(Clock::time_point now, std::vector<Arrival>* arrivals);
+  void drop_one();
   Progress advance(Clock::time_point now, Pending* pending, std::vector<Arrival>* arrivals);
 
   Socket listener_;

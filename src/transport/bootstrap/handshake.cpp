@@ -18,7 +18,7 @@ constexpr std::string_view kServerFrames = "gossamer frame s";
 
 Digest derive(const Secret& secret, std::string_view label, std::string_view hello,
               std::string_view nonce) {
-  return hmac_sha256(secret, {label, hello, nonce});
+  return hmac_sha256(view(secret), {label, hello, nonce});
 }
 
 }  // namespace

@@ -50,6 +50,7 @@ class ServerHandshake {
   const Hello& hello() const { return hello_; }  // authentic once kDone
   ChannelKeys keys() const;
   bool wants_write() const { return pending_ > 0; }
+  bool named_job() const { return stage_ != Stage::kHello; }  // no proof, but no chance hit either
 
  private:
   bool step();

@@ -9,8 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "transport/bootstrap/hmac.h"
 #include "transport/bootstrap/socket.h"
+#include "transport/bootstrap/unique_id.h"
+#include "transport/hmac.h"
 
 namespace goss::bootstrap {
 

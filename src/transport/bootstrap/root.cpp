@@ -66,6 +66,8 @@ class RootServer final : public Root {
   void refuse(Arrival arrival, const Failure& failure);
   void read_members();
   void handle(Member* member, const Frame& frame);
+  void give_up(uint32_t rank, const std::string& who, const Frame& frame);
+  bool is_here(uint32_t rank) const;
   void lose(Member* member);
   void fail_job(const Failure& failure);
   void advance_phase();
@@ -111,8 +113,14 @@ void RootServer::admit(Arrival arrival) {
     if (hello.version != kWireVersion) fail_job(failure_);
     return refuse(std::move(arrival), failure_);
   }
+  const Frame& first = arrival.frames[0];
+  // It failed before it could join, as without a usable interface: the others need not wait for it.
+  // One whose place is taken is not missed.
+  if (first.type == FrameType::kGiveUp && !is_here(hello.rank)) {
+    return give_up(hello.rank, format("rank %u", hello.rank), first);
+  }
   std::optional<Join> join;
-  if (arrival.frames[0].type == FrameType::kJoin) join = Join::decode(arrival.frames[0].payload);
+  if (first.type == FrameType::kJoin) join = Join::decode(first.payload);
   if (!join) return;
   if (phase_ == Phase::kFailed) {
     told_.insert(hello.rank);
@@ -144,6 +152,7 @@ void RootServer::admit(Arrival arrival) {
   place = std::move(member);
   find_root_rank();
   send_status(place.get());
+  for (size_t i = 1; i < arrival.frames.size(); ++i) handle(place.get(), arrival.frames[i]);
 }
 
 // Facts of the hello that can be wrong in this one rank only; sets failure_ unless the job has one.
@@ -209,14 +218,23 @@ void RootServer::read_members() {
 
 void RootServer::handle(Member* member, const Frame& frame) {
   if (frame.type == FrameType::kConnected) member->connected = true;
-  if (frame.type != FrameType::kGiveUp) return;
+  if (frame.type == FrameType::kGiveUp) {
+    give_up(static_cast<uint32_t>(member->rank), member->text(), frame);
+  }
+}
+
+void RootServer::give_up(uint32_t rank, const std::string& who, const Frame& frame) {
   std::optional<Failure> failure = Failure::decode(frame.payload);
   if (!failure) return;
-  told_.insert(static_cast<uint32_t>(member->rank));
+  told_.insert(rank);
   if (failure->code != gossTimeout) failure->code = gossRemoteError;
-  if (failure->rank < 0) failure->rank = member->rank;
-  failure->reason = member->text() + " gave up: " + failure->reason;
+  if (failure->rank < 0) failure->rank = static_cast<int>(rank);
+  failure->reason = who + " gave up: " + failure->reason;
   if (phase_ == Phase::kGathering || phase_ == Phase::kLinking) fail_job(*failure);
+}
+
+bool RootServer::is_here(uint32_t rank) const {
+  return rank < members_.size() && members_[rank] != nullptr && !members_[rank]->lost;
 }
 
 void RootServer::lose(Member* member) {
@@ -324,10 +342,8 @@ void RootServer::send_status(Member* only) {
 // Ranks that have not come, or once all have, that have not got all their links.
 std::vector<int> RootServer::missing() const {
   std::vector<int> ranks;
-  for (size_t rank = 0; rank < members_.size(); ++rank) {
-    const Member* member = members_[rank].get();
-    const bool here = member != nullptr && !member->lost;
-    const bool done = phase_ == Phase::kGathering ? here : here && member->connected;
+  for (uint32_t rank = 0; rank < members_.size(); ++rank) {
+    const bool done = is_here(rank) && (phase_ == Phase::kGathering || members_[rank]->connected);
     if (!done) ranks.push_back(static_cast<int>(rank));
   }
   return ranks;

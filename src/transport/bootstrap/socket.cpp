@@ -11,8 +11,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "transport/bootstrap/fork_guard.h"
-
 namespace goss::bootstrap {
 
 namespace {
@@ -37,11 +35,13 @@ void set_option(int fd, int level, int name, int value) {
   (void)::setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-Result<Socket> new_socket(int family) {
-  const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return fail_errno(errno, "cannot open a TCP socket");
-  Socket socket(fd);
-  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+Socket new_socket(int family, int* error) {
+  Socket socket = Socket::opened([&] {
+    const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    *error = fd < 0 ? errno : 0;
+    return fd;
+  });
+  if (socket.valid()) set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   return socket;
 }
 
@@ -117,19 +117,18 @@ bool decode(Reader* in, Address* address) {
   return true;
 }
 
-Socket::Socket(int fd) : fd_(fd) {
-  if (fd_ >= 0) fork_guard_add(fd_);
-}
-
 void Socket::reset() {
   if (fd_ < 0) return;
-  fork_guard_remove(fd_);
+  ForkGuard guard;
+  guard.remove(fd_);
   ::close(fd_);
   fd_ = -1;
 }
 
 Result<Socket> listen_at(const Address& address) {
-  GOSS_TRY_ASSIGN(Socket socket, new_socket(address.storage.ss_family));
+  int error = 0;
+  Socket socket = new_socket(address.storage.ss_family, &error);
+  if (!socket.valid()) return fail_errno(error, "cannot open a TCP socket");
   // A port in TIME_WAIT from the last run may be taken again; one that is listened at may not.
   set_option(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1);
   if (::bind(socket.get(), address.get(), address.bytes) != 0 ||
@@ -149,12 +148,8 @@ Result<Address> local_address(const Socket& socket) {
 }
 
 Socket start_connect(const Address& address, int* error) {
-  Result<Socket> created = new_socket(address.storage.ss_family);
-  if (!created.ok()) {
-    *error = errno;
-    return {};
-  }
-  Socket socket = created.take();
+  Socket socket = new_socket(address.storage.ss_family, error);
+  if (!socket.valid()) return socket;
   const bool connected = ::connect(socket.get(), address.get(), address.bytes) == 0;
   // An interrupted connect goes on in the kernel.
   *error = connected ? 0 : errno == EINTR ? EINPROGRESS : errno;
@@ -173,13 +168,16 @@ int connect_error(const Socket& socket) {
 }
 
 Socket accept_one(const Socket& listener, int* error) {
-  int fd = -1;
-  do {
-    fd = ::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
-  *error = fd < 0 ? errno : 0;
-  if (fd >= 0) set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  return Socket(fd);
+  Socket socket = Socket::opened([&] {
+    int fd = -1;
+    do {
+      fd = ::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+    *error = fd < 0 ? errno : 0;
+    return fd;
+  });
+  if (socket.valid()) set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  return socket;
 }
 
 void set_liveness(const Socket& socket, std::chrono::milliseconds silence) {

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/result.h"
+#include "transport/bootstrap/fork_guard.h"
 #include "transport/bootstrap/wire.h"
 
 namespace goss::bootstrap {
@@ -35,7 +36,16 @@ bool decode(Reader* in, Address* address);  // false unless IPv4 or IPv6
 class Socket {
  public:
   Socket() = default;
-  explicit Socket(int fd);
+  explicit Socket(int fd) : Socket(opened([fd] { return fd; })) {}
+  // Owns the descriptor that `open` returns, if any. No fork comes in between.
+  template <class Open>
+  static Socket opened(Open open) {
+    Socket socket;
+    ForkGuard guard;
+    socket.fd_ = open();
+    if (socket.valid()) guard.add(socket.fd_);
+    return socket;
+  }
   Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Socket& operator=(Socket&& other) noexcept {
     std::swap(fd_, other.fd_);

@@ -9,7 +9,6 @@ set(GOSS_BOOTSTRAP_SOURCES
   transport/bootstrap/frame.cpp
   transport/bootstrap/gate.cpp
   transport/bootstrap/handshake.cpp
-  transport/bootstrap/hmac.cpp
   transport/bootstrap/interface.cpp
   transport/bootstrap/mesh.cpp
   transport/bootstrap/messages.cpp

@@ -7,9 +7,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "transport/bootstrap/hmac.h"
 #include "transport/bootstrap/socket.h"
 #include "transport/bootstrap/wire.h"
+#include "transport/hmac.h"
 
 namespace goss::bootstrap {
 

@@ -2,15 +2,15 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "transport/shm/mailbox.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+
+#include "transport/hmac.h"
 
 namespace goss::shm {
 
@@ -27,9 +27,9 @@ struct Wire {
 };
 
 void sign(const std::string& key, const Wire& wire, uint8_t mac[32]) {
-  unsigned int length = 32;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(&wire), offsetof(Wire, mac), mac, &length);
+  const std::string_view bytes(reinterpret_cast<const char*>(&wire), offsetof(Wire, mac));
+  const Digest digest = hmac_sha256(key, {bytes});
+  std::copy(digest.begin(), digest.end(), mac);
 }
 
 struct Message {
@@ -133,7 +133,7 @@ Status Mailbox::take_in() {
     uint8_t mac[32];
     sign(key_, message.wire, mac);
     const bool genuine = length == sizeof(Wire) && message.wire.magic == kMagic && same_user &&
-                         CRYPTO_memcmp(mac, message.wire.mac, sizeof(mac)) == 0;
+                         equal_digests(mac, message.wire.mac, sizeof(mac));
     if (!genuine) continue;
     if (!fd.valid() || (message.header.msg_flags & MSG_CTRUNC) != 0) {
       // The letter cannot be asked for again.

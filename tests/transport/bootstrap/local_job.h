@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // LocalJob: a root and all ranks of a start-up, polled in turn by the test's one thread over
-// loopback. Used by the tests of this folder.
+// loopback. Used by the tests of this folder. All limits of time are longer under a sanitizer.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,10 +12,19 @@
 #include <string>
 #include <vector>
 
+#include "support/processes.h"
 #include "support/scoped_env.h"
 #include "transport/bootstrap/bootstrap.h"
+#include "transport/bootstrap/socket.h"
 
 namespace goss::bootstrap {
+
+inline Address address_of(const UniqueId& id) {
+  Address address;
+  address.storage = id.address;
+  address.bytes = id.address_bytes;
+  return address;
+}
 
 struct LocalJob {
   test::ScopedEnv interface { "GOSS_IFNAME", "lo" };
@@ -37,7 +46,7 @@ struct LocalJob {
       one.nranks = nranks;
       one.hello = "v1";
       one.hello_text = "version 1";
-      one.timeout = timeout;
+      one.timeout = timeout * support::sanitizer_factor();
       options.push_back(one);
     }
     ranks.resize(options.size());
@@ -84,7 +93,7 @@ struct LocalJob {
   }
 
   static bool until(const std::function<bool()>& ready, std::chrono::milliseconds limit) {
-    const auto end = Clock::now() + limit;
+    const auto end = Clock::now() + limit * support::sanitizer_factor();
     while (!ready()) {
       if (Clock::now() > end) return false;
     }

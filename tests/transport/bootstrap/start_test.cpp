@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "local_job.h"
+#include "transport/bootstrap/dialer.h"
+#include "transport/bootstrap/messages.h"
 
 namespace goss::bootstrap {
 namespace {
@@ -201,6 +203,58 @@ TEST(Start, RefusesASecondClaimOfARankAndGoesOn) {
   for (int rank = 0; rank < 3; ++rank) EXPECT_TRUE(job.failures[static_cast<size_t>(rank)].ok());
 }
 
+TEST(Start, TellsAllOfARankThatCannotListen) {
+  for (const bool comes_first : {true, false}) {
+    LocalJob job(3);
+    const auto join = [&](size_t rank) {
+      job.create(rank);
+      LocalJob::until([&] { return job.connect_once(), job.wait(), false; }, milliseconds(150));
+    };
+    if (!comes_first) join(0);
+    {
+      const test::ScopedEnv wrong("GOSS_IFNAME", "no-such-interface");
+      join(2);
+    }
+    if (comes_first) join(0);
+    job.create(1);
+    ASSERT_TRUE(job.connect(seconds(3)));
+    EXPECT_EQ(job.failures[2].code(), gossSystemError);
+    for (const size_t rank : {0u, 1u}) {
+      EXPECT_EQ(job.failures[rank].code(), gossRemoteError);
+      EXPECT_NE(job.failures[rank].message().find("rank 2 gave up"), std::string::npos);
+      EXPECT_NE(job.failures[rank].message().find("no-such-interface"), std::string::npos);
+    }
+  }
+}
+
+TEST(Start, TellsAllOfARankThatGivesUpRightAfterItsJoin) {
+  LocalJob job(3);
+  job.create(0);
+  job.create(1);
+  Hello hello;
+  hello.rank = 2;
+  hello.nranks = 3;
+  hello.job = job.id.job;
+  Dialer dialer(address_of(job.id), job.id.secret, hello);
+  std::unique_ptr<Channel> channel;
+  ASSERT_TRUE(LocalJob::until(
+      [&] {
+        job.root->poll();
+        channel = dialer.advance(Clock::now());
+        return channel != nullptr;
+      },
+      seconds(2)));
+  Join join;
+  join.mesh = address_of(job.id);
+  join.host = "elsewhere";
+  join.hello = job.options[2].hello;
+  channel->queue(FrameType::kJoin, join.encode());
+  channel->queue(FrameType::kGiveUp, Failure{2, gossSystemError, "no room"}.encode());
+  channel->flush();  // both arrive at once
+  ASSERT_TRUE(job.connect(seconds(3)));
+  job.expect_failures(gossRemoteError, {"rank 2 on elsewhere gave up: no room"});
+}
+
 TEST(Start, LetsARestartedRankTakeItsPlaceAgain) {
   LocalJob job(3);
   job.create(0);
@@ -269,6 +323,19 @@ TEST(Start, NamesTheRankThatNeverAllGathers) {
   std::vector<std::vector<std::string>> all;
   ASSERT_TRUE(job.allgather(std::vector<std::string>(6, "x"), &all, seconds(2)));
   job.expect_failures(gossTimeout, {"4"});
+}
+
+TEST(Start, HasOneLimitForConnectingAndAllGathering) {
+  LocalJob job(2, milliseconds(500));
+  job.create_all();
+  ASSERT_TRUE(job.connect());
+  const auto end = Clock::now() + job.options[0].timeout;
+  while (Clock::now() < end) job.wait();
+  std::vector<std::string> all;
+  const Result<bool> gathered = job.ranks[0]->allgather("x", &all);
+  EXPECT_EQ(gathered.status().code(), gossTimeout);
+  EXPECT_NE(gathered.status().message().find("rank 1"), std::string::npos)
+      << gathered.status().message();
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
-#include "transport/bootstrap/hmac.h"
+#include "transport/hmac.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -9,7 +9,7 @@
 #include <memory>
 #include <new>
 
-namespace goss::bootstrap {
+namespace goss {
 
 namespace {
 
@@ -50,14 +50,14 @@ Status check_crypto() {
               "check its installation");
 }
 
-Digest hmac_sha256(const Secret& key, std::initializer_list<std::string_view> parts) {
+Digest hmac_sha256(std::string_view key, std::initializer_list<std::string_view> parts) {
   const std::unique_ptr<EVP_MAC_CTX, FreeMacContext> context(EVP_MAC_CTX_new(algorithms().hmac));
   need(context != nullptr);
   char digest_name[] = "SHA256";
   const OSSL_PARAM parameters[] = {
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest_name, 0),
       OSSL_PARAM_construct_end()};
-  need(EVP_MAC_init(context.get(), key.data(), key.size(), parameters) == 1);
+  need(EVP_MAC_init(context.get(), bytes_of(key), key.size(), parameters) == 1);
   for (const std::string_view part : parts) {
     need(part.empty() || EVP_MAC_update(context.get(), bytes_of(part), part.size()) == 1);
   }
@@ -85,4 +85,4 @@ bool equal_digests(const void* a, const void* b, size_t bytes) {
   return CRYPTO_memcmp(a, b, bytes) == 0;
 }
 
-}  // namespace goss::bootstrap
+}  // namespace goss

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// HMAC-SHA256 by OpenSSL, and what is built on it: comparison in constant time, key derivation.
-// Any thread; also while the program exits.
+// HMAC-SHA256 by OpenSSL and comparison in constant time, for all that a job authenticates or
+// derives from its secret. Any thread; also while the program exits.
 #pragma once
 
 #include <array>
@@ -11,9 +11,8 @@
 #include <string_view>
 
 #include "base/status.h"
-#include "transport/bootstrap/unique_id.h"
 
-namespace goss::bootstrap {
+namespace goss {
 
 using Digest = std::array<uint8_t, 32>;
 
@@ -22,7 +21,7 @@ Status check_crypto();
 
 // Over the parts one after another. Callers keep parts apart by fixed lengths. Throws
 // std::bad_alloc without memory, so a wrong digest can never come out.
-Digest hmac_sha256(const Secret& key, std::initializer_list<std::string_view> parts);
+Digest hmac_sha256(std::string_view key, std::initializer_list<std::string_view> parts);
 Digest sha256(std::initializer_list<std::string_view> parts);
 
 // Time does not depend on where they differ.
@@ -33,4 +32,4 @@ std::string_view view(const std::array<uint8_t, N>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), N};
 }
 
-}  // namespace goss::bootstrap
+}  // namespace goss

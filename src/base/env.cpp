@@ -19,7 +19,7 @@ constexpr EnvEntry kTable[] = {
      "The most capable instruction set that kernels may use. Results do not depend on it."},
     {Env::kDump, "GOSS_DUMP", "path prefix", "unset",
      "When an operation fails, the last 64 operations of the communicator are written to "
-     "`<prefix>.<pid>.<rank>` as well as to the log."},
+     "`<prefix>.<pid>.<rank>` and as a warning to the log."},
     {Env::kHostId, "GOSS_HOSTID", "any text", "unset",
      "Ranks with different values do not share memory even on one host."},
     {Env::kIfname, "GOSS_IFNAME", "interface name",
@@ -31,7 +31,8 @@ constexpr EnvEntry kTable[] = {
     {Env::kInsecure, "GOSS_INSECURE", "0, 1", "0",
      "1 allows the environment start beyond loopback without a secret."},
     {Env::kLog, "GOSS_LOG", "none, error, warn, info, debug", "warn",
-     "What is written to the log. `info` is one line per communicator."},
+     "What is written to the log. `info` adds one line per communicator, and failures with the "
+     "operations before them."},
     {Env::kLogFile, "GOSS_LOG_FILE", "path; %h host, %p process", "standard error",
      "Where the log goes."},
     {Env::kNranks, "GOSS_NRANKS", "1..65536", "from the launcher, else 1",

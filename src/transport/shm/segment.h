@@ -7,9 +7,9 @@
 //   rank areas  flags, inline lines and operation records of each rank, written by that rank only
 //   rings       staging cells of each rank, written by that rank, read by all
 //
-// Every counter only grows, so nothing is ever reset. The header and areas are allocated when the
-// segment is made, those of a ring cell when its owner first uses them (allocate_cell), so that an idle
-// communicator costs a few pages and lack of memory is an error and not a SIGBUS.
+// Every counter only grows, so nothing is ever reset. The pages of header and areas are allocated
+// when the segment is made, those of a ring cell when its owner first uses them (allocate_cell), so
+// that an idle communicator costs a few pages and lack of memory is an error and not a SIGBUS.
 #pragma once
 
 #include <atomic>

@@ -77,16 +77,17 @@ Result<void*> allocate_shared(size_t bytes) {
       return fail_errno(errno, "no random numbers from the system");
     }
   }
-  Result<UniqueFd> fd = MappedRegion::create_memfd("gossamer-mem", file_bytes, file_bytes);
-  if (!fd.ok()) {
-    return fail(fd.status().code(), "no %zu bytes of shared memory: %s", bytes,
-                fd.status().message().c_str());
-  }
-  GOSS_TRY_ASSIGN(MappedRegion region, MappedRegion::map_shared(fd.value().get(), file_bytes));
-  SharedMemoryPtr memory = remember(id, fd.take(), std::move(region));
-  std::byte* base = memory->data();
+  const auto make = [&]() -> Result<SharedMemoryPtr> {
+    GOSS_TRY_ASSIGN(UniqueFd fd,
+                    MappedRegion::create_memfd("gossamer-mem", file_bytes, file_bytes));
+    GOSS_TRY_ASSIGN(MappedRegion region, MappedRegion::map_shared(fd.get(), file_bytes));
+    return remember(id, std::move(fd), std::move(region));
+  };
+  Result<SharedMemoryPtr> memory = make();
+  if (!memory.ok()) return memory.take_status().with_context(goss::format("%zu bytes", bytes));
+  std::byte* base = memory.value()->data();
   const std::lock_guard<std::mutex> lock(registry().mutex);
-  registry().own[base] = std::move(memory);
+  registry().own[base] = memory.take();
   return static_cast<void*>(base);
 }
 

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <exception>
 
 #include "engine/calls.h"
 
@@ -331,6 +332,15 @@ Status hindrance(const PendingMaking& pending) {
   return pending.parent ? still_there(pending.parent->get()) : Status();
 }
 
+// Lack of memory, descriptors or threads ends the making and not only the call.
+Result<bool> advance(Making* making) {
+  try {
+    return making->advance();
+  } catch (const std::exception& e) {
+    return fail(gossSystemError, "%s", e.what());
+  }
+}
+
 void conclude(PendingMaking* pending, const Status& status) {
   pending->done = true;
   if (!status.ok()) {
@@ -387,7 +397,7 @@ Status drive_makings(std::vector<PendingMaking>* makings) {
       }
       Status status = hindrance(pending);
       if (status.ok()) {
-        Result<bool> made = pending.making->advance();
+        Result<bool> made = advance(pending.making.get());
         if (made.ok() && !made.value()) {
           pending.making->pollfds(&fds);
           ++left;

@@ -14,6 +14,9 @@ namespace goss::engine {
 
 enum class Progress { kDone, kBlocked, kFailed };
 
+// Results larger than this leave the caches anyway: stream them past.
+constexpr size_t kStreamOutputBytes = size_t{4} * 1024 * 1024;
+
 // <= 56 bytes: payload and flag share a cache line. Every rank stores its line and reads all
 // others'.
 // Two lines per rank in turn suffice: a rank that starts turn t+2 has seen everybody in turn t+1,
@@ -79,7 +82,8 @@ class MappedExecution {
                     size_t offset, size_t length, const std::byte* input, std::byte* output,
                     std::byte* copy);
   void copy(Communicator& comm, const Instruction& instruction);
-  void probe_distance(Communicator& comm);
+  int probed_peer(const Communicator& comm) const;
+  void probe_distance(Communicator& comm, int peer, const void* data, size_t bytes);
   const std::byte* published(Communicator& comm, int peer, int phase, int part, size_t first) const;
   std::byte* cell(Communicator& comm, int rank, int part) const;
   bool finish_direct(Communicator& comm);

@@ -18,8 +18,6 @@ namespace {
 
 // Extents that are shorter than this on average are packed before they are reduced.
 constexpr size_t kShortExtentBytes = 2048;
-// Results larger than this leave the caches anyway: stream them past.
-constexpr size_t kStreamOutputBytes = 4 * 1024 * 1024;
 // Two chunks of a short operation overlap; short chunks cost more in flags and in copies that end
 // before they are at full speed than they gain. A function of the size alone, as everything that
 // changes messages must be.
@@ -335,14 +333,18 @@ bool looks_far(const std::byte* data) {
 
 }  // namespace
 
-// With sources_ of a reduction filled in. Only a staged operand has just been written by its peer.
-void MappedExecution::probe_distance(Communicator& comm) {
-  probing_ = false;
+// The peer whose data a probing chunk times.
+int MappedExecution::probed_peer(const Communicator& comm) const {
   const auto n = static_cast<uint64_t>(comm.nranks());
   const uint64_t distance = 1 + chunk_.ticket / kProbeEvery % (n - 1);
-  const size_t peer = (static_cast<uint64_t>(comm.rank()) + distance) % n;
-  if (direct_ && peer_input_[peer] != nullptr) return;
-  comm.vote_far(looks_far(static_cast<const std::byte*>(sources_[peer])));
+  return static_cast<int>((static_cast<uint64_t>(comm.rank()) + distance) % n);
+}
+
+// `data` is about to be read, and `peer` has just written it, if into a cell or as a result.
+void MappedExecution::probe_distance(Communicator& comm, int peer, const void* data, size_t bytes) {
+  if (!probing_ || bytes < kProbeBytes || peer != probed_peer(comm)) return;
+  probing_ = false;
+  comm.vote_far(looks_far(static_cast<const std::byte*>(data)));
 }
 
 void MappedExecution::reduce(Communicator& comm, const Instruction& instruction) {
@@ -390,7 +392,11 @@ void MappedExecution::reduce_piece(Communicator& comm, const Instruction& instru
             ? input
             : published(comm, refs[i].rank, refs[i].phase, part, span.first) + offset * element_;
   }
-  if (probing_ && length * element_ >= kProbeBytes && n > 1) probe_distance(comm);
+  for (size_t i = 0; probing_ && i < n; ++i) {
+    const int peer = refs[i].rank;
+    const bool staged = !direct_ || peer_input_[static_cast<size_t>(peer)] == nullptr;
+    if (refs[i].phase >= 0 && staged) probe_distance(comm, peer, sources_[i], length * element_);
+  }
   reduce::Arguments arguments{};
   arguments.dst = output;
   arguments.dst2 = copy;
@@ -398,9 +404,11 @@ void MappedExecution::reduce_piece(Communicator& comm, const Instruction& instru
   arguments.nsources = n;
   arguments.count = length;
   arguments.divisor = comm.nranks();
-  arguments.store = output_store_;
-  arguments.store2 = comm.far && chunk_.ticket % kProbeEvery != 0 ? reduce::Store::kStream
-                                                                  : reduce::Store::kCached;
+  const auto for_peers = comm.far && chunk_.ticket % kProbeEvery != 0 ? reduce::Store::kStream
+                                                                      : reduce::Store::kCached;
+  // What peers read next is written as suits them, be it in the cell or in shared memory.
+  arguments.store = instruction.from_output && own_.output != nullptr ? for_peers : output_store_;
+  arguments.store2 = for_peers;
   comm.compute().reduce(kernel_, arguments);
 }
 
@@ -421,6 +429,9 @@ void MappedExecution::copy(Communicator& comm, const Instruction& instruction) {
                                                  : published(comm, instruction.peer,
                                                              instruction.phase, part, span.first) +
                                                        offset * element_;
+                     if (direct_ && instruction.code == Code::kCopyPeer) {
+                       probe_distance(comm, instruction.peer, from, length * element_);
+                     }
                      comm.compute().copy(extent.output + at * element_, from, length * element_,
                                          output_store_);
                    });

@@ -34,13 +34,33 @@ struct Operation {
   size_t bytes() const { return count * type_size(type); }
 };
 
-// What a record of the flight recorder says about an operation; the ranks compare it.
+// What a record of the flight recorder says about an operation; the ranks compare it. Inline: every
+// call makes one.
 struct Signature {
+  // In `what`: several calls of a group that move as one. They are never read in place, so a rank
+  // whose call is not grouped would wait for others.
+  static constexpr uint64_t kGrouped = uint64_t{1} << 63;
+
   uint64_t what = 0;  // kind, type, op, algorithm, root and whether grouped, packed
   uint64_t count = 0;
 
-  static Signature of(const Operation& operation, int algorithm);
-  uint32_t hash() const;
+  static Signature of(const Operation& operation, int algorithm) {
+    const auto field = [](auto value, int shift) {
+      return static_cast<uint64_t>(static_cast<uint32_t>(value)) << shift;
+    };
+    return {field(operation.kind, 0) | field(operation.type, 8) | field(operation.op, 16) |
+                field(algorithm, 24) | field(operation.root, 32) |
+                (operation.calls > 1 ? kGrouped : 0),
+            operation.count};
+  }
+
+  uint32_t hash() const {
+    // The mixing step of wyhash: both halves of one 128-bit product.
+    const unsigned __int128 product = static_cast<unsigned __int128>(what ^ 0xa0761d6478bd642fULL) *
+                                      (count ^ 0xe7037ed1a0b428dbULL);
+    const uint64_t folded = static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+    return static_cast<uint32_t>(folded ^ (folded >> 32));
+  }
 };
 
 // "all_reduce(count 1024, float, sum, twoshot)".

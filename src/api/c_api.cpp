@@ -37,7 +37,7 @@ Status collective(const Operation& operation, gossComm_t comm, gossStream_t stre
 Status init(gossComm_t* comm, int nranks, const gossUniqueId& id, int rank,
             const gossConfig_t* config) {
   if (comm == nullptr) return null_argument("gossCommInitRank", "comm");
-  *comm = nullptr;
+  engine::hand_out(comm, nullptr);
   if (nranks < 1 || rank < 0 || rank >= nranks) {
     return fail(gossInvalidArgument, "gossCommInitRank : invalid rank %d of %d ranks", rank,
                 nranks);
@@ -114,7 +114,7 @@ gossResult_t gossCommInitRankConfig(gossComm_t* comm, int nranks, gossUniqueId i
 gossResult_t gossCommInitEnv(gossComm_t* comm, gossConfig_t* config) {
   return guarded([&]() -> Status {
     if (comm == nullptr) return null_argument("gossCommInitEnv", "comm");
-    *comm = nullptr;
+    engine::hand_out(comm, nullptr);
     GOSS_TRY_ASSIGN(const Settings settings, Settings::from(config));
     return in_group(engine::init_from_environment(comm, settings));
   });
@@ -133,7 +133,7 @@ gossResult_t gossCommSplit(gossComm_t comm, int color, int key, gossComm_t* newc
                            gossConfig_t* config) {
   return guarded([&]() -> Status {
     if (newcomm == nullptr) return null_argument("gossCommSplit", "newcomm");
-    *newcomm = nullptr;
+    engine::hand_out(newcomm, nullptr);
     GOSS_TRY(engine::check_ready(comm));
     Settings settings = comm->settings;
     settings.name.clear();

@@ -49,8 +49,7 @@ namespace {
 // Make it here and now, at the end of the group, or on the library's thread.
 Status start_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent,
                     gossComm** out) {
-  // Another thread may look for it here, to abort what takes too long.
-  std::atomic_ref(*out).store(handle, std::memory_order_release);
+  hand_out(out, handle);
   if (!handle->settings.blocking) {
     handle->queued = 1;
     const uint64_t number = parent != nullptr ? parent->queued++ : 0;
@@ -82,7 +81,7 @@ Status init_rank(gossComm** out, const JoinOptions& options) {
   Status status = start_making(handle, making.take(), nullptr, out);
   if (!status.ok() && status.code() != gossInProgress) {
     discard(handle);
-    *out = nullptr;
+    hand_out(out, nullptr);
   }
   return status;
 }
@@ -107,7 +106,7 @@ Status split(gossComm* parent, int color, int key, gossComm** out, const Setting
   if (!status.ok()) parent->set_failure(status);
   if (!status.ok()) {
     discard(handle);
-    *out = nullptr;
+    hand_out(out, nullptr);
   }
   return status;
 }

@@ -350,7 +350,7 @@ void conclude(PendingMaking* pending, const Status& status) {
   }
   pending->handle->adopt(pending->making->take());
   if (pending->handle->comm != nullptr) return;
-  *pending->out = nullptr;  // split off without a colour
+  hand_out(pending->out, nullptr);  // split off without a colour
   discard(pending->handle.get());
 }
 

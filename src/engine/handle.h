@@ -116,6 +116,10 @@ Status aborted();
 // Frees the communicator with nobody inside, unless another thread has set out to do so.
 void discard(gossComm* handle);
 gossComm* make_handle(int rank, int nranks, const Settings& settings);
+// Into the caller's variable. Another thread may look for it there, to abort what takes too long.
+inline void hand_out(gossComm** out, gossComm* handle) {
+  std::atomic_ref(*out).store(handle, std::memory_order_release);
+}
 // Wait for the calls inside and for queued work, then free.
 Status destroy(gossComm* handle);
 // End the calls inside, drop queued work, then free.

@@ -26,6 +26,7 @@ Communicator::Communicator(Parts parts)
   mine_ = areas_[static_cast<size_t>(rank())];
   seen_phase.assign(static_cast<size_t>(nranks()) * shm::kPhases, 0);
   seen_done.assign(static_cast<size_t>(nranks()), 0);
+  seen_broadcast_done.assign(static_cast<size_t>(nranks()), 0);
   waiter.set_crowded(crowded_);
   waiter.add_bell({parts_.segment, rank()});
   parts_.job->add(this);

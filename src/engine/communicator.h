@@ -124,6 +124,7 @@ class Communicator {
 
   // Counters that all ranks advance alike; used by the executions.
   uint64_t inline_turn = 0;       // inline operations started
+  uint64_t broadcast_turn = 0;    // broadcasts in lines started
   uint64_t ticket = 0;            // cells used in every ring
   uint64_t direct_turn = 0;       // operations large enough to be read in place
   uint64_t unpublished_done = 0;  // value for flags.done to be stored with the next operation
@@ -133,7 +134,8 @@ class Communicator {
   bool far = false;  // the CPUs of the ranks share no cache: measured, never in results
   std::vector<uint64_t>
       seen_phase;  // [rank * kPhases + phase]: last value seen, saves reading lines
-  std::vector<uint64_t> seen_done;  // [rank]
+  std::vector<uint64_t> seen_done;            // [rank]
+  std::vector<uint64_t> seen_broadcast_done;  // [rank]
 
   uint32_t splits = 0;  // made from this communicator
 

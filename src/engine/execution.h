@@ -17,10 +17,14 @@ enum class Progress { kDone, kBlocked, kFailed };
 // Results larger than this leave the caches anyway: stream them past.
 constexpr size_t kStreamOutputBytes = size_t{4} * 1024 * 1024;
 
-// <= 56 bytes: payload and flag share a cache line. Every rank stores its line and reads all
-// others'.
-// Two lines per rank in turn suffice: a rank that starts turn t+2 has seen everybody in turn t+1,
-// so everybody has finished reading turn t.
+// <= 56 bytes: payload and flag share a cache line.
+//
+// All-reduce and barrier: every rank stores its line and reads all others'. Two lines per rank in
+// turn suffice: a rank that starts turn t+2 has seen everybody in turn t+1, so everybody has
+// finished reading turn t.
+//
+// Broadcast: the root stores one of its 48 broadcast lines and goes on; it comes to a line again
+// when all ranks say that they have read the broadcast of 48 turns ago.
 class InlineExecution {
  public:
   // `operation` must stay where it is until the execution is done.
@@ -30,12 +34,18 @@ class InlineExecution {
   uint64_t position() const { return static_cast<uint64_t>(next_); }
 
  private:
+  Progress poll(const Communicator& comm, const shm::PayloadLine& line) const;
+  void store(Communicator& comm, shm::PayloadLine* line);
   void finish(Communicator& comm);
+  Progress send(Communicator& comm);
+  Progress receive(Communicator& comm);
+  void tell_read(Communicator& comm);
+  void load(Communicator& comm, const std::byte* from);
 
   const Operation* operation_ = nullptr;
   uint64_t signature_ = 0;
-  unsigned line_ = 0;
-  int next_ = 0;
+  uint64_t turn_ = 0;
+  int next_ = 0;  // rank to be waited for
 };
 
 // A lowered program applied to one chunk after the other. Stage s of chunk c runs together with

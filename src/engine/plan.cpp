@@ -213,9 +213,12 @@ Choice choose(const Operation& operation, int nranks, Forced forced) {
       if (operation.count == 0) choice.path = Path::kNothing;
       return choice;
     }
-    case Kind::kBroadcast:
-      return {operation.count == 0 ? Path::kNothing : Path::kMapped, Algorithm::kBroadcastFlat,
-              "one writer, everybody reads"};
+    case Kind::kBroadcast: {
+      Choice choice{Path::kMapped, Algorithm::kBroadcastFlat, "one writer, everybody reads"};
+      if (operation.bytes() <= shm::kInlineBytes) choice.path = Path::kInline;
+      if (operation.count == 0) choice.path = Path::kNothing;
+      return choice;
+    }
     case Kind::kBarrier:
       return {nranks == 1 ? Path::kNothing : Path::kInline, Algorithm::kBarrierFlat,
               "one flag per rank"};

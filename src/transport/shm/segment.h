@@ -31,6 +31,7 @@ constexpr size_t kRingBytes = kCellBytes * kCells;
 constexpr int kPhases = 4;
 constexpr int kRecords = 64;
 constexpr size_t kInlineBytes = 56;
+constexpr int kBroadcastLines = 48;
 
 // A line of 64 bytes that its owner writes and everybody polls.
 struct alignas(kCacheLine) FlagLine {
@@ -43,15 +44,20 @@ struct alignas(kCacheLine) FlagLine {
   std::atomic<uint64_t> done{0};
   // Direct operations (user memory read in place) that this rank has finished reading for.
   std::atomic<uint64_t> direct_done{0};
+  // Broadcasts in lines that this rank has read.
+  std::atomic<uint64_t> broadcast_done{0};
 };
 static_assert(sizeof(FlagLine) == kCacheLine);
 
 // Payload and flag in one line: an operation of <= 56 bytes is one store and n-1 loads.
-// The line after it is kept free: prefetchers fetch pairs, and a vector load may reach into it.
-struct alignas(2 * kCacheLine) InlineLine {
+struct alignas(kCacheLine) PayloadLine {
   std::atomic<uint64_t> signature{0};  // as FlagLine::signature; stored after the payload
   std::byte payload[kInlineBytes];
 };
+static_assert(sizeof(PayloadLine) == kCacheLine);
+
+// The line after it is kept free: prefetchers fetch pairs, and a vector load may reach into it.
+struct alignas(2 * kCacheLine) InlineLine : PayloadLine {};
 static_assert(sizeof(InlineLine) == 2 * kCacheLine);
 
 // One operation of the flight recorder, which is also its signature for the other ranks.
@@ -78,6 +84,7 @@ struct alignas(4096) RankArea {
   std::atomic<RankState> state{RankState::kAbsent};
   std::atomic<uint32_t> completed{0};  // operations completed, for messages about this rank
   alignas(2 * kCacheLine) Record records[kRecords];
+  PayloadLine broadcasts[kBroadcastLines];  // of this rank as root, used in turn
 };
 
 struct alignas(4096) Header {

@@ -265,6 +265,7 @@ std::optional<Options> parse_options(int argc, char** argv, const char* descript
   Options options;
   Raw raw;
   CLI::App app(description);
+  app.option_defaults()->always_capture_default();
   app.get_formatter()->column_width(34);
   add_shape_flags(app, options, raw);
   add_timing_flags(app, options, raw);

@@ -90,6 +90,7 @@ class Session {
       return collective_.moves_data ? bytes / type_size(work.type) : 0;
     };
     work.count = count_of(options_.max_bytes);
+    if (options_.warmup_iters > 0) runner_->touch_everything(work);
     runner_->warm_up(work);
     work.count = count_of(options_.min_bytes);
     runner_->warm_up(work);

@@ -117,6 +117,16 @@ void Runner::warm_up(const Work& work) {
   crew_.synchronize();
 }
 
+// The memory through which ranks exchange data gets its pages when it is first used, piece by
+// piece: so many operations use all of it.
+void Runner::touch_everything(const Work& work) {
+  constexpr size_t kOneIsEnough = size_t{4} << 20;
+  constexpr int kPieces = 32;
+  prepare_timed_data(work);
+  for (int i = 0; i < (work.bytes() >= kOneIsEnough ? 1 : kPieces); ++i) start(work, 0, false);
+  crew_.synchronize();
+}
+
 // No clock is read between the operations: reading it takes as long as a small one.
 Runner::Block Runner::run_block(const Work& work, size_t iters) {
   crew_.barrier();

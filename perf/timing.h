@@ -41,6 +41,7 @@ class Runner {
 
   Timing measure(const Work& work);
   void warm_up(const Work& work);
+  void touch_everything(const Work& work);
 
   // For the checks and for --overlap.
   void start(const Work& work, size_t slot, bool on_stream);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The Gossamer authors */
 /**
- * Gossamer: communication collectives with the NCCL API, for host memory and GPUs.
+ * Gossamer: communication collectives with the NCCL API, in this version for host memory on one
+ * host.
  *
- * A *communicator* connects `nranks` ranks: threads or processes, on one host or many. Every rank
+ * A *communicator* connects `nranks` ranks: threads or processes, at most 1,024. Every rank
  * calls the same collectives in the same order, and every rank receives bit-identical results.
  * Names, argument order, enumerators and error codes are NCCL's, with `goss` instead of `nccl`.
  *
- * A complete program (save as hello.c, build with `cc hello.c -lgossamer`, start it with
- * `mpirun -np 4 ./a.out`, torchrun, srun, or alone):
+ * A complete program (save as hello.c, build with `cc hello.c -lgossamer` where Gossamer is
+ * installed, start it with `mpirun -np 4 ./a.out`, torchrun, srun, or alone):
  *
  * @code{.c}
  * #include <gossamer/gossamer.h>
@@ -41,13 +42,12 @@
  * belongs to one thread at a time (a second one inside it gets gossInvalidUsage); gossCommAbort and
  * gossCommGetAsyncError may be called from any thread at any time.
  *
- * Errors. No function exits or throws, and nothing is printed but warnings about long waits
- * (GOSS_LOG). A code says what kind of failure it was, gossGetLastError() says what, where, with
- * which numbers, and what to do. After gossInvalidArgument, and after gossInvalidUsage whose text
- * says that this call was refused (another thread is inside, finalized, in the wrong process),
- * nothing has been done and the communicator goes on. After any other failure of an operation it
- * stays failed: later operations return the first cause; gossCommAbort and gossCommDestroy always
- * work.
+ * Errors. No function exits or throws, and nothing is printed but warnings, above all about long
+ * waits (GOSS_LOG). A code says what kind of failure it was, gossGetLastError() says what, where,
+ * with which numbers, and what to do. After gossInvalidArgument, and after gossInvalidUsage whose
+ * text begins with "refused:" (another thread is inside, finalized, in a forked child), nothing has
+ * been done and the communicator goes on. After any other failure of an operation it stays failed:
+ * later operations return the first cause; gossCommAbort and gossCommDestroy always work.
  */
 #ifndef GOSSAMER_H_
 #define GOSSAMER_H_
@@ -81,7 +81,7 @@ typedef enum {
   gossInternalError = 3,      /**< a bug in Gossamer: please report it */
   gossInvalidArgument = 4,    /**< one argument is wrong; nothing was done, go on using it */
   gossInvalidUsage = 5,       /**< a wrong call order, or ranks that disagree */
-  gossRemoteError = 6,        /**< another rank died, aborted or was lost: abort or shrink */
+  gossRemoteError = 6,        /**< another rank died, aborted or was lost: abort */
   gossInProgress = 7,         /**< not done yet: poll gossCommGetAsyncError */
   gossTimeout = 8,            /**< a rank did not arrive within the limit (GOSS_TIMEOUT) */
   gossNumResults = 9
@@ -263,7 +263,7 @@ typedef struct {
   uint64_t waits;         /**< operations that had to wait for another rank */
   uint64_t plans;         /**< plans made (not found in the cache) */
   uint64_t shared_bytes;  /**< shared memory mapped, per host */
-  uint64_t private_bytes; /**< private memory held by this rank */
+  uint64_t private_bytes; /**< private memory of this rank's communicator and plans, about */
 } gossCommStats_t;
 /** Errors: gossInvalidArgument (NULL, size 0). */
 GOSS_API gossResult_t gossCommGetStats(gossComm_t comm, gossCommStats_t* stats);
@@ -332,7 +332,7 @@ GOSS_API gossResult_t gossGroupEnd(void);
 /* ------------------------------------------------------------------ memory --------------- */
 
 /**
- * Memory that the other ranks of this host read in place: collectives on it save two copies.
+ * Memory that the other ranks of this host can read in place: large collectives on it save copies.
  * Zeroed, page-aligned. Works everywhere an ordinary buffer does. Freeing it while peers have it
  * mapped is safe; not before operations that use it are complete. A forked child has none of it.
  * Errors: gossInvalidArgument (NULL, size 0), gossSystemError (no memory; the size is in the text).

@@ -41,14 +41,17 @@ constexpr EnvEntry kTable[] = {
      "Port on which rank 0 listens for the environment start."},
     {Env::kRank, "GOSS_RANK", "0..GOSS_NRANKS-1", "from the launcher, else 0",
      "This rank of the environment start. Needs GOSS_NRANKS. Without both, the first complete pair "
-     "of "
-     "RANK and WORLD_SIZE (torchrun), OMPI_COMM_WORLD_RANK and _SIZE, PMI_RANK and PMI_SIZE, "
+     "of RANK and WORLD_SIZE (torchrun), OMPI_COMM_WORLD_RANK and _SIZE, PMI_RANK and PMI_SIZE, "
      "SLURM_PROCID and SLURM_NTASKS counts."},
     {Env::kSecret, "GOSS_SECRET", "text", "unset",
      "Secret of the environment start, equal on all ranks. Other users of the machine may see a "
      "process's environment: prefer GOSS_SECRET_FILE."},
     {Env::kSecretFile, "GOSS_SECRET_FILE", "path", "unset",
      "File that holds the secret. Must not be readable by others."},
+    {Env::kStores, "GOSS_STORES", "auto, cached, stream", "auto",
+     "How a rank writes what others read next: through the caches, or past them as is best when "
+     "the "
+     "CPUs share none. auto measures the distance. Local; changes no result."},
     {Env::kTimeout, "GOSS_TIMEOUT", "duration", "600s",
      "How long an operation waits for a rank before it fails; 0 waits for ever."},
     {Env::kTransport, "GOSS_TRANSPORT", "auto, shm", "auto",

@@ -30,6 +30,7 @@ enum class Env {
   kRank,
   kSecret,
   kSecretFile,
+  kStores,
   kTimeout,
   kTransport,
   kWarnAfter,

@@ -96,7 +96,8 @@ Status split(gossComm* parent, int color, int key, gossComm** out, const Setting
   }
   const Inside inside(parent);
   if (!inside.entered()) return inside.refusal();
-  if (parent->finalized) return fail(gossInvalidUsage, "the communicator has been finalized");
+  if (parent->finalized)
+    return fail(gossInvalidUsage, "refused: the communicator has been finalized");
   if (settings.blocking || in_group()) GOSS_TRY(wait_queued(parent));
   gossComm* handle = make_handle(0, 0, settings);
   const HandlePin pin(handle);  // another thread may abort what is being made
@@ -133,7 +134,8 @@ namespace {
 Status check_call(gossComm* handle, const Operation& operation, gossStream* stream) {
   GOSS_TRY(check_ready(handle));
   if (stream != nullptr) GOSS_TRY(check_stream(stream));
-  if (handle->finalized) return fail(gossInvalidUsage, "the communicator has been finalized");
+  if (handle->finalized)
+    return fail(gossInvalidUsage, "refused: the communicator has been finalized");
   return validate(handle, operation);
 }
 
@@ -143,7 +145,7 @@ Status submit(gossComm* handle, const Operation& operation, gossStream* stream, 
   GOSS_TRY(check_handle(handle));
   if (in_group()) {
     GOSS_TRY(check_call(handle, operation, stream));
-    group_add(handle, operation, stream);
+    group_add(handle, operation, stream, last);
     if (last) handle->finalized = true;
     return {};
   }

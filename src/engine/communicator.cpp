@@ -27,6 +27,7 @@ Communicator::Communicator(Parts parts)
   seen_phase.assign(static_cast<size_t>(nranks()) * shm::kPhases, 0);
   seen_done.assign(static_cast<size_t>(nranks()), 0);
   seen_broadcast_done.assign(static_cast<size_t>(nranks()), 0);
+  far = settings().far.value_or(false);
   waiter.set_crowded(crowded_);
   waiter.add_bell({parts_.segment, rank()});
   parts_.job->add(this);
@@ -249,6 +250,7 @@ void Communicator::abort() {
 void Communicator::vote_far(bool looks_far) {
   // The peers are asked in turn, and those on the same CPU are always near: one far vote weighs as
   // much as two near ones, and one interrupted measurement decides nothing.
+  if (settings().far) return;
   far_votes_ = std::clamp(far_votes_ + (looks_far ? 2 : -1), 0, 6);
   if (far_votes_ >= 4) far = true;
   if (far_votes_ <= 1) far = false;

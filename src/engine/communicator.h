@@ -12,6 +12,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct Settings {
   std::chrono::milliseconds warn_after{30'000};     // 0: never
   std::chrono::milliseconds init_timeout{120'000};  // 0: never
   Forced forced = Forced::kAuto;
+  std::optional<bool> far;  // GOSS_STORES; unset: measured
 
   // From the caller's struct (NULL: all defaults), then the environment, then the defaults.
   static Result<Settings> from(const gossConfig_t* config);
@@ -88,7 +90,7 @@ class Communicator {
   // For the slow part of a wait: aborted, failed, `peer` inside another operation, peer gone,
   // warned, timed out. A failure has been raised for all ranks when this returns it.
   Status check_wait(int peer, uint64_t signature, std::chrono::milliseconds waited);
-  // `peer` announced `theirs` where this rank is at `signature`: raise and return the difference.
+  // `peer` announced another word where this rank is at `signature`: raise and return that.
   Status mismatch(int peer, uint64_t signature);
   // Whether `peer` recorded something else under the number of `signature`.
   bool differs(int peer, uint64_t signature);

@@ -35,8 +35,8 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
     if (!in_place || !comm.plans().get(choice_.algorithm, operation.root).overwrites_input) {
       own.input = device::find_shared(operation.buffer.input, operation.bytes());
     }
-    // Results that leave the caches anyway: peers with a shared cache read them from the cells,
-    // where a copy costs less than to fetch lines of the output in order to write them.
+    // Not for results that leave the caches anyway and peers with a shared cache: a copy in a cell
+    // costs less than to fetch lines of the output in order to write them.
     if (comm.far || operation.bytes() < kStreamOutputBytes) {
       own.output = device::find_shared(operation.buffer.output, operation.bytes());
     }

@@ -14,7 +14,7 @@ namespace goss::engine {
 
 enum class Progress { kDone, kBlocked, kFailed };
 
-// Results larger than this leave the caches anyway: stream them past.
+// Results from this size on leave the caches anyway: stream them past.
 constexpr size_t kStreamOutputBytes = size_t{4} * 1024 * 1024;
 
 // <= 56 bytes: payload and flag share a cache line.
@@ -92,6 +92,7 @@ class MappedExecution {
                     size_t offset, size_t length, const std::byte* input, std::byte* output,
                     std::byte* copy);
   void copy(Communicator& comm, const Instruction& instruction);
+  reduce::Store store_for_peers(const Communicator& comm) const;
   int probed_peer(const Communicator& comm) const;
   void probe_distance(Communicator& comm, int peer, const void* data, size_t bytes);
   const std::byte* published(Communicator& comm, int peer, int phase, int part, size_t first) const;

@@ -37,6 +37,7 @@ struct Item {
   gossStream* stream;
   uint64_t movement;
   bool small;           // every call in it is worth moving together with others
+  bool last;            // of its communicator
   size_t first_extent;  // among the group's; its extents end where those of the next item begin
 };
 
@@ -277,12 +278,12 @@ bool group_extend(gossComm* handle, uint64_t how, const void* input, void* outpu
   return true;
 }
 
-void group_add(gossComm* handle, const Operation& operation, gossStream* stream) {
+void group_add(gossComm* handle, const Operation& operation, gossStream* stream, bool last) {
   const auto same = [&](const HandlePin& pin) { return pin.get() == handle; };
   Group& group = *open_group;
   if (std::none_of(group.pins.begin(), group.pins.end(), same)) group.pins.emplace_back(handle);
   group.items.push_back({handle, operation, stream, movement_of(operation),
-                         worth_aggregating(operation), group.extents.size()});
+                         worth_aggregating(operation), last, group.extents.size()});
   group.extents.push_back(operation.buffer);
 }
 
@@ -309,6 +310,9 @@ Status group_end() {
   std::swap(failure, group.failure);
   if (!failure.ok()) {
     for (PendingMaking& making : makings) making.handle->set_failure(failure);
+    for (const Item& item : items) {
+      if (item.last) item.handle->finalized = false;  // nothing has been run
+    }
     return failure;
   }
   GOSS_TRY(drive_makings(&makings));

@@ -28,8 +28,8 @@ constexpr uint64_t movement(collectives::Kind kind, DataType type, RedOp op, int
 // was added. All in registers: an Operation that has just been written is slow to read.
 bool group_extend(gossComm* handle, uint64_t how, const void* input, void* output, size_t count,
                   gossStream* stream);
-// A call that has been checked.
-void group_add(gossComm* handle, const Operation& operation, gossStream* stream);
+// A call that has been checked. `last`: of its communicator, which is finalized if the group runs.
+void group_add(gossComm* handle, const Operation& operation, gossStream* stream, bool last);
 // A communicator to be made before the group's operations run; `parent`: by a split, else null.
 void group_add_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent,
                       gossComm** out);

@@ -86,7 +86,7 @@ void gossComm::adopt(std::unique_ptr<Communicator> made) {
     nranks = comm->nranks();
     settings = comm->settings();
   }
-  state.store(State::kReady, std::memory_order_release);  // pairs with check_handle()
+  state.store(State::kReady, std::memory_order_release);  // pairs with check_ready()
 }
 
 namespace goss::engine {
@@ -147,8 +147,9 @@ Status check_handle(gossComm* handle) {
                 static_cast<void*>(handle));
   }
   if (!handle->made_here()) {
-    return fail(gossInvalidUsage,
-                "the communicator belongs to the parent of this forked process: make a new one");
+    return fail(
+        gossInvalidUsage,
+        "refused: the communicator belongs to the parent of this forked process: make a new one");
   }
   return {};
 }
@@ -160,7 +161,8 @@ Status check_stream(gossStream* stream) {
                 static_cast<void*>(stream));
   }
   if (stream->generation != Reactor::generation()) {
-    return fail(gossInvalidUsage, "the stream belongs to the parent of this forked process");
+    return fail(gossInvalidUsage,
+                "refused: the stream belongs to the parent of this forked process");
   }
   return {};
 }
@@ -172,7 +174,8 @@ Status check_event(gossEvent* event) {
                 static_cast<void*>(event));
   }
   if (event->generation != Reactor::generation()) {
-    return fail(gossInvalidUsage, "the event belongs to the parent of this forked process");
+    return fail(gossInvalidUsage,
+                "refused: the event belongs to the parent of this forked process");
   }
   return {};
 }
@@ -194,10 +197,11 @@ bool is_live(gossComm* handle) {
 }
 
 Status Inside::refusal() const {
-  return fail(gossInvalidUsage,
-              "another thread is inside this communicator (rank %d): use it from one thread at a "
-              "time, or make one per thread",
-              handle_->rank);
+  return fail(
+      gossInvalidUsage,
+      "refused: another thread is inside this communicator (rank %d): use it from one thread at a "
+      "time, or make one per thread",
+      handle_->rank);
 }
 
 gossComm* make_handle(int rank, int nranks, const Settings& settings) {

@@ -152,9 +152,8 @@ const char* forced_name(Forced forced) {
 
 void announce(const Communicator& comm) {
   log(LogLevel::kInfo,
-      "communicator '%s': rank %d of %d, gossamer %d.%d.%d, all ranks by shared memory, kernels "
-      "%s, "
-      "%d usable CPUs",
+      "communicator '%s': rank %d of %d, gossamer %d.%d.%d, all ranks by shared memory, "
+      "kernels %s, %d usable CPUs",
       comm.settings().name.c_str(), comm.rank(), comm.nranks(), GOSS_MAJOR, GOSS_MINOR, GOSS_PATCH,
       reduce::isa_name(), comm.parts().job->usable_cpus(comm.parts().job_ranks));
 }

@@ -31,10 +31,6 @@ constexpr size_t kProbeBytes = 4096;
 // Reading 64 lines that a peer has just written: 60-100 ns near, 350 ns and more far.
 constexpr std::chrono::nanoseconds kFarProbe{220};
 
-size_t extent_count(const Operation& operation) {
-  return operation.nextents == 0 ? 1 : operation.nextents;
-}
-
 // Calls fn(extent, offset in extent, elements, offset in [first, first+count)) for what of the
 // operation's buffers lies in [first, first + count).
 template <class Fn>
@@ -45,7 +41,7 @@ void for_each_piece(const Operation& operation, size_t first, size_t count, Fn f
   }
   size_t begin = 0;
   size_t done = 0;
-  for (size_t i = 0; i < extent_count(operation) && done < count; ++i) {
+  for (size_t i = 0; i < operation.nextents && done < count; ++i) {
     const Extent& extent = operation.extents[i];
     const size_t end = begin + extent.count;
     const size_t at = first + done;
@@ -160,7 +156,7 @@ Progress MappedExecution::advance(Communicator& comm) {
       }
       stage_entered_ = false;
       if (stage_ == stages - 1 && comm.nranks() > 1) {
-        // A lone cell is announced as read with the next operation, whose flag shares the line.
+        // A lone chunk is announced as read with the next operation, whose flag shares the line.
         comm.unpublished_done = chunk_.ticket + cells_per_chunk_;
         if (chunks_ > 1) {
           comm.mine().flags.done.store(comm.unpublished_done, std::memory_order_release);
@@ -288,7 +284,7 @@ bool MappedExecution::meet(Communicator& comm, int peer) {
 
 void MappedExecution::publish(Communicator& comm, const Instruction& instruction) {
   if (instruction.from_output ? own_.output != nullptr : own_.input != nullptr) return;
-  const bool stream = comm.far && !probing_;
+  const reduce::Store store = store_for_peers(comm);
   for (int part = instruction.first; part < instruction.last; ++part) {
     const Span span = parts_span(part, part + 1);
     std::byte* to = cell(comm, comm.rank(), part);
@@ -302,8 +298,7 @@ void MappedExecution::publish(Communicator& comm, const Instruction& instruction
                    [&](const Extent& extent, size_t at, size_t length, size_t offset) {
                      const std::byte* from = instruction.from_output ? extent.output : extent.input;
                      comm.compute().copy(to + offset * element_, from + at * element_,
-                                         length * element_,
-                                         stream ? reduce::Store::kStream : reduce::Store::kCached);
+                                         length * element_, store);
                    });
   }
 }
@@ -332,6 +327,12 @@ bool looks_far(const std::byte* data) {
 }
 
 }  // namespace
+
+// How to write what peers read next. Chunks that measure the distance go through the caches.
+reduce::Store MappedExecution::store_for_peers(const Communicator& comm) const {
+  const bool measured = chunk_.ticket % kProbeEvery == 0;
+  return comm.far && !measured ? reduce::Store::kStream : reduce::Store::kCached;
+}
 
 // The peer whose data a probing chunk times.
 int MappedExecution::probed_peer(const Communicator& comm) const {
@@ -404,8 +405,7 @@ void MappedExecution::reduce_piece(Communicator& comm, const Instruction& instru
   arguments.nsources = n;
   arguments.count = length;
   arguments.divisor = comm.nranks();
-  const auto for_peers = comm.far && chunk_.ticket % kProbeEvery != 0 ? reduce::Store::kStream
-                                                                      : reduce::Store::kCached;
+  const reduce::Store for_peers = store_for_peers(comm);
   // What peers read next is written as suits them, be it in the cell or in shared memory.
   arguments.store = instruction.from_output && own_.output != nullptr ? for_peers : output_store_;
   arguments.store2 = for_peers;

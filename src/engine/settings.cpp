@@ -50,6 +50,13 @@ Result<Settings> Settings::from(const gossConfig_t* config) {
   GOSS_TRY_ASSIGN(settings.warn_after, env_duration(Env::kWarnAfter, settings.warn_after));
   GOSS_TRY_ASSIGN(settings.init_timeout, env_duration(Env::kInitTimeout, settings.init_timeout));
   GOSS_TRY_ASSIGN(settings.forced, forced_algorithm());
+  if (const auto stores = env_text(Env::kStores); stores && *stores != "auto") {
+    if (*stores != "cached" && *stores != "stream") {
+      return fail(gossInvalidUsage, "GOSS_STORES=%s: expected auto, cached or stream",
+                  stores->c_str());
+    }
+    settings.far = *stores == "stream";
+  }
   if (const auto transport = env_text(Env::kTransport)) {
     if (*transport != "auto" && *transport != "shm") {
       return fail(gossInvalidUsage, "GOSS_TRANSPORT=%s: expected auto or shm", transport->c_str());

@@ -4,8 +4,8 @@
 // Reduction kernels: dst = source 0 op source 1 op ... in one pass over all sources, and copies.
 // The left operand is always the lower index. Narrow floats (fp16, bf16, fp8) are accumulated in
 // fp32 over all sources and rounded once to nearest even. gossAvg divides the full sum as
-// gossRedOp_t says; `nranks` of a call is the divisor. Every implementation gives the same bits as
-// scalar.cpp, which is the specification. Pure functions; any thread.
+// gossRedOp_t says. Every implementation gives the same bits as scalar.cpp, which is the
+// specification. Pure functions; any thread.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ enum class Store { kCached, kStream };
 
 struct Arguments {
   void* dst;                      // may equal a source (in place), not overlap one otherwise
-  void* dst2 = nullptr;           // optional second copy of the result (a slot that peers read)
+  void* dst2 = nullptr;           // optional second copy of the result (a cell that peers read)
   const void* const* sources;     // nsources pointers, in rank order; any alignment
   size_t nsources;                // 1..; 1 copies (gossAvg still divides)
   size_t count;                   // elements

@@ -126,6 +126,17 @@ TEST_F(Group, StartsNothingAfterAnErrorAndReturnsItsCodeFromTheEnd) {
   EXPECT_EQ(state, gossSuccess);
 }
 
+TEST_F(Group, ThatFailedHasFinalizedNothing) {
+  int x = 0;
+  MUST(gossGroupStart());
+  MUST(gossCommFinalize(comms_[0]));
+  EXPECT_EQ(gossBcast(&x, 1, gossInt, kRanks, comms_[1], nullptr), gossInvalidArgument);
+  EXPECT_EQ(gossGroupEnd(), gossInvalidArgument);
+  MUST(gossGroupStart());
+  for (int r = 0; r < kRanks; ++r) MUST(gossBarrier(comms_[r], nullptr));
+  MUST(gossGroupEnd());
+}
+
 TEST_F(Group, KeepsTheErrorOfANestedGroup) {
   MUST(gossGroupStart());
   MUST(gossGroupStart());

@@ -128,7 +128,7 @@ constexpr size_t kThreshold = 256 * 1024 / sizeof(uint32_t);  // from here on: i
 void mixed_rounds(Rank& me, unsigned rounds, unsigned seed) {
   std::mt19937 random(seed);  // the same on all ranks
   const size_t counts[] = {100,     kThreshold - 1, kThreshold, kThreshold + 1,
-                           100'003, 65'536 * 3,     700'001};
+                           100'003, 65'536 * 3,     700'001,    1'100'003};
   for (unsigned round = 0; round < rounds; ++round) {
     const size_t count = counts[round % std::size(counts)];
     const auto bits = static_cast<unsigned>(random());
@@ -153,6 +153,14 @@ TEST_P(MixedMemory, GivesTheSameResultsAsPrivateMemory) {
 
 INSTANTIATE_TEST_SUITE_P(Api, MixedMemory, testing::Values("auto", "oneshot", "twoshot"),
                          [](const auto& p) { return std::string(p.param); });
+
+// Large results are read in place or from cells, depending on how far apart the CPUs are.
+TEST(MemAlloc, GivesTheSameResultsHoweverTheyAreWritten) {
+  for (const char* stores : {"stream", "cached"}) {
+    const ScopedEnv env("GOSS_STORES", stores);
+    run_ranks(3, [](Rank& me) { mixed_rounds(me, static_cast<unsigned>(test_scale(48, 16)), 9); });
+  }
+}
 
 // In place and read in place at once: a rank must not overwrite its input before all have read it.
 TEST_P(MixedMemory, InPlaceOnAllRanksIsNotOverwrittenTooEarly) {

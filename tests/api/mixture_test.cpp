@@ -114,6 +114,14 @@ TEST(MixtureApi, WorksWithEveryForcedAlgorithm) {
   }
 }
 
+// As when the CPUs are far apart, and as when they are near.
+TEST(MixtureApi, WorksWithEveryKindOfStores) {
+  for (const char* stores : {"stream", "cached"}) {
+    const ScopedEnv env("GOSS_STORES", stores);
+    run_ranks(3, [](Rank& me) { mixture(me, test_scale(1000, 100), 7); });
+  }
+}
+
 // Several communicators over the same threads, used in turn.
 TEST(MixtureApi, WorksOnSeveralCommunicatorsInTurn) {
   run_ranks(4, [](Rank& me) {

@@ -40,10 +40,13 @@ std::vector<int> roots_of(const Row& row, int nranks) {
   return {roots.begin(), roots.end()};
 }
 
-std::vector<Case> cases_up_to_33() {
+// All ranks together: every number up to 33, and some beyond.
+std::vector<Case> simulated_cases() {
+  std::vector<int> numbers{64, 100, 257};
+  for (int n = 1; n <= 33; ++n) numbers.push_back(n);
   std::vector<Case> cases;
   for (int row = 0; row < static_cast<int>(registry().size()); ++row) {
-    for (int n = 1; n <= 33; ++n) {
+    for (int n : numbers) {
       for (int root : roots_of(registry()[static_cast<size_t>(row)], n)) {
         cases.push_back({row, n, root});
       }
@@ -206,7 +209,7 @@ TEST_P(EverySchedule, PrintsOneLinePerStep) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Registry, EverySchedule, testing::ValuesIn(cases_up_to_33()));
+INSTANTIATE_TEST_SUITE_P(Registry, EverySchedule, testing::ValuesIn(simulated_cases()));
 
 // A barrier moves nothing, but nobody passes it before everybody has reached it.
 TEST(BarrierSchedule, NobodyLeavesWhileOneRankHasNotArrived) {

@@ -59,8 +59,6 @@ class Channel {
   bool receive(std::vector<Frame>* frames);
 
   bool idle() const { return sent_ == out_.size(); }  // nothing left to flush
-  bool writable() const { return !write_ended_; }
-  size_t queued_bytes() const { return out_.size() - sent_; }
   const Socket& socket() const { return socket_; }
   short poll_mask() const;
   const std::string& ending() const { return ending_; }  // why it ended, for people

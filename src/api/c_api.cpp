@@ -88,11 +88,9 @@ const char* gossGetErrorString(gossResult_t result) { return goss::to_string(res
 
 const char* gossGetLastError(void* comm) {
   auto* handle = static_cast<gossComm_t>(comm);
-  if (handle == nullptr || !engine::is_live(handle)) return goss::api::last_error();
-  if (!handle->made_here()) return goss::api::last_error();  // its memory is not in this process
-  const Status state = engine::async_error(handle);
-  if (!state.ok() && state.code() != gossInProgress) return goss::api::keep_text(state.message());
-  return goss::api::keep_text(handle->get_refusal().message());
+  // Of no communicator of this process: the last failure of this thread.
+  if (handle == nullptr || !engine::is_own(handle)) return goss::api::last_error();
+  return goss::api::keep_text(engine::first_failure(handle).message());
 }
 
 gossResult_t gossGetUniqueId(gossUniqueId* uniqueId) {
@@ -158,8 +156,9 @@ gossResult_t gossCommAbort(gossComm_t comm) { return ending(comm, engine::abort)
 gossResult_t gossCommGetAsyncError(gossComm_t comm, gossResult_t* asyncError) {
   return guarded([&]() -> Status {
     if (asyncError == nullptr) return null_argument("gossCommGetAsyncError", "asyncError");
-    GOSS_TRY(engine::check_handle(comm));
-    const Status state = engine::async_error(comm);
+    if (comm == nullptr) return null_argument("gossCommGetAsyncError", "comm");
+    Status state;
+    GOSS_TRY(engine::async_error(comm, &state));
     *asyncError = state.code();
     return {};
   });

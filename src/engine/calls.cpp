@@ -69,6 +69,18 @@ Status start_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* 
 
 }  // namespace
 
+namespace {
+
+// The caller must not get a handle that another thread has aborted and freed meanwhile.
+Status unless_aborted(gossComm* handle, gossComm** out, Status status) {
+  const bool given = status.ok() || status.code() == gossInProgress;
+  if (!given || !handle->aborting.load(std::memory_order_acquire)) return status;
+  hand_out(out, nullptr);
+  return aborted();
+}
+
+}  // namespace
+
 Status init_rank(gossComm** out, const JoinOptions& options) {
   if (find_compute(options.settings.device) == nullptr) {
     return fail(gossInvalidArgument, "there is no device %d: use GOSS_DEVICE_HOST",
@@ -83,7 +95,7 @@ Status init_rank(gossComm** out, const JoinOptions& options) {
     discard(handle);
     hand_out(out, nullptr);
   }
-  return status;
+  return unless_aborted(handle, out, std::move(status));
 }
 
 Status split(gossComm* parent, int color, int key, gossComm** out, const Settings& settings) {
@@ -103,13 +115,15 @@ Status split(gossComm* parent, int color, int key, gossComm** out, const Setting
   const HandlePin pin(handle);  // another thread may abort what is being made
   auto making = make_split(parent->comm.get(), color, key, settings);
   Status status = start_making(handle, std::move(making), parent, out);
-  if (status.code() == gossInProgress || in_group()) return status;
-  if (!status.ok()) parent->set_failure(status);
+  if (status.code() == gossInProgress || in_group()) {
+    return unless_aborted(handle, out, std::move(status));
+  }
   if (!status.ok()) {
+    parent->set_failure(status);
     discard(handle);
     hand_out(out, nullptr);
   }
-  return status;
+  return unless_aborted(handle, out, std::move(status));
 }
 
 Status wait_queued(gossComm* handle) {
@@ -123,9 +137,20 @@ Status wait_queued(gossComm* handle) {
 }
 
 void queue(gossComm* handle, Prepared prepared) {
+  queue_numbered(handle, std::move(prepared), handle->queued++);
+}
+
+void queue_numbered(gossComm* handle, Prepared prepared, uint64_t number) {
   const StreamPtr stream =
       prepared.stream != nullptr ? prepared.stream->stream : handle->own_stream;
-  stream->push(make_collective_work(handle, std::move(prepared), handle->queued++));
+  stream->push(make_collective_work(handle, std::move(prepared), number));
+  Reactor::get().run_stream(stream);
+}
+
+void skip(gossComm* handle, const std::vector<uint64_t>& numbers) {
+  if (numbers.empty()) return;
+  auto stream = std::make_shared<Stream>();  // shared: see StreamPtr
+  for (uint64_t number : numbers) stream->push(make_skip_work(handle, number));
   Reactor::get().run_stream(stream);
 }
 
@@ -180,7 +205,9 @@ Status finalize(gossComm* handle) {
   return submit(handle, barrier, nullptr, true);
 }
 
-Status async_error(gossComm* handle) {
+namespace {
+
+Status state_of(gossComm* handle) {
   switch (handle->state.load(std::memory_order_acquire)) {
     case gossComm::State::kMaking: return fail(gossInProgress, "the communicator is being made");
     case gossComm::State::kFailed: return handle->get_failure();
@@ -195,6 +222,28 @@ Status async_error(gossComm* handle) {
     return fail(gossInProgress, "an operation is in progress");
   }
   return first;
+}
+
+}  // namespace
+
+Status async_error(gossComm* handle, Status* state) {
+  Status usable = fail(gossInvalidArgument, "%p is not a communicator, or was destroyed",
+                       static_cast<void*>(handle));
+  while_living(handle, [&] {
+    usable = check_handle(handle);
+    if (usable.ok()) *state = state_of(handle);
+  });
+  return usable;
+}
+
+Status first_failure(gossComm* handle) {
+  Status failure;
+  while_living(handle, [&] {
+    if (!handle->made_here()) return;  // its memory is not in this process
+    failure = state_of(handle);
+    if (failure.ok() || failure.code() == gossInProgress) failure = handle->get_refusal();
+  });
+  return failure;
 }
 
 gossCommStats_t statistics(gossComm* handle) {

@@ -15,13 +15,20 @@ Status unique_id(gossUniqueId* id);
 Status init_from_environment(gossComm** out, const Settings& settings);
 Status split(gossComm* parent, int color, int key, gossComm** out, const Settings& settings);
 Status finalize(gossComm* handle);
-Status async_error(gossComm* handle);
+Status async_error(gossComm* handle, Status* state);
+// Why the communicator has failed, or why its last call was refused; success for neither and for
+// what is no communicator.
+Status first_failure(gossComm* handle);
 
 // A collective: validated, then run, queued, or added to the open group. `last`: the communicator
 // takes no calls after it.
 Status submit(gossComm* handle, const Operation& operation, gossStream* stream, bool last = false);
 // Hand an operation to the library's thread; the caller is Inside.
 void queue(gossComm* handle, Prepared prepared);
+// The same with a number that has been given out before.
+void queue_numbered(gossComm* handle, Prepared prepared, uint64_t number);
+// Calls with these numbers will not be run: let those behind them have their turns.
+void skip(gossComm* handle, const std::vector<uint64_t>& numbers);
 // Wait until all queued calls are complete; fails when the communicator is aborted meanwhile.
 Status wait_queued(gossComm* handle);
 

@@ -53,7 +53,9 @@ uint64_t Communicator::begin_operation(const Operation& operation, const Choice&
                                        const DirectBuffers& direct) {
   const Signature signature = Signature::of(operation, static_cast<int>(choice.algorithm));
   // Chained: who differed in an operation that nobody compared, differs in all that follow.
-  history_ = (std::rotl(history_, 5) ^ signature.hash()) * 0x9e3779b1u;
+  uint32_t hash = signature.hash();
+  if (operation.calls > 1) hash ^= static_cast<uint32_t>(operation.counts.hash >> 32);
+  history_ = (std::rotl(history_, 5) ^ hash) * 0x9e3779b1u;
   const uint64_t word = static_cast<uint64_t>(++sequence_) << 32 | history_;
   Record& record = mine_->records[sequence_ % shm::kRecords];
   // Readers check the signature before and after they read the rest: it goes first and comes last.
@@ -147,12 +149,19 @@ Status Communicator::mismatch(int peer, uint64_t signature) {
   const bool lower = rank() < peer;  // the same text on both sides
   const std::string a = name_of(lower ? rank() : peer);
   const std::string b = name_of(lower ? peer : rank());
-  // Differing words for the same call: the records of the cause have been used again.
-  const bool older = known && own.what == theirs.what && own.count == theirs.count;
-  const std::string own_text = older ? "one thing earlier" : describe(own);
-  const std::string their_text = older   ? "another thing earlier"
-                                 : known ? describe(theirs)
-                                         : "another operation";
+  // Differing words for the same call: grouped calls that are as many elements in other portions,
+  // or the records of the cause have been used again.
+  const bool same = known && own.what == theirs.what && own.count == theirs.count;
+  const bool grouped = (own.what & Signature::kGrouped) != 0;
+  std::string own_text = describe(own);
+  std::string their_text = known ? describe(theirs) : "another operation";
+  if (same && grouped) {
+    own_text += " from calls of some counts";
+    their_text += " from calls of other counts";
+  } else if (same) {
+    own_text = "one thing earlier";
+    their_text = "another thing earlier";
+  }
   faults_.raise(fail(gossInvalidUsage,
                      "operation #%llu of communicator '%s' differs between ranks: %s called %s, "
                      "%s called %s. All ranks must make the same calls in the same order",

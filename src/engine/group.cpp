@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 
 #include "engine/calls.h"
+#include "engine/reactor.h"
 
 namespace goss::engine {
 
@@ -24,6 +26,7 @@ struct Lane {
   gossComm* handle;
   Inside inside;
   std::vector<Prepared> operations;
+  uint64_t first_number = 0;  // of its calls, which are numbered when they are known
   size_t next = 0;
   bool running = false;
   uint64_t position = 0;
@@ -43,6 +46,7 @@ struct Item {
 
 struct Group {
   int depth = 0;
+  unsigned generation = 0;  // of forks, when it was opened
   Status failure;
   std::vector<Item> items;
   std::vector<Extent> extents;
@@ -73,16 +77,17 @@ bool follow(const Extent& a, const Extent& b, size_t element) {
          address(a.output) + bytes == address(b.output);
 }
 
-void append(Lane* lane, const Item& item, const Extent* first, const Extent* last) {
+void append(Lane* lane, const Item& item, size_t index, const Extent* first, const Extent* last) {
   Prepared* before = lane->operations.empty() ? nullptr : &lane->operations.back();
   if (before != nullptr && before->small && item.small && before->stream == item.stream &&
       movement_of(before->operation) == item.movement) {
     before->extents.insert(before->extents.end(), first, last);
     before->operation.count += item.operation.count;
+    before->operation.counts.join(item.operation.counts);
     before->operation.calls += item.operation.calls;
     return;
   }
-  lane->operations.push_back({item.operation, {first, last}, item.stream, item.small});
+  lane->operations.push_back({item.operation, {first, last}, item.stream, item.small, index});
 }
 
 // Results are by element in rank order, so moving operations together changes no bit.
@@ -97,9 +102,43 @@ void finish_lane(Lane* lane) {
   }
 }
 
+// On the library's thread, by now.
+bool is_queued(const Lane& lane, const Prepared& prepared) {
+  return prepared.stream != nullptr || !lane.handle->settings.blocking;
+}
+
+// Gives all calls their numbers, and queues those of streams in the order of the calls: a stream
+// may serve several communicators.
+void queue_all(std::vector<std::unique_ptr<Lane>>* lanes) {
+  struct Entry {
+    Lane* lane;
+    size_t operation;
+  };
+  std::map<size_t, Entry> in_order;
+  for (const auto& lane : *lanes) {
+    lane->first_number = lane->handle->queued;
+    lane->handle->queued += lane->operations.size();
+    for (size_t i = 0; i < lane->operations.size(); ++i) {
+      if (is_queued(*lane, lane->operations[i])) {
+        in_order.emplace(lane->operations[i].place, Entry{lane.get(), i});
+      }
+    }
+  }
+  for (const auto& [place, entry] : in_order) {
+    queue_numbered(entry.lane->handle, std::move(entry.lane->operations[entry.operation]),
+                   entry.lane->first_number + entry.operation);
+  }
+}
+
 // The rest of the lane is dropped. Its communicator is left at once: an abort waits for that, and
 // not for the other lanes.
 void fail_lane(Lane* lane, const Status& failure) {
+  // Work that is queued behind the dropped calls waits for their turns.
+  std::vector<uint64_t> dropped;
+  for (size_t i = lane->next; i < lane->operations.size(); ++i) {
+    if (!is_queued(*lane, lane->operations[i])) dropped.push_back(lane->first_number + i);
+  }
+  skip(lane->handle, dropped);
   lane->running = false;
   lane->next = lane->operations.size();
   lane->status = failure;
@@ -115,17 +154,16 @@ bool advance(Lane* lane, Waiter* waiter, bool* moved) {
     if (!lane->running) {
       if (lane->next == lane->operations.size()) return true;
       Prepared& prepared = lane->operations[lane->next];
-      if (prepared.stream != nullptr || !handle->settings.blocking) {
+      if (is_queued(*lane, prepared)) {
         ++lane->next;
-        queue(handle, std::move(prepared));
-        *moved = true;
         continue;
       }
       if (handle->aborting.load(std::memory_order_acquire)) {
         fail_lane(lane, aborted());
         return true;
       }
-      if (handle->finished.load(std::memory_order_acquire) != handle->queued) return false;
+      const uint64_t number = lane->first_number + lane->next;
+      if (handle->finished.load(std::memory_order_acquire) != number) return false;
       lane->running = true;
       *moved = true;
       progress = handle->execution.start(*handle->comm, prepared.operation);
@@ -137,8 +175,7 @@ bool advance(Lane* lane, Waiter* waiter, bool* moved) {
     if (progress == Progress::kBlocked) return false;
     lane->running = false;
     ++lane->next;
-    ++handle->queued;
-    handle->finished.store(handle->queued, std::memory_order_release);
+    handle->finished.store(lane->first_number + lane->next, std::memory_order_release);
     *moved = true;
     waiter->progressed();
     if (progress == Progress::kFailed) {
@@ -149,6 +186,7 @@ bool advance(Lane* lane, Waiter* waiter, bool* moved) {
 }
 
 Status drive(std::vector<std::unique_ptr<Lane>>* lanes) {
+  queue_all(lanes);
   bool crowded = false;
   for (const auto& lane : *lanes) crowded |= lane->handle->comm->crowded();
   Waiter waiter(crowded);
@@ -235,7 +273,7 @@ Status run(const std::vector<Item>& items, const std::vector<Extent>& extents) {
       if (!(*lane)->inside.entered()) return (*lane)->inside.refusal();
     }
     in_progress |= !item.handle->settings.blocking;
-    append(lane->get(), item, extents.data() + item.first_extent, extents.data() + end);
+    append(lane->get(), item, i, extents.data() + item.first_extent, extents.data() + end);
   }
   for (const auto& lane : lanes) finish_lane(lane.get());
   GOSS_TRY(lanes.size() == 1 ? drive_alone(lanes.front().get()) : drive(&lanes));
@@ -249,7 +287,7 @@ bool in_group() { return open_group != nullptr; }
 
 void group_start() {
   open_group = &this_thread;
-  ++open_group->depth;
+  if (++open_group->depth == 1) open_group->generation = Reactor::generation();
 }
 
 void group_failed(const Status& status) {
@@ -267,6 +305,7 @@ bool group_extend(gossComm* handle, uint64_t how, const void* input, void* outpu
   const size_t element = type_size(last.operation.type);
   if (count * element > kAggregateBytes) return false;
   last.operation.count += count;
+  last.operation.counts.add(count);
   ++last.operation.calls;
   const Extent extent{static_cast<const std::byte*>(input), static_cast<std::byte*>(output), count};
   Extent& before = open_group->extents.back();
@@ -284,6 +323,7 @@ void group_add(gossComm* handle, const Operation& operation, gossStream* stream,
   if (std::none_of(group.pins.begin(), group.pins.end(), same)) group.pins.emplace_back(handle);
   group.items.push_back({handle, operation, stream, movement_of(operation),
                          worth_aggregating(operation), last, group.extents.size()});
+  group.items.back().operation.counts.add(operation.count);
   group.extents.push_back(operation.buffer);
 }
 
@@ -308,6 +348,12 @@ Status group_end() {
   makings.swap(group.makings);
   Status failure;
   std::swap(failure, group.failure);
+  if (group.generation != Reactor::generation()) {
+    // To end what the parent is making would speak to its peers. It is left behind.
+    new std::vector<PendingMaking>(std::move(makings));
+    new std::vector<HandlePin>(std::move(pins));
+    return fail(gossInvalidUsage, "refused: the group was opened by the parent of this process");
+  }
   if (!failure.ok()) {
     for (PendingMaking& making : makings) making.handle->set_failure(failure);
     for (const Item& item : items) {

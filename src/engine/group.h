@@ -21,6 +21,7 @@ void group_failed(const Status& status);
 
 // Equal for operations that move in the same way.
 constexpr uint64_t movement(collectives::Kind kind, DataType type, RedOp op, int root) {
+  if (static_cast<unsigned>(type) > 255 || static_cast<unsigned>(op) > 255) return UINT64_MAX;
   return static_cast<uint64_t>(kind) | static_cast<uint64_t>(type) << 8 |
          static_cast<uint64_t>(op) << 16 | static_cast<uint64_t>(static_cast<uint32_t>(root)) << 32;
 }

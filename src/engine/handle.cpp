@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/handle.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <time.h>
 #include <unistd.h>
@@ -100,7 +101,12 @@ struct Living {
 };
 
 Living& living() {
-  static Living* const instance = new Living;  // outlives threads that still run at exit
+  static Living* const instance = [] {
+    // A forked child must find the lock free.
+    ::pthread_atfork([] { living().mutex.lock(); }, [] { living().mutex.unlock(); },
+                     [] { living().mutex.unlock(); });
+    return new Living;  // outlives threads that still run at exit
+  }();
   return *instance;
 }
 
@@ -191,9 +197,17 @@ Status check_ready(gossComm* handle) {
               "this rank was split off without a colour: it is in no communicator");
 }
 
-bool is_live(gossComm* handle) {
+bool while_living(gossComm* handle, const std::function<void()>& look) {
   const std::lock_guard<std::mutex> lock(living().mutex);
-  return living().handles.count(handle) != 0;
+  if (living().handles.count(handle) == 0) return false;
+  look();
+  return true;
+}
+
+bool is_own(gossComm* handle) {
+  bool own = false;
+  while_living(handle, [&] { own = handle->made_here(); });
+  return own;
 }
 
 Status Inside::refusal() const {
@@ -266,7 +280,9 @@ Status no_communicator(const void* handle) {
 }  // namespace
 
 Status destroy(gossComm* handle) {
-  if (is_live(handle) && !handle->made_here()) return {};  // this process has nothing of it
+  bool foreign = false;
+  while_living(handle, [&] { foreign = !handle->made_here(); });
+  if (foreign) return {};  // this process has nothing of it
   if (!claim(handle)) return no_communicator(handle);
   end(handle);
   return {};

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -109,8 +110,11 @@ Status check_stream(gossStream* stream);
 Status check_event(gossEvent* event);
 // check_handle(), and the communicator has been made.
 Status check_ready(gossComm* handle);
-// Whether `handle` is alive without reading it: for calls that must survive a second destroy.
-bool is_live(gossComm* handle);
+// Whether `handle` is alive and of this process, for calls that must survive a second destroy.
+bool is_own(gossComm* handle);
+
+// Runs look() while `handle` cannot be freed; false when it is not alive.
+bool while_living(gossComm* handle, const std::function<void()>& look);
 
 Status aborted();
 // Frees the communicator with nobody inside, unless another thread has set out to do so.

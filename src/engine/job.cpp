@@ -272,17 +272,23 @@ void Job::pollfds(std::vector<pollfd>* fds) {
 
 void Job::poll() {
   const std::lock_guard<std::mutex> lock(mutex_);
+  static_cast<void>(import_memory());  // a failure is kept for whoever needs the memory
+  std::vector<int> exited;
   for (size_t r = 0; r < pidfds_.size(); ++r) {
     if (!pidfds_[r].valid()) continue;
-    pollfd exited{pidfds_[r].get(), POLLIN, 0};
-    if (::poll(&exited, 1, 0) == 1 && (exited.revents & POLLIN) != 0) died(static_cast<int>(r));
+    pollfd ended{pidfds_[r].get(), POLLIN, 0};
+    if (::poll(&ended, 1, 0) == 1 && (ended.revents & POLLIN) != 0) {
+      exited.push_back(static_cast<int>(r));
+    }
   }
-  static_cast<void>(import_memory());  // a failure is kept for whoever needs the memory
-  if (mesh_ == nullptr) return;
+  // What a process has said before its end has arrived by now, and goes before its end.
   std::vector<bootstrap::Mesh::Event> events;
-  mesh_->poll(bootstrap::Clock::now(), &events);
+  if (mesh_ != nullptr) mesh_->poll(bootstrap::Clock::now(), &events);
   for (const bootstrap::Mesh::Event& event : events) {
     if (event.kind == bootstrap::Mesh::Event::Kind::kMessage) heard(event.rank, event.payload);
+  }
+  for (int rank : exited) died(rank);
+  for (const bootstrap::Mesh::Event& event : events) {
     // The end of a connection means a death only where the process itself cannot be watched.
     if (event.kind == bootstrap::Mesh::Event::Kind::kLost &&
         !pidfds_[static_cast<size_t>(event.rank)].valid() && !same_process(rank_, event.rank)) {

@@ -89,12 +89,13 @@ int SegmentSetup::first_absent() const {
 }
 
 Status SegmentSetup::check_peers() const {
+  // A rank that gives up may end at once: its reason goes before its end.
+  GOSS_TRY(job_->given_up(topic()));
   const int dead = job_->dead_among(members_);
   if (dead >= 0) {
     return fail(gossRemoteError, "rank %d (%s) died while a communicator was being made", dead,
                 job_->place_of(dead).c_str());
   }
-  GOSS_TRY(job_->given_up(topic()));
   const auto waited = std::chrono::steady_clock::now() - limit_.began;
   if (limit_.timeout.count() == 0 || waited < limit_.timeout || first_absent() < 0) return {};
   return fail(gossTimeout,

@@ -20,6 +20,20 @@ struct Extent {
   size_t count;
 };
 
+// The counts of calls that were aggregated, in order, as one number: a polynomial, so that two runs
+// of calls can be joined.
+struct CallCounts {
+  uint64_t hash = 0;
+  uint64_t power = 1;  // kBase to the number of calls
+
+  static constexpr uint64_t kBase = 0x9e3779b97f4a7c15ULL;
+  void add(size_t count) { join({count, kBase}); }
+  void join(const CallCounts& later) {
+    hash = hash * later.power + later.hash;
+    power *= later.power;
+  }
+};
+
 struct Operation {
   collectives::Kind kind = collectives::Kind::kBarrier;
   DataType type = gossInt8;
@@ -30,6 +44,7 @@ struct Operation {
   const Extent* extents = nullptr;  // instead of `buffer` when aggregated; outlives the operation
   size_t nextents = 0;
   uint32_t calls = 1;  // how many calls of the user were aggregated
+  CallCounts counts;   // of each of them
 
   size_t bytes() const { return count * type_size(type); }
 };

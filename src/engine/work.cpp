@@ -149,6 +149,21 @@ class MakingWork final : public Work {
   bool told_ = false;   // the handle has its result, and may be gone
 };
 
+class SkipWork final : public Work {
+ public:
+  SkipWork(gossComm* handle, uint64_t number) : handle_(handle), number_(number) {}
+  State advance() override {
+    if (handle_->aborting.load(std::memory_order_acquire)) return State::kDone;
+    if (handle_->finished.load(std::memory_order_acquire) != number_) return State::kBlocked;
+    handle_->finished.store(number_ + 1, std::memory_order_release);
+    return State::kDone;
+  }
+
+ private:
+  HandlePin handle_;
+  uint64_t number_;
+};
+
 class CallbackWork final : public Work {
  public:
   explicit CallbackWork(std::function<void()> fn) : fn_(std::move(fn)) {}
@@ -181,6 +196,10 @@ std::unique_ptr<Work> make_collective_work(gossComm* handle, Prepared prepared, 
 std::unique_ptr<Work> make_making_work(gossComm* handle, std::unique_ptr<Making> making,
                                        gossComm* parent, uint64_t number) {
   return std::make_unique<MakingWork>(handle, std::move(making), parent, number);
+}
+
+std::unique_ptr<Work> make_skip_work(gossComm* handle, uint64_t number) {
+  return std::make_unique<SkipWork>(handle, number);
 }
 
 std::unique_ptr<Work> make_callback_work(std::function<void()> fn) {

@@ -18,6 +18,7 @@ struct Prepared {
   std::vector<Extent> extents;  // when aggregated; operation.extents is set from it
   gossStream* stream = nullptr;
   bool small = false;  // in a group: see there
+  size_t place = 0;    // in a group: the number of its first call there
 };
 
 // Call number `number` of the communicator.
@@ -25,6 +26,8 @@ std::unique_ptr<Work> make_collective_work(gossComm* handle, Prepared prepared, 
 // A split is call number `number` of its parent; otherwise `parent` is null.
 std::unique_ptr<Work> make_making_work(gossComm* handle, std::unique_ptr<Making> making,
                                        gossComm* parent, uint64_t number);
+// For a call that is not to be run: waits for its turn and passes it on.
+std::unique_ptr<Work> make_skip_work(gossComm* handle, uint64_t number);
 std::unique_ptr<Work> make_callback_work(std::function<void()> fn);
 // For the point that is recorded now.
 std::unique_ptr<Work> make_wait_event_work(const Event& event);

@@ -3,6 +3,8 @@
 //
 // Eight ranks driven by one thread, in groups.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstring>
 
@@ -342,6 +344,88 @@ TEST_F(Group, RefusesASplitOntoAnUnknownDevice) {
   EXPECT_EQ(gossCommSplit(comms_[0], 0, 0, &none, &config), gossInvalidArgument);
   EXPECT_NE(last_error().find("device 3"), std::string::npos) << last_error();
   EXPECT_EQ(none, nullptr);
+}
+
+// The rank that is late finds its synchronous call's partner there already and must all the same
+// queue the stream's calls in the order in which they were made.
+TEST(GroupOfStreams, KeepsTheOrderOfAStreamThatServesTwoCommunicators) {
+  run_ranks(2, [](Rank& me) {
+    gossComm_t half = nullptr;
+    MUST(gossCommSplit(me.comm, 0, me.rank, &half, nullptr));
+    gossStream_t stream = nullptr;
+    MUST(gossStreamCreate(&stream));
+    for (int round = 0; round < 20; ++round) {
+      float x[4] = {1, 2, 3, 4};
+      if (me.rank == round % 2) ::usleep(2000);
+      MUST(gossGroupStart());
+      MUST(gossAllReduce(&x[0], &x[0], 1, gossFloat, gossSum, me.comm, nullptr));
+      MUST(gossAllReduce(&x[1], &x[1], 1, gossFloat, gossSum, me.comm, stream));
+      MUST(gossAllReduce(&x[2], &x[2], 1, gossFloat, gossSum, half, stream));
+      MUST(gossAllReduce(&x[3], &x[3], 1, gossFloat, gossSum, half, nullptr));
+      MUST(gossGroupEnd());
+      MUST(gossStreamSynchronize(stream));
+      require(x[0] == 2 && x[1] == 4 && x[2] == 6 && x[3] == 8, "sums");
+    }
+    MUST(gossStreamDestroy(stream));
+    MUST(gossCommDestroy(half));
+  });
+}
+
+TEST(GroupOfStreams, LetsQueuedCallsFailBehindOneThatFailed) {
+  run_ranks(2, [](Rank& me) {
+    gossComm_t other = nullptr;
+    MUST(gossCommSplit(me.comm, 0, me.rank, &other, nullptr));
+    gossStream_t stream = nullptr;
+    MUST(gossStreamCreate(&stream));
+    float x[4] = {};
+    MUST(gossGroupStart());
+    MUST(gossBarrier(other, nullptr));  // a group of two communicators
+    const int root = me.rank;           // the ranks disagree
+    MUST(gossBcast(&x[0], 4, gossFloat, root, me.comm, nullptr));
+    MUST(gossAllReduce(&x[0], &x[0], 1, gossFloat, gossSum, me.comm, nullptr));
+    MUST(gossAllReduce(&x[1], &x[1], 1, gossFloat, gossProd, me.comm, nullptr));
+    MUST(gossAllReduce(&x[2], &x[2], 1, gossFloat, gossSum, me.comm, stream));
+    MUST_BE(gossInvalidUsage, gossGroupEnd());
+    MUST_BE(gossInvalidUsage, gossStreamSynchronize(stream));
+    MUST(gossStreamDestroy(stream));
+    MUST(gossCommDestroy(other));
+  });
+}
+
+TEST(GroupOfTwo, NoticesCallsThatAreAsManyElementsInOtherPortions) {
+  run_ranks(2, [](Rank& me) {
+    std::vector<float> u(1000);
+    std::vector<float> v(1000);
+    const size_t first = me.rank == 0 ? 400 : 600;
+    MUST(gossGroupStart());
+    MUST(gossAllReduce(u.data(), u.data(), first, gossFloat, gossSum, me.comm, nullptr));
+    MUST(gossAllReduce(v.data(), v.data(), 1000 - first, gossFloat, gossSum, me.comm, nullptr));
+    MUST_BE(gossInvalidUsage, gossGroupEnd());
+    require(last_error().find("other counts") != std::string::npos, last_error());
+  });
+}
+
+TEST_F(Group, RefusesATypeThatWouldSpillIntoTheOperation) {
+  float x[2] = {};
+  MUST(gossGroupStart());
+  MUST(gossAllReduce(&x[0], &x[0], 1, gossFloat, gossProd, comms_[0], nullptr));
+  const auto type = type_at(256 + gossFloat);
+  EXPECT_EQ(gossAllReduce(&x[1], &x[1], 1, type, gossSum, comms_[0], nullptr), gossInvalidArgument);
+  EXPECT_EQ(gossGroupEnd(), gossInvalidArgument);
+}
+
+TEST(GroupAlone, OfTheParentIsNotRunByAForkedChild) {
+  Comms comms = make_comms(2);
+  MUST(gossGroupStart());
+  MUST(gossBarrier(comms[0], nullptr));
+  MUST(gossBarrier(comms[1], nullptr));
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) ::_exit(gossGroupEnd() == gossInvalidUsage ? 0 : 1);
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_EQ(gossGroupEnd(), gossSuccess);
 }
 
 TEST_F(Group, RefusesAColourBelowNone) {

@@ -11,6 +11,7 @@
 #include <future>
 
 #include "support/ranks.h"
+#include "support/test_scale.h"
 
 namespace goss::test {
 namespace {
@@ -358,6 +359,28 @@ TEST(Abort, EndsADestroyThatWaitsForQueuedCalls) {
   MUST(gossStreamDestroy(stream));
 }
 
+TEST(Threads, MayAskForTheStateWhileAnotherDestroysTheCommunicator) {
+  for (int round = 0; round < test_scale(100, 20); ++round) {
+    Comms comms = make_comms(1);
+    const gossComm_t comm = comms[0];
+    std::atomic<bool> destroyed{false};
+    std::thread watcher([&] {
+      while (!destroyed) {
+        gossResult_t state = gossSuccess;
+        const gossResult_t code = gossCommGetAsyncError(comm, &state);
+        EXPECT_TRUE(code == gossSuccess || code == gossInvalidArgument) << code;
+        EXPECT_EQ(state, gossSuccess);
+        EXPECT_NE(gossGetLastError(comm), nullptr);
+      }
+    });
+    std::this_thread::sleep_for(std::chrono::microseconds(37 * (round % 5)));
+    EXPECT_EQ(gossCommDestroy(comm), gossSuccess);
+    destroyed = true;
+    watcher.join();
+    comms[0] = nullptr;
+  }
+}
+
 TEST(Threads, ASecondOneInsideACommunicatorIsRefused) {
   std::promise<gossComm_t> inside;
   std::promise<void> refused;
@@ -425,6 +448,27 @@ TEST(Fork, LeavesTheChildUnusableCommunicatorsAndTheParentItsOwn) {
   reduce();
   EXPECT_EQ(x[0], 6);
   MUST(gossStreamDestroy(stream));
+}
+
+TEST(Fork, DuringCallsOfAnotherThreadLeavesTheChildNoLockedLocks) {
+  Comms comms = make_comms(1);
+  std::atomic<bool> done{false};
+  std::thread asker([&] {
+    while (!done) EXPECT_NE(gossGetLastError(comms[0]), nullptr);
+  });
+  for (int i = 0; i < 30; ++i) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      ::alarm(20);
+      ::_exit(gossCommDestroy(comms[0]) == gossSuccess ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  }
+  done = true;
+  asker.join();
 }
 
 TEST(Fork, LetsTheChildExitInAnOrderlyWay) {

@@ -83,7 +83,7 @@ void append(Lane* lane, const Item& item, size_t index, const Extent* first, con
       movement_of(before->operation) == item.movement) {
     before->extents.insert(before->extents.end(), first, last);
     before->operation.count += item.operation.count;
-    before->operation.counts.join(item.operation.counts);
+    before->operation.counts.join(item.operation.counts, item.operation.calls);
     before->operation.calls += item.operation.calls;
     return;
   }

@@ -21,16 +21,20 @@ struct Extent {
 };
 
 // The counts of calls that were aggregated, in order, as one number: a polynomial, so that two runs
-// of calls can be joined.
+// of calls can be joined; in 5, so that adding a call is quick.
 struct CallCounts {
   uint64_t hash = 0;
-  uint64_t power = 1;  // kBase to the number of calls
 
-  static constexpr uint64_t kBase = 0x9e3779b97f4a7c15ULL;
-  void add(size_t count) { join({count, kBase}); }
-  void join(const CallCounts& later) {
-    hash = hash * later.power + later.hash;
-    power *= later.power;
+  void add(size_t count) {
+    const uint64_t mixed = count * 0x9e3779b97f4a7c15ULL;
+    hash = hash * 5 + (mixed ^ mixed >> 29);  // not linear: 5 a + b must not stand for (a, b)
+  }
+  // `calls` of them followed.
+  void join(const CallCounts& later, uint32_t calls) {
+    for (uint64_t power = 5; calls > 0; calls /= 2, power *= power) {
+      if (calls % 2 == 1) hash *= power;
+    }
+    hash += later.hash;
   }
 };
 

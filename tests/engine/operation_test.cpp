@@ -83,6 +83,31 @@ TEST(Signature, HashesNeighbouringCountsDifferently) {
   EXPECT_GE(hashes.size(), 9'999u);  // 10^8/2 pairs over 2^32: a collision is unlikely
 }
 
+TEST(CallCounts, OfJoinedRunsAreThoseOfAllCalls) {
+  for (size_t split = 0; split <= 9; ++split) {
+    CallCounts all;
+    CallCounts first;
+    CallCounts second;
+    for (size_t i = 0; i < 9; ++i) {
+      all.add(i * i + 1);
+      (i < split ? first : second).add(i * i + 1);
+    }
+    first.join(second, static_cast<uint32_t>(9 - split));
+    EXPECT_EQ(first.hash, all.hash) << split;
+  }
+}
+
+TEST(CallCounts, TellOrdersAndPortionsApart) {
+  const auto of = [](std::initializer_list<size_t> counts) {
+    CallCounts all;
+    for (size_t count : counts) all.add(count);
+    return all.hash >> 32;
+  };
+  EXPECT_NE(of({400, 600}), of({600, 400}));
+  EXPECT_NE(of({1, 6}), of({2, 1}));
+  EXPECT_NE(of({1, 1}), of({2}));
+}
+
 TEST(Describe, SaysWhatTheCallWas) {
   EXPECT_EQ(
       describe(Signature::of(operation(Kind::kAllReduce, gossFloat32, gossSum, 0, 1024), kTwoShot)),

@@ -36,7 +36,8 @@ constexpr EnvEntry kTable[] = {
     {Env::kLogFile, "GOSS_LOG_FILE", "path; %h host, %p process", "standard error",
      "Where the log goes."},
     {Env::kNranks, "GOSS_NRANKS", "1..65536", "from the launcher, else 1",
-     "Number of ranks of the environment start. Needs GOSS_RANK."},
+     "Number of ranks of the environment start; this version connects at most 1,024. Needs "
+     "GOSS_RANK."},
     {Env::kPort, "GOSS_PORT", "1..65535", "MASTER_PORT + 1, else 29511",
      "Port on which rank 0 listens for the environment start."},
     {Env::kRank, "GOSS_RANK", "0..GOSS_NRANKS-1", "from the launcher, else 0",

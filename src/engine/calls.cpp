@@ -67,10 +67,6 @@ Status start_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* 
   return drive_makings(&one);
 }
 
-}  // namespace
-
-namespace {
-
 // The caller must not get a handle that another thread has aborted and freed meanwhile.
 Status unless_aborted(gossComm* handle, gossComm** out, Status status) {
   const bool given = status.ok() || status.code() == gossInProgress;

@@ -160,31 +160,29 @@ Status check_handle(gossComm* handle) {
   return {};
 }
 
-Status check_stream(gossStream* stream) {
-  if (stream == nullptr) return fail(gossInvalidArgument, "stream is NULL");
-  if (stream->magic != gossStream::kMagic) {
-    return fail(gossInvalidArgument, "%p is not a stream of gossStreamCreate, or was destroyed",
-                static_cast<void*>(stream));
+namespace {
+
+template <class Object>
+Status check_object(const Object* object, const char* what, const char* maker) {
+  if (object == nullptr) return fail(gossInvalidArgument, "%s is NULL", what);
+  if (object->magic != Object::kMagic) {
+    return fail(gossInvalidArgument, "%p is not of %s, or was destroyed",
+                static_cast<const void*>(object), maker);
   }
-  if (stream->generation != Reactor::generation()) {
-    return fail(gossInvalidUsage,
-                "refused: the stream belongs to the parent of this forked process");
+  if (object->generation != Reactor::generation()) {
+    return fail(gossInvalidUsage, "refused: the %s belongs to the parent of this forked process",
+                what);
   }
   return {};
 }
 
-Status check_event(gossEvent* event) {
-  if (event == nullptr) return fail(gossInvalidArgument, "event is NULL");
-  if (event->magic != gossEvent::kMagic) {
-    return fail(gossInvalidArgument, "%p is not an event of gossEventCreate, or was destroyed",
-                static_cast<void*>(event));
-  }
-  if (event->generation != Reactor::generation()) {
-    return fail(gossInvalidUsage,
-                "refused: the event belongs to the parent of this forked process");
-  }
-  return {};
+}  // namespace
+
+Status check_stream(gossStream* stream) {
+  return check_object(stream, "stream", "gossStreamCreate");
 }
+
+Status check_event(gossEvent* event) { return check_object(event, "event", "gossEventCreate"); }
 
 Status check_ready(gossComm* handle) {
   GOSS_TRY(check_handle(handle));

@@ -17,14 +17,14 @@ enum class Progress { kDone, kBlocked, kFailed };
 // Results from this size on leave the caches anyway: stream them past.
 constexpr size_t kStreamOutputBytes = size_t{4} * 1024 * 1024;
 
-// <= 56 bytes: payload and flag share a cache line.
+// Small operations: the payload lies behind its flag, up to 56 bytes in the flag's own cache line.
 //
-// All-reduce and barrier: every rank stores its line and reads all others'. Two lines per rank in
-// turn suffice: a rank that starts turn t+2 has seen everybody in turn t+1, so everybody has
-// finished reading turn t.
+// All-reduce (<= 1,016 bytes) and barrier: every rank stores its payload and reads all others'. Two
+// places per rank in turn suffice: a rank that starts turn t+2 has seen everybody in turn t+1, so
+// everybody has finished reading turn t.
 //
-// Broadcast: the root stores one of its 48 broadcast lines and goes on; it comes to a line again
-// when all ranks say that they have read the broadcast of 48 turns ago.
+// Broadcast (<= 56 bytes): the root stores one of its 48 broadcast lines and goes on; it comes to a
+// line again when all ranks say that they have read the broadcast of 48 turns ago.
 class InlineExecution {
  public:
   // `operation` must stay where it is until the execution is done.
@@ -34,13 +34,13 @@ class InlineExecution {
   uint64_t position() const { return static_cast<uint64_t>(next_); }
 
  private:
-  Progress poll(const Communicator& comm, const shm::PayloadLine& line) const;
-  void store(Communicator& comm, shm::PayloadLine* line);
+  Progress poll(const Communicator& comm, const std::atomic<uint64_t>& flag) const;
+  template <size_t kBytes>
+  void store(Communicator& comm, shm::Payload<kBytes>* place);
   void finish(Communicator& comm);
   Progress send(Communicator& comm);
   Progress receive(Communicator& comm);
   void tell_read(Communicator& comm);
-  void load(Communicator& comm, const std::byte* from);
 
   const Operation* operation_ = nullptr;
   uint64_t signature_ = 0;

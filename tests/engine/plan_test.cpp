@@ -220,7 +220,7 @@ TEST(Choose, SwitchesOnceAsTheSizeGrows) {
 // Ranks decide for themselves: nothing that may differ between them may matter.
 TEST(Choose, IgnoresBuffersOpsAndElementTypesOfEqualBytes) {
   std::byte bytes[8];
-  for (size_t size : {8, 56, 64, 8192, 16384, 1 << 20}) {
+  for (size_t size : {8, 56, 64, 1016, 1024, 8192, 16384, 1 << 20}) {
     for (const Forced forced :
          {Forced::kAuto, Forced::kInline, Forced::kOneShot, Forced::kTwoShot}) {
       const Choice plain = choose(all_reduce(gossInt8, size), 4, forced);

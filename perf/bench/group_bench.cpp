@@ -88,8 +88,8 @@ void all_reduce(benchmark::State& state, Pattern pattern) {
   });
   timed.join();
   peer.join();
-  state.counters["us"] =
-      benchmark::Counter(static_cast<double>(state.iterations()) * kSteps / 1e6,
+  state.counters["step"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * kSteps,
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 

@@ -80,6 +80,7 @@ class Lowering {
       if (before.code == Code::kReduce && before.first == step.parts.first &&
           before.last == step.parts.last) {
         before.from_output = true;
+        program_.publishes_results = true;
         return;
       }
     }

@@ -141,5 +141,43 @@ TEST(SharedBuffersTest, OfARankThatGaveUpAreNotReadAsAResult) {
   }
 }
 
+// A rank is stopped while it stores results into the other's buffer, who gives up and uses the
+// memory for something else.
+TEST(SharedBuffersTest, OfARankThatGaveUpAreNotStoredToAnyMore) {
+  constexpr size_t kLarge = size_t{64} << 20;
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    Ranks ranks(2, [](Rank& rank) {
+      gossConfig_t config = GOSS_CONFIG_INITIALIZER;
+      config.timeoutMs = 200;
+      if (rank.failed(rank.join(&config))) std::exit(3);
+      void* memory[2] = {};
+      for (void*& m : memory) rank.expect(gossMemAlloc(&m, kLarge) == gossSuccess);
+      auto* result = static_cast<unsigned char*>(memory[1]);
+      for (uint64_t round = 0; round < 10'000; ++round) {
+        rank.reach(1);
+        const gossResult_t code =
+            gossAllReduce(memory[0], memory[1], kLarge / 4, gossFloat, gossSum, rank.comm, nullptr);
+        if (rank.failed(code)) break;
+      }
+      if (rank.rank == 0) std::memset(result, 0xee, kLarge);
+      rank.reach(2);
+      rank.wait_for_go(1);  // rank 1 has gone on and failed as well
+      for (size_t i = 0; i < kLarge && rank.rank == 0; ++i) rank.expect(result[i] == 0xee);
+      abort_and_exit(rank);
+    });
+    ASSERT_TRUE(ranks.all_reach(1));
+    Moment moment;
+    moment.sleep_up_to(milliseconds(60));
+    ranks.process(1).send(SIGSTOP);
+    ASSERT_TRUE(support::eventually(kPatience, [&] { return ranks.report(0).stage == 2; }));
+    EXPECT_EQ(ranks.report(0).code, gossTimeout) << ranks.report(0).text;
+    ranks.process(1).send(SIGCONT);
+    ASSERT_TRUE(ranks.all_reach(2));
+    ranks.board().go = 1;
+    ranks.expect_clean_end(kPatience);
+    EXPECT_EQ(ranks.report(0).wrong, 0) << "seed " << moment.seed();
+  }
+}
+
 }  // namespace
 }  // namespace goss::faults

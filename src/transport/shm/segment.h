@@ -69,8 +69,9 @@ struct alignas(kCacheLine) Record {
   std::atomic<uint64_t> signature{0};  // as above; stored last
   std::atomic<uint64_t> what{0};  // packed kind, type, op, algorithm, root (engine/operation.h)
   std::atomic<uint64_t> count{0};
-  // Where the owner's buffers are when peers may read them in place: id of the allocation (0: not
-  // shared) and byte offset.
+  // Where the owner's buffers are when peers may use them in place: id of the allocation (0: not
+  // shared) and byte offset. kWritable in output_offset: peers store their results there.
+  static constexpr uint64_t kWritable = uint64_t{1} << 63;
   std::atomic<uint64_t> input_id{0};
   std::atomic<uint64_t> input_offset{0};
   std::atomic<uint64_t> output_id{0};
@@ -87,6 +88,7 @@ struct alignas(4096) RankArea {
   std::atomic<uint32_t> dozing{0};                            // 1 while the owner sleeps on it
   std::atomic<RankState> state{RankState::kAbsent};
   std::atomic<uint32_t> completed{0};  // operations completed, for messages about this rank
+  std::atomic<uint32_t> writing{0};    // 1 while the owner may be storing into peers' buffers
   alignas(2 * kCacheLine) Record records[kRecords];
   PayloadLine broadcasts[kBroadcastLines];  // of this rank as root, used in turn
 };

@@ -19,10 +19,10 @@
 namespace {
 
 using goss::engine::Communicator;
-using goss::engine::OwnBuffers;
 using goss::engine::Job;
 using goss::engine::Member;
 using goss::engine::Operation;
+using goss::engine::OwnBuffers;
 using goss::shm::Segment;
 
 constexpr int kRanks = 2;

@@ -180,6 +180,7 @@ class Job {
         gossConfig_t config = make_config(options_);
         join_crews({&crew, 1}, &config);
       }
+      if (options_.split) crew.split(color(*options_.split, processes_.process()));
       crew.set_startup(std::chrono::duration<double>(Clock::now() - start_).count());
       if (!body(crew)) good_ = false;
       crew.destroy();

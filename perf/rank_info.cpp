@@ -20,6 +20,7 @@ namespace {
 struct Record {
   int32_t pid;
   int32_t cpu;
+  int32_t group;
   char host[64];
   char device[80];
 };
@@ -66,7 +67,8 @@ Record own_record() {
 
 std::vector<RankInfo> gather_rank_info(Crew& crew) {
   std::vector<unsigned char> bytes(sizeof(Record) * crew.nranks());
-  const Record own = own_record();
+  Record own = own_record();
+  own.group = crew.group();
   for (int i = 0; i < crew.size(); ++i) {
     std::memcpy(&bytes[sizeof(Record) * (crew.first_rank() + i)], &own, sizeof own);
   }
@@ -76,7 +78,7 @@ std::vector<RankInfo> gather_rank_info(Crew& crew) {
     Record record;
     std::memcpy(&record, &bytes[sizeof(Record) * rank], sizeof record);
     record.host[sizeof record.host - 1] = record.device[sizeof record.device - 1] = '\0';
-    all.push_back({rank, 0, record.pid, record.cpu, record.host, record.device});
+    all.push_back({rank, record.group, record.pid, record.cpu, record.host, record.device});
   }
   return all;
 }

@@ -25,6 +25,7 @@ libgloo-dev             Gloo to compare with
 openmpi-bin             mpirun: starts the ranks of the demo and of some tests
 libopenmpi-dev          gossamer_mpi, and Open MPI to compare with
 python3                 the checks in tests/lint
+locales                 localedef makes a locale with decimal commas for a test
 clang-format-14         the style check
 codespell               the spelling check
 "

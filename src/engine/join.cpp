@@ -216,9 +216,11 @@ class Joining final : public Making {
     for (size_t r = 1; r < members.size(); ++r) {
       if (members[r].host_id == members[0].host_id) continue;
       return fail(gossInvalidUsage,
-                  "rank 0 is on host %s and rank %zu on host %s: this version connects ranks by "
-                  "shared memory only, so all must be on one host (GOSS_HOSTID equal)",
-                  members[0].host.c_str(), r, members[r].host.c_str());
+                  "rank 0 is on host %s (id %s) and rank %zu on host %s (id %s): this version "
+                  "connects ranks by shared memory only. Start all ranks on one host; the id of a "
+                  "host is GOSS_HOSTID, to be unset or equal on all ranks, else that of its boot",
+                  members[0].host.c_str(), members[0].host_id.c_str(), r, members[r].host.c_str(),
+                  members[r].host_id.c_str());
     }
     // A cell must hold a cache line for every rank.
     constexpr size_t kMostRanks = shm::kCellBytes / kCacheLine;

@@ -5,7 +5,6 @@
 // two halves are two measurements of the same.
 #include <chrono>
 #include <thread>
-#include <vector>
 
 #include "collective.h"
 

@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <span>
 #include <stdexcept>
-#include <string>
 #include <vector>
 
 #include "gossamer/gossamer.h"

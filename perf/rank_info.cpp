@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
-#include <limits>
 
 #include "affinity.h"
 
@@ -25,8 +24,10 @@ struct Record {
   char device[80];
 };
 
-void copy_text(char* to, size_t size, const std::string& text) {
-  std::memcpy(to, text.data(), std::min(text.size(), size - 1));
+// As much of the text as fits.
+template <size_t kSize>
+void copy_text(char (&to)[kSize], const std::string& text) {
+  to[text.copy(to, kSize - 1)] = '\0';
 }
 
 // The value of the first line of `file` that begins with `key`, after the colon.
@@ -58,8 +59,8 @@ Record own_record() {
   Record record{};
   record.pid = static_cast<int32_t>(::getpid());
   record.cpu = pinned_cpu();
-  copy_text(record.host, sizeof record.host, host_name());
-  copy_text(record.device, sizeof record.device, processor_name());
+  copy_text(record.host, host_name());
+  copy_text(record.device, processor_name());
   return record;
 }
 

@@ -28,8 +28,7 @@ class Session {
     nroots_ = static_cast<int>(crew_.combine(crew_.group_nranks(), Combine::kMin));
     limit_memory();
     const std::vector<RankInfo> ranks = gather_rank_info(crew_);
-    Runner runner(options_, collective_, crew_);
-    runner_ = &runner;
+    runner_.emplace(options_, collective_, crew_);
     if (crew_.speaks()) open_reports(ranks);
     try {
       check_roots();
@@ -178,7 +177,7 @@ class Session {
   Options options_;  // own copy: the memory may limit the sizes
   const Collective& collective_;
   Crew& crew_;
-  Runner* runner_ = nullptr;
+  std::optional<Runner> runner_;
   std::optional<JsonFile> json_;
   std::vector<Row> rows_;
   double startup_s_ = 0;  // until the last rank had its communicator

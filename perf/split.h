@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// NCCL_TESTS_SPLIT and NCCL_TESTS_SPLIT_MASK: the processes of a job form groups, each of which runs
-// the same collective at the same time. The group of a process is computed from its number, as in
-// nccl-tests; all ranks of one process are in one group.
+// NCCL_TESTS_SPLIT and NCCL_TESTS_SPLIT_MASK: the processes of a job form groups, each of which
+// runs the same collective at the same time. The group of a process is computed from its number, as
+// in nccl-tests; all ranks of one process are in one group.
 #pragma once
 
 #include <string>

@@ -2,8 +2,6 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/join.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <chrono>
@@ -162,7 +160,7 @@ void announce(const Communicator& comm) {
 
 class Joining final : public Making {
  public:
-  Joining(const JoinOptions& options, shm::Mailbox mailbox, Member self,
+  Joining(const JoinOptions& options, shm::Mailbox mailbox, const Member& self,
           std::unique_ptr<bootstrap::Bootstrap> bootstrap)
       : options_(options),
         mailbox_(std::move(mailbox)),

@@ -7,7 +7,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <system_error>
@@ -81,7 +80,7 @@ Reactor::Reactor() : event_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
 void Reactor::watch(WatchedPtr watched) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    watched_.push_back(watched);
+    watched_.push_back(std::move(watched));
   }
   wake();
 }

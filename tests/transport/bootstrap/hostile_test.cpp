@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // Strangers on the root's port of a start-up: random, truncated, replayed and oversized streams,
-// silent, slow and held connections, wrong secrets, ranks that do not exist. The job beside them must
-// start as if nobody was there. Traffic stays on loopback and is bounded in number and time.
+// silent, slow and held connections, wrong secrets, ranks that do not exist. The job beside them
+// must start as if nobody was there. Traffic stays on loopback, bounded in number and time.
 #include <gtest/gtest.h>
 
 #include <deque>

@@ -376,9 +376,9 @@ Result<std::unique_ptr<Making>> make_join(const JoinOptions& options) {
   const bootstrap::Secret secret = bootstrap->session_key();
   GOSS_TRY_ASSIGN(shm::Mailbox mailbox,
                   shm::Mailbox::create(std::string(secret.begin(), secret.end())));
-  GOSS_TRY_ASSIGN(Member self, Member::self(mailbox));
+  GOSS_TRY_ASSIGN(const Member self, Member::self(mailbox));
   return std::unique_ptr<Making>(
-      new Joining(options, std::move(mailbox), std::move(self), std::move(bootstrap)));
+      new Joining(options, std::move(mailbox), self, std::move(bootstrap)));
 }
 
 std::unique_ptr<Making> make_split(Communicator* parent, int color, int key,

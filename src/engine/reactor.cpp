@@ -77,10 +77,10 @@ Reactor::Reactor() : event_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (error != 0) refuse(error);
 }
 
-void Reactor::watch(WatchedPtr watched) {
+void Reactor::watch(const WatchedPtr& watched) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    watched_.push_back(std::move(watched));
+    watched_.push_back(watched);
   }
   wake();
 }

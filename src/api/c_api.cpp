@@ -12,7 +12,6 @@
 #include "gossamer/gossamer.h"
 
 using goss::fail;
-using goss::Result;
 using goss::Status;
 using goss::api::guarded;
 using goss::collectives::Kind;

@@ -2,8 +2,6 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/communicator.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 

@@ -22,12 +22,23 @@ using goss::mixing::Kernels;
 constexpr size_t kSizes[] = {32 << 10, 1 << 20, 32 << 20};
 constexpr DataType kTypes[] = {gossFloat32, gossFloat64, gossFloat16, gossBfloat16};
 
-// Every byte 0x38 or near: small numbers of every type, no NaN and no subnormal.
-std::vector<uint8_t> model(size_t bytes, uint8_t change) {
-  std::vector<uint8_t> x(bytes + 64, 0x38);
-  for (size_t i = 0; i < bytes; i += 8) x[i] = static_cast<uint8_t>(x[i] ^ change);
-  return x;
-}
+// A model: every byte 0x38 or near, small numbers of every type, no NaN and no subnormal. Buffers
+// begin on a line, 4 lines off the page of each other: equal addresses modulo a page would measure
+// the cache's associativity.
+class Model {
+ public:
+  Model(size_t bytes, size_t index) : memory_(bytes + 2 * kPage, 0x38) {
+    const auto address = reinterpret_cast<uintptr_t>(memory_.data());
+    begin_ = (kPage - address % kPage) % kPage + index * 256;
+    for (size_t i = 0; i < bytes; i += 8) data()[i] = static_cast<uint8_t>(0x38 ^ index);
+  }
+  uint8_t* data() { return memory_.data() + begin_; }
+
+ private:
+  static constexpr size_t kPage = 4096;
+  std::vector<uint8_t> memory_;
+  size_t begin_;
+};
 
 void report(benchmark::State& state, size_t bytes) {
   state.counters["GB/s"] = benchmark::Counter(
@@ -36,8 +47,7 @@ void report(benchmark::State& state, size_t bytes) {
 }
 
 void run_memcpy(benchmark::State& state, size_t bytes) {
-  std::vector<uint8_t> x = model(bytes, 0);
-  std::vector<uint8_t> y = model(bytes, 1);
+  Model x(bytes, 0), y(bytes, 1);
   for (auto _ : state) {
     std::memcpy(y.data(), x.data(), bytes);
     benchmark::ClobberMemory();
@@ -58,8 +68,7 @@ constexpr Mean kMeans[] = {{"pair", 2, 2, false, false},
                            {"thirds", 3, 3, false, false}};
 
 void run_mix(benchmark::State& state, DataType type, const Mean& mean, size_t bytes) {
-  std::vector<uint8_t> memory[] = {model(bytes, 0), model(bytes, 1), model(bytes, 2),
-                                   model(bytes, 0)};
+  Model memory[] = {{bytes, 0}, {bytes, 1}, {bytes, 2}, {bytes, 3}};
   const void* sources[] = {memory[0].data(), memory[1].data(), memory[2].data()};
   const double factors[] = {1, 1, 1};
   goss::mixing::Difference difference;
@@ -84,8 +93,8 @@ struct Compressed {
       : kernels(goss::mixing::kernels(type)),
         count(bytes / goss::type_size(type)),
         bits(number_of_bits),
-        x(model(bytes, 0)),
-        dst(model(bytes, 0)),
+        x(bytes, 0),
+        dst(bytes, 1),
         message(goss::mixing::message_bytes(count, bits)),
         bounds(goss::mixing::blocks_of(count), 1e-3f),
         exponents(bounds.size()),
@@ -120,7 +129,8 @@ struct Compressed {
   Kernels kernels;
   size_t count;
   int bits;
-  std::vector<uint8_t> x, dst, message;
+  Model x, dst;
+  std::vector<uint8_t> message;
   std::vector<float> bounds;
   std::vector<int32_t> exponents;
   std::vector<goss::mixing::Verdict> verdicts;

@@ -7,8 +7,8 @@
 //
 //   x_i <- (own_parts * x_i + sum over receives of parts * x_peer) / total_parts
 //
-// Weights are small integers over a common total: a rounded 1/3 would make all models a little larger
-// in every step. The matrices of all topologies but fold have columns that sum to one as
+// Weights are small integers over a common total: a rounded 1/3 would make all models a little
+// larger in every step. The matrices of all topologies but fold have columns that sum to one as
 // well as rows: the mean is kept in every step. A fold keeps it over its rounds.
 //
 // A step is one of the caller's training steps and has rounds() exchanges (one, but for fold).

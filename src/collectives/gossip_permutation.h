@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // Permutation: a random-looking bijection of 0..n-1 that is computed, not stored: a Feistel network
-// over the next power of two, walked until it lands below n. Expected O(1) both ways, no memory, the
-// same on every machine. Gossip rotates its partners with it.
+// over the next power of two, walked until it lands below n. Expected O(1) both ways, no memory,
+// the same on every machine. Gossip rotates its partners with it.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// A block of a compressed message in vectors: its numbers as fp32 in a local array, zeros behind the
-// last one (so that every loop is whole vectors), and its levels as bytes and bit planes.
+// A block of a compressed message in vectors: its numbers as fp32 in a local array, zeros behind
+// the last one (so that every loop is whole vectors), and its levels as bytes and bit planes.
 #if defined(GOSS_MIXING_BLOCK_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef GOSS_MIXING_BLOCK_INL_H_
 #undef GOSS_MIXING_BLOCK_INL_H_

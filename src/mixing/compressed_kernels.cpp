@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Vector kernels of compressed mixing, block by block; compressed_scalar.cpp says what they compute.
+// Vector kernels of compressed mixing, block by block; compressed_scalar.cpp says what they
+// compute.
 #include "mixing/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -133,7 +134,7 @@ HWY_INLINE Verdict modulo_mix_block(const ModuloMix& a, const Block& block, floa
   return Verdict::kMixed;
 }
 
-// ---- per-edge difference -------------------------------------------------------------------------
+// ---- per-edge difference ------------------------------------------------------------------------
 
 // Moves the replica by the levels; the checksum over what it becomes.
 HWY_INLINE Words move_replica(Numbers* replica, size_t i, Ints level, Floats scale, Words check) {
@@ -220,7 +221,7 @@ HWY_INLINE Verdict edge_mix_block(const EdgeMix& a, const Block& block, float* l
   return Verdict::kMixed;
 }
 
-// ---- all blocks of a mix -------------------------------------------------------------------------
+// ---- all blocks of a mix ------------------------------------------------------------------------
 
 template <class Lanes, class Arguments,
           Verdict (*kBlockMix)(const Arguments&, const Block&, float*)>

@@ -132,7 +132,7 @@ Verdict modulo_mix_block(const ModuloMix& a, const Block& block, float* largest)
   return Verdict::kMixed;
 }
 
-// ---- per-edge difference -------------------------------------------------------------------------
+// ---- per-edge difference ------------------------------------------------------------------------
 
 // Low bits of a two's complement number.
 float signed_level(uint8_t level, int bits) {
@@ -204,7 +204,7 @@ Verdict edge_mix_block(const EdgeMix& a, const Block& block, float* largest) {
   return Verdict::kMixed;
 }
 
-// ---- all blocks of a mix -------------------------------------------------------------------------
+// ---- all blocks of a mix ------------------------------------------------------------------------
 
 template <class Format, class Arguments,
           Verdict (*kBlockMix)(const Arguments&, const Block&, float*)>
@@ -261,8 +261,8 @@ Kernels scalar_kernels(DataType type) {
 }
 
 float next_bound(int bits, float bound, float observed, Verdict verdict) {
-  // With few bits a wide margin would not let the grid become finer: quantization leaves differences
-  // of up to a step, which are observed as up to one and a half.
+  // With few bits a wide margin would not let the grid become finer: quantization leaves
+  // differences of up to a step, which are observed as up to one and a half.
   const float margin = bits == 3 ? 1.25f : bits == 4 ? 1.5f : 2.0f;
   switch (verdict) {
     case Verdict::kMixed: return std::max(margin * observed, bound / 2);

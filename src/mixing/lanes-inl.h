@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // Vectors of numbers for the mixing kernels, compiled once per instruction set: loads and stores of
-// every type as fp32 (or fp64), a vector of fp32 lanes at a time. Rounding and NaNs as in numbers.h.
+// every type as fp32 (or fp64), a vector of fp32 lanes at a time. Rounding and NaNs as in
+// numbers.h.
 #if defined(GOSS_MIXING_LANES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef GOSS_MIXING_LANES_INL_H_
 #undef GOSS_MIXING_LANES_INL_H_
@@ -63,8 +64,7 @@ struct Bfloat16Lanes {
     const Words odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(TagU32(), 1u));
     const Words rounded =
         hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(TagU32(), 0x7fffu))));
-    // Below 2^16, so the conversion saturates nothing.
-    hn::StoreU(hn::BitCast(bytes, hn::DemoteTo(u16, hn::BitCast(TagI32(), rounded))), bytes, p);
+    hn::StoreU(hn::BitCast(bytes, hn::TruncateTo(u16, rounded)), bytes, p);
   }
 };
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// The message of compressed mixing, block by block: header {uint32 checksum, 32-bit scale}, then one
-// bit plane per level bit. Plane k has bit k of the levels: element i is bit i % 8 of byte i / 8, as
-// vector masks and GPU ballots give them. Little-endian, as all of the wire. Shared by the scalar
-// and the vector kernels.
+// The message of compressed mixing, block by block: header {uint32 checksum, 32-bit scale}, then
+// one bit plane per level bit. Plane k has bit k of the levels: element i is bit i % 8 of byte i /
+// 8, as vector masks and GPU ballots give them. Little-endian, as all of the wire. Shared by the
+// scalar and the vector kernels.
 #pragma once
 
 #include <algorithm>
@@ -58,7 +58,7 @@ constexpr std::array<uint32_t, kBlock> make_coefficients() {
 }
 alignas(64) inline constexpr std::array<uint32_t, kBlock> kCoefficients = make_coefficients();
 
-// ---- modulo: grid numbers stay below 2^22, so that they and their fractions are exact in fp32 ----
+// ---- modulo: grid numbers stay below 2^22, so that they and their fractions are exact in fp32 ---
 constexpr int kGridBits = 22;
 constexpr float kGridLimit = 0x1p23f;  // of numbers that a message may make the receiver compute
 constexpr int kLeastExponent = -126;
@@ -92,7 +92,7 @@ inline bool valid_exponent(uint32_t scale) {
   return exponent >= kLeastExponent && exponent <= kGreatestExponent;
 }
 
-// ---- edge difference -----------------------------------------------------------------------------
+// ---- edge difference ----------------------------------------------------------------------------
 // Changes below this are not sent: their reciprocal would not be finite.
 constexpr float kLeastChange = 0x1p-100f;
 

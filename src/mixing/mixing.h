@@ -89,18 +89,18 @@ struct ModuloMix {
       nullptr;  // optional, out, one per block: largest |xhat_j - x_i|; 0 where not mixed
 };
 
-// What a block's bound should be next time: twice what was observed (1.5 times with 4 bits, 1.25 with
-// 3), but not below half the old bound; twice the old bound where the last one was too small.
+// What a block's bound should be next time: twice what was observed (1.5 times with 4 bits, 1.25
+// with 3), but not below half the old bound; twice the old bound where the last one was too small.
 float next_bound(int bits, float bound, float observed, Verdict verdict);
 
 // Repair of one block in full precision, count <= kBlock: the partner's xhat as numbers, made of
-// its x and exponent by modulo_values, and the mix with them. Blocks with an Inf or NaN are repaired
-// with x itself.
+// its x and exponent by modulo_values, and the mix with them. Blocks with an Inf or NaN are
+// repaired with x itself.
 void modulo_values(DataType type, const void* x, size_t count, int32_t exponent, float* values);
 void modulo_repair(DataType type, void* dst, const void* x, size_t count, int32_t exponent,
                    const float* peer_values, float weight);
 
-// ---- per-edge difference -------------------------------------------------------------------------
+// ---- per-edge difference ------------------------------------------------------------------------
 // Both ends of an edge keep replicas of both models; what is sent is the change since the last
 // message over this edge. Needs no bound, but every message, in order. The checksum over the new
 // replica tells whether the replicas of the two ends are still the same.

@@ -268,7 +268,8 @@ TEST(GossipMatrix, SaysHowManyStepsADisagreementNeeds) {
   EXPECT_EQ(steps_to_shrink(make_gossip(Topology::kHypercube, 8), 1), 0u);
 }
 
-// The stationary disagreement under noise of variance 1 per rank and step, mean over ranks and time.
+// The stationary disagreement under noise of variance 1 per rank and step, mean over ranks and
+// time.
 double stationary_variance(const GossipSchedule& schedule, bool adapt_first, int steps) {
   const int n = schedule.alive().size();
   std::mt19937 random(7);

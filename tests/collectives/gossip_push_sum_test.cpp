@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Push-sum under random delay, loss, skips and kills. T7 of the specification, as far as it needs no
-// processes: mass is accounted to 1e-12.
+// Push-sum under random delay, loss, skips and kills. T7 of the specification, as far as it needs
+// no processes: mass is accounted to 1e-12.
 #include "collectives/gossip_push_sum.h"
 
 #include <gtest/gtest.h>

@@ -39,7 +39,7 @@ LAYERS = {
     "perf/bench": [PUBLIC, "perf", "base", "collectives", "mixing", "reduce", "quant", "engine",
                    "transport"],
     # A model of schedules on a network needs the schedules, and no library.
-    "perf/scaling": ["scaling", "base", "collectives"],
+    "perf/scaling": ["base", "collectives"],
     # A test sees what the code it tests sees (added below), and tests/support.
     "tests": ["support", PUBLIC],
     "tests/support": ["support", "base", "device", "collectives", "transport", "engine", PUBLIC],

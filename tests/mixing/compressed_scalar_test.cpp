@@ -108,7 +108,7 @@ TEST(Message, TakesTheFinestGridThatTheBoundAllows) {
   }
 }
 
-// ---- one mix of two ranks --------------------------------------------------------------------------
+// ---- one mix of two ranks -----------------------------------------------------------------------
 
 TEST(Modulo, KeepsTheSumOfAPairAndBringsItTogether) {  // T5
   Random random(1);
@@ -244,7 +244,7 @@ TEST(Modulo, AdaptsItsBound) {
   EXPECT_EQ(next_bound(4, 1, 0, Verdict::kNotFinite), 1);
 }
 
-// ---- edges -----------------------------------------------------------------------------------------
+// ---- edges --------------------------------------------------------------------------------------
 
 struct End {
   Model x;
@@ -333,7 +333,7 @@ TEST(EdgeDifference, DoesNotSendChangesTooSmallToDivideBy) {
   EXPECT_EQ(left.own, Model(10, 0));
 }
 
-// ---- the setting of the reference text -------------------------------------------------------------
+// ---- the setting of the reference text ----------------------------------------------------------
 
 struct Setting {
   int nranks;
@@ -514,8 +514,8 @@ TEST(CompressedMixing, ConvergesWithEveryNumberOfBits) {
   }
 }
 
-// While ranks train, quantization may not show: the exact schedule leaves 1 - 1/n - log2(n)/n of the
-// variance that training adds in a step (T4). Naive quantization sits 70 times higher.
+// While ranks train, quantization may not show: the exact schedule leaves 1 - 1/n - log2(n)/n of
+// the variance that training adds in a step (T4). Naive quantization sits 70 times higher.
 TEST(CompressedMixing, UnderNoiseSitsAtTheDisagreementOfExactGossip) {
   Setting setting = kCube;
   setting.noise = 1e-4f;

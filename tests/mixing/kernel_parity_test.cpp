@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Every vector kernel gives the bits of the specification: all types, bits, numbers of sources, short
-// counts and tails, any alignment, in place, special values, damaged messages. Bytes around what is
-// written stay as they were. The machine decides which instruction sets are tested. T12.
+// Every vector kernel gives the bits of the specification: all types, bits, numbers of sources,
+// short counts and tails, any alignment, in place, special values, damaged messages. Bytes around
+// what is written stay as they were. The machine decides which instruction sets are tested. T12.
 #include "mixing/message.h"
 #include "mixing_cases.h"
 #include "support/test_scale.h"
@@ -40,7 +40,7 @@ class Guarded {
   Bytes memory_;
 };
 
-// ---- means ---------------------------------------------------------------------------------------
+// ---- means --------------------------------------------------------------------------------------
 
 struct Mean {
   std::vector<double> factors;
@@ -140,7 +140,7 @@ TEST_P(MixParity, AllHalvesGiveTheBitsOfTheSpecification) {
 
 INSTANTIATE_TEST_SUITE_P(All, MixParity, testing::ValuesIn(cases_of(kMixedTypes)), case_name);
 
-// ---- compressed ------------------------------------------------------------------------------------
+// ---- compressed ---------------------------------------------------------------------------------
 
 class CompressedParity : public testing::TestWithParam<Case> {
  protected:

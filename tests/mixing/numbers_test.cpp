@@ -10,13 +10,13 @@
 namespace goss::mixing {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // From the definition: sign, exponent with bias, mantissa.
 double fp16_by_definition(int code) {
   const int exponent = code >> 10 & 31;
   const int mantissa = code & 1023;
-  const double magnitude = exponent == 31  ? (mantissa == 0 ? kInf : std::nan(""))
+  const double magnitude = exponent == 31  ? (mantissa == 0 ? kInfinity : std::nan(""))
                            : exponent == 0 ? std::ldexp(mantissa, -24)
                                            : std::ldexp(1024 + mantissa, exponent - 25);
   return (code & 0x8000) != 0 ? -magnitude : magnitude;
@@ -45,7 +45,7 @@ void expect_round_to_nearest_even(int largest) {
     const auto middle = static_cast<float>((static_cast<double>(low) + high) / 2);
     ASSERT_EQ(Format::encode(middle), code % 2 == 0 ? code : code + 1) << code;
     ASSERT_EQ(Format::encode(std::nextafter(middle, 0.0f)), code) << code;
-    ASSERT_EQ(Format::encode(std::nextafter(middle, kInf)), code + 1) << code;
+    ASSERT_EQ(Format::encode(std::nextafter(middle, kInfinity)), code + 1) << code;
   }
 }
 
@@ -57,7 +57,7 @@ TEST(Numbers, RoundToTheNearestAndTiesToEven) {
 TEST(Numbers, BecomeInfinityWhenTooLargeAndOneNan) {
   EXPECT_EQ(Float16::encode(65519.996f), 0x7bff);
   EXPECT_EQ(Float16::encode(65520.0f), 0x7c00);
-  EXPECT_EQ(Float16::encode(-kInf), 0xfc00);
+  EXPECT_EQ(Float16::encode(-kInfinity), 0xfc00);
   EXPECT_EQ(Bfloat16::encode(std::numeric_limits<float>::max()), 0x7f80);
   for (const uint32_t nan : {0x7f800001u, 0xff800001u, 0x7fffffffu, 0xffffffffu}) {
     EXPECT_EQ(Float16::encode(float_of(nan)), 0x7e00);

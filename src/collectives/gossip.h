@@ -51,7 +51,8 @@ class GossipSchedule {
   // living ranks in groups that never meet.
   static Result<GossipSchedule> create(const GossipOptions& options, const AliveSet& alive);
 
-  // The same options from the next period on; the caller switches at next_boundary().
+  // The same options for other ranks; the caller switches at next_boundary() of the old schedule.
+  // As steps keep their numbers, the new schedule may begin in the middle of its own period.
   Result<GossipSchedule> remapped(const AliveSet& alive) const { return create(options_, alive); }
 
   const GossipOptions& options() const { return options_; }

@@ -278,6 +278,10 @@ void modulo_values(DataType type, const void* x, size_t count, int32_t exponent,
   if (type == gossBfloat16) values_of<Bfloat16>(x, count, exponent, values);
 }
 
+void edge_begin(DataType type, const void* x, size_t count, float* replica) {
+  modulo_values(type, x, count, kNoExponent, replica);
+}
+
 void modulo_repair(DataType type, void* dst, const void* x, size_t count, int32_t exponent,
                    const float* peer_values, float weight) {
   if (type == gossFloat32) repair<Float32>(dst, x, count, exponent, peer_values, weight);

@@ -105,6 +105,10 @@ void modulo_repair(DataType type, void* dst, const void* x, size_t count, int32_
 // message over this edge. Needs no bound, but every message, in order. The checksum over the new
 // replica tells whether the replicas of the two ends are still the same.
 
+// What an edge begins with, and begins anew with after a mismatch or a change of partners: x in
+// full precision, sent, and taken as the replica by both ends.
+void edge_begin(DataType type, const void* x, size_t count, float* replica);
+
 struct EdgeEncode {
   const void* x;
   float* replica;  // in, out: the own replica that the partner holds too

@@ -136,6 +136,48 @@ TEST(GossipMatrix, OfDisseminationShrinksByItsClosedForm) {  // T1: n = 3..65 th
   }
 }
 
+double norm(const Vector& x) {
+  return std::sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.0));
+}
+
+// The matrices are circulant, so each Fourier mode shrinks by its own factor.
+TEST(GossipMatrix, OfLargeCirculantSchedulesShrinksEveryModeByItsClosedForm) {
+  for (const int n : {66, 100, 257, 1000, 3000, 4095, 4096}) {
+    const GossipSchedule spread = make_gossip(Topology::kDissemination, n);
+    const GossipSchedule ring = make_gossip(Topology::kRing, n);
+    const double hops = std::ldexp(1.0, spread.period());
+    for (const int j : {1, 2, n / 3, n / 2, n - 1}) {
+      Vector mode;
+      for (int r = 0; r < n; ++r) mode.push_back(std::cos(2 * std::numbers::pi * j * r / n));
+      const double before = norm(mode);
+      Vector x = mode;
+      for (uint64_t s = 0; s < length(spread); ++s) apply_mixing(spread, s, x);
+      const double theta = std::numbers::pi * j / n;
+      const double expected = std::abs(std::sin(hops * theta)) / (hops * std::sin(theta));
+      ASSERT_NEAR(norm(x) / before, expected, 1e-12) << "n=" << n << ",j=" << j;
+      ASSERT_LE(expected, contraction(spread) + 1e-12);
+      x = mode;
+      apply_mixing(ring, 0, x);
+      ASSERT_NEAR(norm(x) / before, std::abs(1 + 2 * std::cos(2 * theta)) / 3, 1e-12);
+    }
+  }
+}
+
+TEST(GossipMatrix, OfLargeSchedulesKeepsEqualModelsAndTheMean) {  // T2
+  for (const int n : {66, 100, 255, 256, 1000, 4095, 4096}) {
+    for (const GossipCase& c : gossip_cases(n)) {
+      const GossipSchedule schedule = make_gossip(c.options, AliveSet::all(n));
+      Vector rows(static_cast<size_t>(n), 1), columns = rows;
+      for (uint64_t step = 0; step < length(schedule); ++step) {
+        apply_mixing(schedule, step, rows);
+        apply_transposed_mixing(schedule, step, columns);
+      }
+      for (const double sum : rows) ASSERT_NEAR(sum, 1, 1e-12) << c.name << ",n=" << n;
+      for (const double sum : columns) ASSERT_NEAR(sum, 1, 1e-12) << c.name << ",n=" << n;
+    }
+  }
+}
+
 TEST(GossipMatrix, OfDisseminationHasTheTabulatedRates) {
   const std::pair<int, double> table[] = {{3, .250},  {5, .202},  {6, .217},  {7, .125},
                                           {9, .118},  {10, .192}, {12, .209}, {14, .122},
@@ -188,7 +230,9 @@ TEST(GossipMatrix, OfRandomPairsShrinksTheSquareByItsExpectation) {
 TEST(GossipMatrix, OfTheHypercubeWithSkipsIsSlow) {
   GossipOptions options;
   options.hypercube_skips = true;
-  for (const auto& [n, rate] : {std::pair{5, .73}, {6, .64}, {9, .82}, {12, .71}, {33, .89}}) {
+  for (const auto& row : {std::pair{5, .73}, {6, .64}, {9, .82}, {12, .71}, {33, .89}}) {
+    const int n = row.first;
+    const double rate = row.second;
     const GossipSchedule schedule = make_gossip(options, AliveSet::all(n));
     // The rate is what is left after many periods; the norm of one period bounds it from above.
     Vector x(static_cast<size_t>(n), 0);

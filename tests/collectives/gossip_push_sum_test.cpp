@@ -204,8 +204,7 @@ TEST(PushSum, FindsTheMeanThroughDelays) {
     for (const GossipSchedule& schedule : schedules(n)) {
       Job job(schedule, {.longest_delay = 4}, 3);
       const double mean = job.mean_of_living();
-      job.run(static_cast<uint64_t>(test_scale(600, 400)) *
-              (schedule.topology() == Topology::kHypercube ? 2 : 1));
+      job.run(1500);  // the custom list and the ring are slow
       job.flush();
       SCOPED_TRACE(topology_name(schedule.topology()) + std::string(",n=") + std::to_string(n));
       EXPECT_NEAR(job.mean_of_living(), mean, 1e-12);

@@ -313,6 +313,33 @@ TEST(EdgeDifference, SeesALostMessage) {  // T6
   EXPECT_EQ(right.peer, replica);
 }
 
+TEST(EdgeDifference, BeginsAnewWithTheModelItself) {
+  Random random(11);
+  for (const DataType type : kCompressedTypes) {
+    const size_t count = 300;
+    const Bytes x = model(type, count, 1, random);
+    Model replica(count), other(count);
+    edge_begin(type, x.data(), count, replica.data());
+    edge_begin(type, x.data(), count, other.data());
+    for (size_t i = 0; i < count; ++i) ASSERT_EQ(replica[i], load_number(type, x.data(), i));
+    // Nothing has changed since, so the message says so and the partner finds its replica right.
+    Bytes message(message_bytes(count, 4)), dst = x;
+    const Kernels k = scalar_kernels(type);
+    k.edge_encode({x.data(), replica.data(), count, 4, message.data()});
+    std::vector<Verdict> verdicts(2);
+    EXPECT_EQ(k.edge_mix({.dst = dst.data(),
+                          .x = x.data(),
+                          .own_replica = replica.data(),
+                          .peer_replica = other.data(),
+                          .count = count,
+                          .bits = 4,
+                          .message = message.data(),
+                          .verdicts = verdicts.data()}),
+              0u);
+    EXPECT_EQ(dst, x);
+  }
+}
+
 TEST(EdgeDifference, SeesNonFiniteNumbersAndLeavesReplicasAlone) {
   Random random(8);
   auto [left, right] = edge(random_model(600, 0.05f, random), random_model(600, 0.05f, random));

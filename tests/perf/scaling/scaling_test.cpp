@@ -10,6 +10,7 @@
 
 #include "scaling/algorithms.h"
 #include "scaling/fit.h"
+#include "scaling/network.h"
 
 namespace goss::scaling {
 namespace {
@@ -136,6 +137,26 @@ TEST(Scaling, RanksOfAHostShareItsPort) {
   EXPECT_LE(levels.time_us, (ring_of_hosts + inside) * (1 + 1e-9));
   EXPECT_GE(levels.time_us, 2 * 0.75 * kBytes / kBandwidth);
   EXPECT_LT(levels.time_us, run("twoshot", 16, kBytes, network).time_us);
+}
+
+TEST(Scaling, PortsCarryOneMessageAtATime) {
+  Clocks clocks(kPlain, 3);
+  const double carry = kBytes / kBandwidth;
+  // Two senders, one receiver: the second message waits for the receiver's port.
+  const double first = clocks.send(1, 0, kBytes);
+  const double second = clocks.send(2, 0, kBytes);
+  EXPECT_EQ(first, kLatency);
+  EXPECT_EQ(second, kLatency);
+  EXPECT_EQ(clocks.arrive(1, 0, kBytes, first), kLatency + carry);
+  EXPECT_EQ(clocks.arrive(2, 0, kBytes, second), kLatency + 2 * carry);
+  // One sender, two receivers: the second message waits for the sender's port.
+  EXPECT_EQ(clocks.send(1, 2, kBytes), kLatency + carry);
+  EXPECT_EQ(clocks.ready(1), 0) << "a sender does not wait for its port";
+  clocks.wait(1, 7, 0);
+  clocks.wait(1, 5, 0);
+  EXPECT_EQ(clocks.ready(1), 7);
+  EXPECT_EQ(clocks.cost().messages, 2);
+  EXPECT_EQ(clocks.cost().bytes, 2 * kBytes);
 }
 
 TEST(Scaling, OverheadAndArithmeticCostTheRankItself) {

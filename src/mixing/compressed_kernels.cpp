@@ -168,12 +168,10 @@ HWY_INLINE void edge_encode_block(const EdgeEncode& a, const Block& block) {
   const float scale = worth_it ? largest / limit : 0.0f;
   const Floats inverse = hn::Set(TagF32(), worth_it ? limit / largest : 0.0f);
   const Ints mask = hn::Set(TagI32(), (1 << a.bits) - 1);
-  const Ints bound = hn::Set(TagI32(), static_cast<int32_t>(limit));
   ByteLevels levels;
   Words check = hn::Zero(TagU32());
   for (size_t i = 0; i < kBlock; i += kLanes) {
-    Ints level = hn::ConvertTo(TagI32(), hn::Round(hn::Mul(change.get(i), inverse)));
-    level = hn::Max(hn::Min(level, bound), hn::Neg(bound));
+    const Ints level = hn::ConvertTo(TagI32(), hn::Round(hn::Mul(change.get(i), inverse)));
     store_levels(hn::And(level, mask), i, &levels);
     check = move_replica(&replica, i, level, hn::Set(TagF32(), scale), check);
   }

@@ -161,9 +161,9 @@ void edge_encode_block(const EdgeEncode& a, const Block& block) {
     scale = worth_it ? largest / limit : 0.0f;
     const float inverse = worth_it ? limit / largest : 0.0f;
     for (size_t i = 0; i < block.count; ++i) {
-      // An integer, because -0 would move a replica otherwise than the 0 that the partner reads.
-      const auto level =
-          static_cast<int>(std::clamp(std::nearbyint(change[i] * inverse), -limit, limit));
+      // At most the limit: the roundings of the product are far below half a level. An integer,
+      // because -0 would move a replica otherwise than the 0 that the partner reads.
+      const auto level = static_cast<int>(std::nearbyint(change[i] * inverse));
       levels[i] = static_cast<uint8_t>(level & ((1 << a.bits) - 1));
       replica[i] = replica[i] + static_cast<float>(level) * scale;
       check += bits_of(replica[i]) * kCoefficients[i];

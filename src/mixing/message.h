@@ -12,7 +12,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "mixing/mixing.h"
+#include "mixing/compressed.h"
 #include "mixing/numbers.h"
 
 namespace goss::mixing {

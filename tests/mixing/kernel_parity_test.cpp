@@ -69,9 +69,12 @@ class MixParity : public testing::TestWithParam<Case> {
     }
     Guarded dst(sources[0].size(), (offset * 7) % 64), dst2(sources[0].size(), offset);
     Guarded& to = in_place >= 0 ? memory[static_cast<size_t>(in_place)] : dst;
+    Guarded& second = in_place >= 0 && sources.size() > 1
+                          ? memory[static_cast<size_t>(in_place + 1) % sources.size()]
+                          : dst2;
     Run result;
     mix({.dst = to.data(),
-         .dst2 = dst2.data(),
+         .dst2 = second.data(),
          .sources = pointers.data(),
          .factors = mean.factors.data(),
          .nsources = sources.size(),
@@ -79,9 +82,9 @@ class MixParity : public testing::TestWithParam<Case> {
          .divisor = mean.divisor,
          .difference = measure ? &result.difference : nullptr});
     to.expect_untouched_around();
-    dst2.expect_untouched_around();
+    second.expect_untouched_around();
     result.dst = to.content();
-    result.dst2 = dst2.content();
+    result.dst2 = second.content();
     return result;
   }
 

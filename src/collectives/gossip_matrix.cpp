@@ -181,4 +181,39 @@ uint64_t steps_to_shrink(const GossipSchedule& schedule, double factor) {
   return period * static_cast<uint64_t>(std::ceil(periods - kRounding));
 }
 
+namespace {
+
+std::string describe_exchange(const GossipSchedule& schedule, GossipAt at) {
+  const Exchange exchange = schedule.exchange(at);
+  std::string text = "  rank " + std::to_string(at.rank);
+  if (schedule.rounds() > 1) text += " round " + std::to_string(at.round);
+  if (exchange.idle()) return text + ": idle\n";
+  const std::string total = "/" + std::to_string(exchange.total_parts);
+  text += ": keeps " + std::to_string(exchange.own_parts) + total;
+  for (int i = 0; i < exchange.sends; ++i) {
+    text += ", to rank " + std::to_string(schedule.send_peer(at, i));
+  }
+  for (int i = 0; i < exchange.receives; ++i) {
+    const Incoming in = schedule.receive(at, i);
+    text += ", " + std::to_string(in.parts) + total + " of rank " + std::to_string(in.peer);
+  }
+  return text + "\n";
+}
+
+}  // namespace
+
+std::string describe(const GossipSchedule& schedule, uint64_t step) {
+  const AliveSet& alive = schedule.alive();
+  std::string text = std::string(topology_name(schedule.topology())) + ", step " +
+                     std::to_string(step) + ", " + std::to_string(alive.size()) + " of " +
+                     std::to_string(alive.nranks()) + " ranks alive\n";
+  if (schedule.is_global(step)) return text + "  all-reduce\n";
+  for (int position = 0; position < alive.size(); ++position) {
+    for (int round = 0; round < schedule.rounds(); ++round) {
+      text += describe_exchange(schedule, {step, alive.rank_at(position), round});
+    }
+  }
+  return text;
+}
+
 }  // namespace goss::collectives

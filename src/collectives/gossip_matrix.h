@@ -9,6 +9,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "collectives/gossip.h"
@@ -34,5 +35,8 @@ double computed_contraction(const GossipSchedule& schedule, uint64_t step);
 // How many steps it takes until a disagreement has shrunk by `factor` < 1, by contraction(): 0 for
 // a factor of 1, one period for an exact schedule.
 uint64_t steps_to_shrink(const GossipSchedule& schedule, double factor);
+
+// One line per living rank and round: its own weight, whom it sends to, whom it receives from.
+std::string describe(const GossipSchedule& schedule, uint64_t step);
 
 }  // namespace goss::collectives

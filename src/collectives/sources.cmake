@@ -7,6 +7,7 @@ set(GOSS_COLLECTIVES_SOURCES
   collectives/gossip.cpp
   collectives/gossip_alive.cpp
   collectives/gossip_matrix.cpp
+  collectives/gossip_membership.cpp
   collectives/gossip_options.cpp
   collectives/gossip_permutation.cpp
   collectives/gossip_push_sum.cpp

@@ -312,6 +312,30 @@ TEST(GossipMatrix, SaysHowManyStepsADisagreementNeeds) {
   EXPECT_EQ(steps_to_shrink(make_gossip(Topology::kHypercube, 8), 1), 0u);
 }
 
+TEST(GossipMatrix, IsPrintedAsWhoGivesWhatToWhom) {
+  EXPECT_EQ(describe(make_gossip(GossipOptions{}, AliveSet::all(5).without(3)), 1),
+            "hypercube, step 1, 4 of 5 ranks alive\n"
+            "  rank 0: keeps 1/2, to rank 2, 1/2 of rank 2\n"
+            "  rank 1: keeps 1/2, to rank 4, 1/2 of rank 4\n"
+            "  rank 2: keeps 1/2, to rank 0, 1/2 of rank 0\n"
+            "  rank 4: keeps 1/2, to rank 1, 1/2 of rank 1\n");
+  EXPECT_EQ(describe(make_gossip(Topology::kFold, 3), 0),
+            "fold, step 0, 3 of 3 ranks alive\n"
+            "  rank 0 round 0: keeps 1/2, 1/2 of rank 2\n"
+            "  rank 0 round 1: keeps 2/3, to rank 1, 1/3 of rank 1\n"
+            "  rank 0 round 2: keeps 1/1, to rank 2\n"
+            "  rank 1 round 0: idle\n"
+            "  rank 1 round 1: keeps 1/3, to rank 0, 2/3 of rank 0\n"
+            "  rank 1 round 2: idle\n"
+            "  rank 2 round 0: keeps 1/1, to rank 0\n"
+            "  rank 2 round 1: idle\n"
+            "  rank 2 round 2: keeps 0/1, 1/1 of rank 0\n");
+  GossipOptions options;
+  options.global_every = 2;
+  EXPECT_EQ(describe(make_gossip(options, AliveSet::all(2)), 1),
+            "hypercube, step 1, 2 of 2 ranks alive\n  all-reduce\n");
+}
+
 // The stationary disagreement under noise of variance 1 per rank and step, mean over ranks and
 // time.
 double stationary_variance(const GossipSchedule& schedule, bool adapt_first, int steps) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Membership: what one rank believes about who takes part, and how beliefs are merged. Each rank has
-// a version that only grows: even is alive, odd is dead. Whoever suspects a rank, admits one, or
-// hears that it is itself thought dead, raises a version by one; merging takes the larger version of
-// every rank. So merging is commutative, associative and repeatable, and all ranks that have heard
-// the same news, in whatever order and how often, believe the same (as the incarnation numbers of
-// SWIM: Das, Gupta, Motivala 2002). A value; travels in messages as its versions.
+// Membership: what one rank believes about who takes part, and how beliefs are merged. Each rank
+// has a version that only grows: even is alive, odd is dead. Whoever suspects a rank, admits one,
+// or hears that it is itself thought dead, raises a version by one; merging takes the larger
+// version of every rank. So merging is commutative, associative and repeatable, and all ranks that
+// have heard the same news, in whatever order and how often, believe the same (as the incarnation
+// numbers of SWIM: Das, Gupta, Motivala 2002). A value; travels in messages as its versions.
 #pragma once
 
 #include <cstdint>

@@ -181,8 +181,8 @@ bool MappedExecution::end_direct(Communicator& comm) {
   return true;
 }
 
-// All buffers of this rank are in place. If those of the others are too, nobody waits for cells, and
-// so nobody needs to keep pace with the others: every rank makes all its results, then waits once.
+// All buffers of this rank are in place. If those of the others are too, nobody waits for cells and
+// nobody needs to keep pace with the others: every rank makes all its results, then waits once.
 bool MappedExecution::gather(Communicator& comm) {
   if (!announce(comm)) return false;
   enter_chunk(0);

@@ -192,10 +192,10 @@ bool same(const Choice& a, const Choice& b) {
   return a.path == b.path && a.algorithm == b.algorithm;
 }
 
-TEST(Choose, TakesTheLineForUpTo56BytesThenOneShotThenTwoShot) {
+TEST(Choose, SendsUpTo1016BytesWithTheFlagThenTakesOneShotThenTwoShot) {
   for (int n : {2, 3, 8, 9, 64}) {
-    EXPECT_EQ(choose(all_reduce(gossFloat32, 14), n, Forced::kAuto).path, Path::kInline);
-    const Choice next = choose(all_reduce(gossFloat32, 15), n, Forced::kAuto);
+    EXPECT_EQ(choose(all_reduce(gossFloat32, 254), n, Forced::kAuto).path, Path::kInline);
+    const Choice next = choose(all_reduce(gossFloat32, 255), n, Forced::kAuto);
     EXPECT_EQ(next.path, Path::kMapped);
     EXPECT_EQ(next.algorithm, Algorithm::kAllReduceOneShot);
     const Choice large = choose(all_reduce(gossFloat32, 1 << 20), n, Forced::kAuto);

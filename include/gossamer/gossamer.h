@@ -334,8 +334,9 @@ GOSS_API gossResult_t gossGroupEnd(void);
 /**
  * Memory that the other ranks of this host can use in place: large collectives on it save copies.
  * The most where a result begins and ends with a page (4,096 bytes) or with the allocation: the
- * ranks then store it there themselves. Zeroed, page-aligned. Works everywhere an ordinary buffer does. Freeing it while peers have it
- * mapped is safe; not before operations that use it are complete. A forked child has none of it.
+ * ranks then store it there themselves. Zeroed, page-aligned. Works everywhere an ordinary buffer
+ * does. Freeing it while peers have it mapped is safe; not before operations that use it are
+ * complete. A forked child has none of it.
  * Errors: gossInvalidArgument (NULL, size 0), gossSystemError (no memory; the size is in the text).
  */
 GOSS_API gossResult_t gossMemAlloc(void** ptr, size_t size);

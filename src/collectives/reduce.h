@@ -12,7 +12,8 @@ namespace goss::collectives {
 Schedule reduce_flat(const Shape& shape);
 
 // Reduce-scatter, then gather, each by direct exchange: rank r reduces part r of all inputs, and
-// the root collects the parts. Two steps; (n-1)/n of the bytes read per rank, twice that by the root.
+// the root collects the parts. Two steps; (n-1)/n of the bytes read per rank, twice that by the
+// root.
 Schedule reduce_two_shot(const Shape& shape);
 
 }  // namespace goss::collectives

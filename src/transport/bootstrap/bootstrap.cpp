@@ -5,6 +5,7 @@
 // root is the judge of failures until all are connected; afterwards failures are flooded.
 #include <algorithm>
 
+#include "base/host.h"
 #include "base/log.h"
 #include "transport/bootstrap/allgather.h"
 #include "transport/bootstrap/bootstrap.h"
@@ -29,7 +30,7 @@ constexpr milliseconds kVerdict{500};
 
 class Starter final : public Bootstrap {
  public:
-  explicit Starter(Options options);
+  Starter(Options options, const ProcessToken& process);
   ~Starter() override;
 
   Result<bool> connect() override;
@@ -72,6 +73,7 @@ class Starter final : public Bootstrap {
   }
 
   Options options_;
+  const ProcessToken process_;
   Clock::time_point now_ = Clock::now();
   const Clock::time_point began_ = now_;  // the limit counts from here to the last all-gather
   Stage stage_ = Stage::kDialing;
@@ -100,8 +102,9 @@ Address root_address(const UniqueId& id) {
   return address;
 }
 
-Starter::Starter(Options options)
+Starter::Starter(Options options, const ProcessToken& process)
     : options_(std::move(options)),
+      process_(process),
       root_dialer_(root_address(options_.id), options_.id.secret,
                    hello_for(Purpose::kRoot, kRootPeer)),
       mesh_(std::make_unique<MeshLinks>(options_.rank, options_.nranks, options_.heartbeat)),
@@ -161,7 +164,7 @@ void Starter::join(std::unique_ptr<Channel> channel) {
   stage_ = Stage::kWaiting;
   set_liveness(root_->socket(), options_.silence);
   Join join;
-  join.process = process_token();
+  join.process = process_;
   join.host = host_name();
   join.hello = options_.hello;
   join.hello_text = options_.hello_text;
@@ -478,7 +481,8 @@ Result<std::unique_ptr<Bootstrap>> Bootstrap::create(Options options) {
                 kMaxHelloTextBytes);
   }
   GOSS_TRY(check_crypto());
-  return std::unique_ptr<Bootstrap>(std::make_unique<Starter>(std::move(options)));
+  GOSS_TRY_ASSIGN(const ProcessToken process, process_token());
+  return std::unique_ptr<Bootstrap>(std::make_unique<Starter>(std::move(options), process));
 }
 
 }  // namespace goss::bootstrap

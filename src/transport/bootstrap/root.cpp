@@ -46,8 +46,8 @@ struct Member {
 
 class RootServer final : public Root {
  public:
-  RootServer(Socket listener, const UniqueId& id)
-      : gate_(std::move(listener), id.secret, expected_hello(id)) {
+  RootServer(Socket listener, const UniqueId& id, const ProcessToken& process)
+      : process_(process), gate_(std::move(listener), id.secret, expected_hello(id)) {
     gate_.set_limit(kStrangers);
   }
 
@@ -89,6 +89,7 @@ class RootServer final : public Root {
   bool drained() const;
   void tell_own_process();
 
+  const ProcessToken process_;
   Gate gate_;
   Phase phase_ = Phase::kGathering;
   Clock::time_point now_{};
@@ -306,10 +307,9 @@ void RootServer::fail_job(const Failure& failure) {
   failed_at_ = now_;
   linger_until_ = now_ + kLinger;
   const std::string bytes = failure_.encode();
-  const ProcessToken own = process_token();
   for (const auto& member : members_) {
     if (member == nullptr) continue;
-    const bool later = member->join.process == own;
+    const bool later = member->join.process == process_;
     if (!member->lost && !later) member->channel->queue(FrameType::kFailed, bytes);
     told_.insert(static_cast<uint32_t>(member->rank));
   }
@@ -317,15 +317,14 @@ void RootServer::fail_job(const Failure& failure) {
 
 // Their process may end as soon as they know.
 void RootServer::tell_own_process() {
-  const ProcessToken own = process_token();
   const bool others_know =
-      parting_.empty() && std::all_of(members_.begin(), members_.end(), [&](const auto& member) {
-        return member == nullptr || member->lost || member->join.process == own;
+      parting_.empty() && std::all_of(members_.begin(), members_.end(), [this](const auto& member) {
+        return member == nullptr || member->lost || member->join.process == process_;
       });
   if (own_told_ || (!others_know && now_ - failed_at_ < kOthersFirst)) return;
   own_told_ = true;
   for (const auto& member : members_) {
-    if (member == nullptr || member->lost || member->join.process != own) continue;
+    if (member == nullptr || member->lost || member->join.process != process_) continue;
     member->channel->queue(FrameType::kFailed, failure_.encode());
   }
 }
@@ -384,9 +383,8 @@ void RootServer::send_tables() {
 
 // When the root's process dies its connections end: the ranks then name the rank it belonged to.
 void RootServer::find_root_rank() {
-  const ProcessToken own = process_token();
   for (const auto& member : members_) {
-    if (member == nullptr || member->join.process != own) continue;
+    if (member == nullptr || member->join.process != process_) continue;
     if (member->rank == root_rank_) return;
     root_rank_ = member->rank;
     return send_status(nullptr);
@@ -458,7 +456,8 @@ Result<std::unique_ptr<Root>> make_root(const UniqueId& id, UniqueId* bound) {
     bound->address_bytes = actual.bytes;
     bound->root_listens = true;
   }
-  return std::unique_ptr<Root>(std::make_unique<RootServer>(std::move(listener), id));
+  GOSS_TRY_ASSIGN(const ProcessToken process, process_token());
+  return std::unique_ptr<Root>(std::make_unique<RootServer>(std::move(listener), id, process));
 }
 
 }  // namespace

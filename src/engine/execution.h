@@ -32,7 +32,7 @@ class InlineExecution {
   uint64_t position() const { return static_cast<uint64_t>(next_); }
 
  private:
-  Progress poll(const Communicator& comm, const std::atomic<uint64_t>& flag) const;
+  Progress poll(Communicator& comm, int peer, const std::atomic<uint64_t>& flag) const;
   template <size_t kBytes>
   void store(Communicator& comm, shm::Payload<kBytes>* place);
   void finish(Communicator& comm);

@@ -72,19 +72,23 @@ Progress InlineExecution::advance(Communicator& comm) {
   }
   for (; next_ < comm.nranks(); ++next_) {
     if (next_ == comm.rank()) continue;
-    const Progress progress = poll(comm, comm.area(next_).inlines[turn_ & 1].signature);
+    const Progress progress = poll(comm, next_, comm.area(next_).inlines[turn_ & 1].signature);
     if (progress != Progress::kDone) return progress;
   }
   finish(comm);
   return Progress::kDone;
 }
 
-Progress InlineExecution::poll(const Communicator& comm, const std::atomic<uint64_t>& flag) const {
+Progress InlineExecution::poll(Communicator& comm, int peer,
+                               const std::atomic<uint64_t>& flag) const {
   const int polls = comm.crowded() ? 1 : kEagerPolls;
   for (int i = 0;; ++i) {
     const uint64_t seen = flag.load(std::memory_order_acquire);  // pairs with store()
     if (seen == signature_) return Progress::kDone;
-    if ((seen ^ signature_) >> 32 == 0) return Progress::kFailed;  // same turn, other operation
+    // Same number, other operation.
+    if ((seen ^ signature_) >> 32 == 0 && comm.contradicts(peer, signature_)) {
+      return Progress::kFailed;
+    }
     if (i >= polls) return Progress::kBlocked;
     cpu_relax();
   }
@@ -121,7 +125,7 @@ Progress InlineExecution::send(Communicator& comm) {
 Progress InlineExecution::receive(Communicator& comm) {
   const shm::RankArea& root = comm.area(operation_->root);
   const shm::PayloadLine& line = root.broadcasts[turn_ % shm::kBroadcastLines];
-  const Progress progress = poll(comm, line.signature);
+  const Progress progress = poll(comm, operation_->root, line.signature);
   if (progress != Progress::kDone) return progress;
   // A root that is ahead has written the next line already.
   __builtin_prefetch(&root.broadcasts[(turn_ + 1) % shm::kBroadcastLines]);

@@ -12,8 +12,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr int kRanks = 6;
-// Below the second after which the root repeats who is missing: what it says at the end must be true
-// without that.
+// Below the second after which the root repeats who is missing: what it says at the end must be
+// true without that.
 constexpr int kLimitMs = 900 * support::sanitizer_factor();
 
 void join_and_work(Rank& rank) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// What tells processes apart wherever they run: random, since pids repeat in containers and on other
-// hosts. Any thread.
+// What tells processes apart wherever they run: random, since pids repeat in containers and on
+// other hosts. Any thread.
 #pragma once
 
 #include <array>

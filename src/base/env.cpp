@@ -40,7 +40,9 @@ constexpr EnvEntry kTable[] = {
      "Number of ranks of the environment start; this version connects at most 1,024. Needs "
      "GOSS_RANK."},
     {Env::kPort, "GOSS_PORT", "1..65535", "MASTER_PORT + 1, else 29511",
-     "Port on which rank 0 listens for the environment start."},
+     "Port on which rank 0 listens for the environment start. Jobs that run at once on one host "
+     "need "
+     "a port each; those of different launchers or secrets are told apart if they meet."},
     {Env::kRank, "GOSS_RANK", "0..GOSS_NRANKS-1", "from the launcher, else 0",
      "This rank of the environment start. Needs GOSS_NRANKS. Without both, the first complete pair "
      "of RANK and WORLD_SIZE (torchrun), OMPI_COMM_WORLD_RANK and _SIZE, PMI_RANK and PMI_SIZE, "

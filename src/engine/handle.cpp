@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <deque>
 #include <fstream>
 #include <set>
 
@@ -110,6 +111,12 @@ Living& living() {
   return *instance;
 }
 
+// Destroyed ones whose memory is still there.
+struct Graveyard {
+  std::mutex mutex;
+  std::deque<gossComm*> handles;
+};
+
 // The end of a process that has not destroyed its communicators is no death: peers that have what
 // they need from it go on undisturbed, and the others are told that it has left.
 void leave_at_exit() {
@@ -148,7 +155,7 @@ Status aborted() { return fail(gossInvalidUsage, "the communicator was aborted")
 
 Status check_handle(gossComm* handle) {
   if (handle == nullptr) return fail(gossInvalidArgument, "communicator is NULL");
-  if (handle->magic != gossComm::kMagic) {
+  if (handle->magic.load(std::memory_order_relaxed) != gossComm::kMagic) {
     return fail(gossInvalidArgument, "%p is not a communicator, or was destroyed",
                 static_cast<void*>(handle));
   }
@@ -208,7 +215,25 @@ bool is_own(gossComm* handle) {
   return own;
 }
 
+void bury(gossComm* handle) {
+  constexpr size_t kKept = 64;
+  static Graveyard* const graveyard = new Graveyard;  // outlives threads that still run at exit
+  gossComm* oldest = nullptr;
+  {
+    const std::lock_guard<std::mutex> lock(graveyard->mutex);
+    // Pinned once more by a call that came too late, perhaps.
+    if (std::exchange(handle->buried, true)) return;
+    graveyard->handles.push_back(handle);
+    if (graveyard->handles.size() > kKept) {
+      oldest = graveyard->handles.front();
+      graveyard->handles.pop_front();
+    }
+  }
+  delete oldest;
+}
+
 Status Inside::refusal() const {
+  if (handle_->aborting.load(std::memory_order_acquire)) return aborted();
   return fail(
       gossInvalidUsage,
       "refused: another thread is inside this communicator (rank %d): use it from one thread at a "
@@ -244,7 +269,7 @@ void free_claimed(gossComm* handle) {
     const std::lock_guard<std::mutex> lock(living().mutex);
     living().handles.erase(handle);
   }
-  handle->magic = 0;
+  handle->magic.store(0, std::memory_order_relaxed);
   handle->comm.reset();
   HandlePin::release(handle);
 }

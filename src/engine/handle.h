@@ -20,11 +20,13 @@ struct gossComm {
   static constexpr uint64_t kMagic = 0x676f7373636f6d6dULL;  // "gosscomm"
   enum class State { kMaking, kReady, kFailed };
 
-  uint64_t magic = kMagic;
+  // Atomic, because another thread may be about to make a call when this one destroys it.
+  std::atomic<uint64_t> magic{kMagic};
   // The living handle, open groups and queued work each hold one: they may find the communicator
   // gone, but not the handle.
   std::atomic<int> pins{1};
   bool claimed = false;  // somebody is about to free it; guarded by the list of living handles
+  bool buried = false;   // guarded by the graveyard
   int rank = 0;
   int nranks = 1;
   goss::engine::Settings settings;
@@ -60,6 +62,10 @@ struct gossComm {
 
 namespace goss::engine {
 
+// Frees the handle, but only after many others: a call of another thread that found it living a
+// moment ago is refused and does not touch freed memory. Any thread.
+void bury(gossComm* handle);
+
 // Keeps a handle, though not its communicator, from being freed.
 class HandlePin {
  public:
@@ -77,7 +83,7 @@ class HandlePin {
   static void release(gossComm* handle) {
     // What was done under other pins happens before the deletion.
     if (handle != nullptr && handle->pins.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      delete handle;
+      bury(handle);
     }
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// From making a communicator to its end: finalize, destroy, abort, forked children, two threads.
+// From making a communicator to its end: finalize, destroy, abort, forked children.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -357,58 +357,6 @@ TEST(Abort, EndsADestroyThatWaitsForQueuedCalls) {
   comms[0] = nullptr;
   EXPECT_NE(gossStreamSynchronize(stream), gossSuccess);
   MUST(gossStreamDestroy(stream));
-}
-
-TEST(Threads, MayAskForTheStateWhileAnotherDestroysTheCommunicator) {
-  for (int round = 0; round < test_scale(100, 20); ++round) {
-    Comms comms = make_comms(1);
-    const gossComm_t comm = comms[0];
-    std::atomic<bool> destroyed{false};
-    std::thread watcher([&] {
-      while (!destroyed) {
-        gossResult_t state = gossSuccess;
-        const gossResult_t code = gossCommGetAsyncError(comm, &state);
-        EXPECT_TRUE(code == gossSuccess || code == gossInvalidArgument) << code;
-        EXPECT_EQ(state, gossSuccess);
-        EXPECT_NE(gossGetLastError(comm), nullptr);
-      }
-    });
-    std::this_thread::sleep_for(std::chrono::microseconds(37 * (round % 5)));
-    EXPECT_EQ(gossCommDestroy(comm), gossSuccess);
-    destroyed = true;
-    watcher.join();
-    comms[0] = nullptr;
-  }
-}
-
-TEST(Threads, ASecondOneInsideACommunicatorIsRefused) {
-  std::promise<gossComm_t> inside;
-  std::promise<void> refused;
-  std::thread intruder([&] {
-    const gossComm_t comm = inside.get_future().get();
-    ::usleep(150'000);  // the owner waits for rank 1 by now
-    EXPECT_EQ(gossBarrier(comm, nullptr), gossInvalidUsage);
-    EXPECT_NE(last_error().find("thread"), std::string::npos) << last_error();
-    EXPECT_EQ(gossGroupStart(), gossSuccess);
-    EXPECT_EQ(gossBarrier(comm, nullptr), gossSuccess);
-    EXPECT_EQ(gossGroupEnd(), gossInvalidUsage);
-    gossResult_t state = gossInternalError;
-    EXPECT_EQ(gossCommGetAsyncError(comm, &state), gossSuccess);  // allowed at any time
-    EXPECT_EQ(state, gossSuccess);
-    refused.set_value();
-  });
-  run_ranks(2, [&](Rank& me) {
-    int x = me.rank;
-    if (me.rank == 0) {
-      inside.set_value(me.comm);
-    } else {
-      refused.get_future().wait();
-    }
-    MUST(all_reduce_one(me.comm, &x));
-    require(x == 1, "the call in progress goes on");
-    MUST(gossBarrier(me.comm, nullptr));
-  });
-  intruder.join();
 }
 
 // What a forked child may not do; 0 when all of it was refused.

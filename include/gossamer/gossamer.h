@@ -359,6 +359,50 @@ GOSS_API gossResult_t gossAlltoAll(const void* sendbuff, void* recvbuff, size_t 
                                    gossDataType_t datatype, gossComm_t comm, gossStream_t stream);
 
 /**
+ * As gossAlltoAll with a count and a place for every block: the sendcounts[s] elements from element
+ * sdispls[s] of rank r's sendbuff become the recvcounts[r] elements from element rdispls[r] of
+ * rank s's recvbuff.
+ *
+ * Shapes   Four arrays of nranks, read during the call. A buffer may be NULL when all its counts
+ *          are 0.
+ * Units    Counts and displacements are elements. sendcounts[s] on rank r equals recvcounts[r] on
+ *          rank s. 0 is allowed.
+ * Alias    The buffers, and the blocks of recvbuff, must not overlap.
+ * Order    Messages, one from each rank to each rank: as a group of gossSend and gossRecv.
+ * Exact    Bytes are copied.
+ * Errors   gossInvalidArgument: bad handle, NULL arrays or buffers, recvbuff == sendbuff, sizes
+ *          that overflow; gossInvalidUsage: two ranks gave different counts or types; those of
+ *          operations.
+ */
+GOSS_API gossResult_t gossAlltoAllv(const void* sendbuff, const size_t* sendcounts,
+                                    const size_t* sdispls, void* recvbuff, const size_t* recvcounts,
+                                    const size_t* rdispls, gossDataType_t datatype, gossComm_t comm,
+                                    gossStream_t stream);
+
+/**
+ * A message of `count` elements from one rank to another. Messages from one rank to another are
+ * received in the order in which they were sent; both sides give the same count and type.
+ *
+ * In a group all messages of a communicator are on their way at once, after its collectives of the
+ * group, so any pattern of messages completes if each send has its receive. Outside a group a
+ * receive returns when the message is there, a send when the buffer may be used again: up to about
+ * 64 KiB before the receiver takes it, if it has taken what was sent before. A rank sends to itself
+ * in a group with the receive.
+ *
+ * Units    count is elements. 0 is allowed: a message that only orders.
+ * Alias    A group's receive buffers overlap no other buffer of the group.
+ * Exact    Bytes are copied.
+ * Errors   gossInvalidArgument: bad handle, type, peer, NULL buffer with count > 0, size that
+ *          overflows; gossInvalidUsage: the two sides gave different counts or types (both learn
+ *          it), no counterpart on the own rank; those of operations. A message without counterpart
+ *          waits as long as config.timeoutMs.
+ */
+GOSS_API gossResult_t gossSend(const void* sendbuff, size_t count, gossDataType_t datatype,
+                               int peer, gossComm_t comm, gossStream_t stream);
+GOSS_API gossResult_t gossRecv(void* recvbuff, size_t count, gossDataType_t datatype, int peer,
+                               gossComm_t comm, gossStream_t stream);
+
+/**
  * Block r of the root's recvbuff becomes the sendbuff of rank r.
  *
  * Shapes   sendbuff: `count` elements on every rank; recvbuff (root only, else ignored and may be

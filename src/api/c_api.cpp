@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "api/last_error.h"
+#include "api/submit.h"
 #include "engine/calls.h"
 #include "engine/group.h"
 #include "engine/reactor.h"
@@ -14,26 +14,14 @@
 using goss::fail;
 using goss::Status;
 using goss::api::guarded;
+using goss::api::null_argument;
+using goss::api::submit;
 using goss::collectives::Kind;
 using goss::engine::Operation;
 using goss::engine::Settings;
 namespace engine = goss::engine;
 
 namespace {
-
-Status null_argument(const char* function, const char* argument) {
-  return fail(gossInvalidArgument, "%s : %s argument is NULL", function, argument);
-}
-
-// A collective; a failure inside a group is kept for gossGroupEnd.
-gossResult_t submit(const Operation& operation, gossComm_t comm, gossStream_t stream) {
-  return guarded([&] {
-    Status status = engine::submit(comm, operation, stream);
-    // The communicator may be gone by now, aborted by another thread: it keeps its own failures.
-    if (!status.ok() && status.code() != gossInProgress) engine::group_failed(status);
-    return status;
-  });
-}
 
 Status init(gossComm_t* comm, int nranks, const gossUniqueId& id, int rank,
             const gossConfig_t* config) {

@@ -2,4 +2,5 @@
 # SPDX-FileCopyrightText: The Gossamer authors
 set(GOSS_API_SOURCES
   api/c_api.cpp
-  api/last_error.cpp)
+  api/last_error.cpp
+  api/point_to_point.cpp)

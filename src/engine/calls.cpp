@@ -64,6 +64,27 @@ Status validate(const gossComm* handle, const Operation& operation) {
   return operation.count == 0 ? Status() : validate_buffers(handle, operation);
 }
 
+Status validate_transfer(const gossComm* handle, const Transfer& transfer) {
+  const char* name = transfer.way == Transfer::Way::kSend ? "send" : "receive";
+  if (!valid_type(transfer.type)) {
+    return fail(gossInvalidArgument, "%s : invalid type %d (types are 0..%d)", name,
+                static_cast<int>(transfer.type), gossNumTypes - 1);
+  }
+  if (transfer.peer < 0 || transfer.peer >= handle->nranks) {
+    return fail(gossInvalidArgument, "%s : invalid peer %d (peer should be in the 0..%d range)",
+                name, transfer.peer, handle->nranks - 1);
+  }
+  size_t bytes = 0;
+  if (!checked_multiply(transfer.count, type_size(transfer.type), &bytes) || bytes > PTRDIFF_MAX) {
+    return fail(gossInvalidArgument, "%s : count %zu of %s is larger than the address space", name,
+                transfer.count, type_name(transfer.type));
+  }
+  if (transfer.count != 0 && transfer.buffer == nullptr) {
+    return fail(gossInvalidArgument, "%s : buffer is NULL but count is %zu", name, transfer.count);
+  }
+  return {};
+}
+
 }  // namespace
 
 namespace {
@@ -161,7 +182,19 @@ void queue(gossComm* handle, Prepared prepared) {
 void queue_numbered(gossComm* handle, Prepared prepared, uint64_t number) {
   const StreamPtr stream =
       prepared.stream != nullptr ? prepared.stream->stream : handle->own_stream;
+  const std::vector<gossStream*> joined = std::move(prepared.joined);
+  for (gossStream* other : joined) {
+    Event before;
+    other->stream->push(make_record_work(&before));
+    stream->push(make_wait_event_work(before));
+  }
   stream->push(make_collective_work(handle, std::move(prepared), number));
+  for (gossStream* other : joined) {
+    Event after;
+    stream->push(make_record_work(&after));
+    other->stream->push(make_wait_event_work(after));
+    Reactor::get().run_stream(other->stream);
+  }
   Reactor::get().run_stream(stream);
 }
 
@@ -179,7 +212,11 @@ Status check_call(gossComm* handle, const Operation& operation, gossStream* stre
   if (stream != nullptr) GOSS_TRY(check_stream(stream));
   if (handle->finalized)
     return fail(gossInvalidUsage, "refused: the communicator has been finalized");
-  return validate(handle, operation);
+  if (operation.transfers == nullptr) return validate(handle, operation);
+  for (size_t i = 0; i < operation.ntransfers; ++i) {
+    GOSS_TRY(validate_transfer(handle, operation.transfers[i]));
+  }
+  return {};
 }
 
 }  // namespace
@@ -200,7 +237,11 @@ Status submit(gossComm* handle, const Operation& operation, gossStream* stream, 
     return status;
   }
   if (stream != nullptr || !handle->settings.blocking) {
-    queue(handle, {operation, {}, stream});
+    Prepared prepared;
+    prepared.operation = operation;
+    prepared.transfers.assign(operation.transfers, operation.transfers + operation.ntransfers);
+    prepared.stream = stream;
+    queue(handle, std::move(prepared));
     if (last) handle->finalized = true;
     if (stream != nullptr && handle->settings.blocking) return {};
     return fail(gossInProgress, "the operation was queued");

@@ -20,8 +20,8 @@ Status async_error(gossComm* handle, Status* state);
 // what is no communicator.
 Status first_failure(gossComm* handle);
 
-// A collective: validated, then run, queued, or added to the open group. `last`: the communicator
-// takes no calls after it.
+// A collective, or messages that are on their way at once: validated, then run, queued, or added to
+// the open group. `last`: the communicator takes no calls after it.
 Status submit(gossComm* handle, const Operation& operation, gossStream* stream, bool last = false);
 // Hand an operation to the library's thread; the caller is Inside.
 void queue(gossComm* handle, Prepared prepared);

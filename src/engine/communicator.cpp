@@ -215,13 +215,26 @@ Status Communicator::check_wait(int peer, uint64_t signature, std::chrono::milli
     return format("%s #%llu of communicator '%s'", describe(own).c_str(),
                   static_cast<unsigned long long>(number_of(signature)), settings().name.c_str());
   };
-  if (area(peer).state.load(std::memory_order_acquire) == shm::RankState::kLeft &&
+  if (has_left(peer) &&
       is_before(area(peer).completed.load(std::memory_order_relaxed), short_number(signature))) {
     faults_.raise(fail(gossRemoteError,
                        "%s left (it destroyed the communicator or exited) while others were in %s",
                        name_of(peer).c_str(), what().c_str()));
     return faults_.status();
   }
+  return check_patience(peer, waited, what);
+}
+
+Status Communicator::check_transfer(const Transfer& transfer, std::chrono::milliseconds waited) {
+  Status reason;
+  if (interrupted(&reason)) return reason;
+  return check_patience(transfer.peer, waited, [&] {
+    return format("%s of communicator '%s'", describe(transfer).c_str(), settings().name.c_str());
+  });
+}
+
+Status Communicator::check_patience(int peer, std::chrono::milliseconds waited,
+                                    const std::function<std::string()>& what) {
   if (waited < settings().warn_after) next_warning_ = settings().warn_after;
   if (settings().timeout.count() > 0 && waited >= settings().timeout) {
     faults_.raise(
@@ -239,6 +252,52 @@ Status Communicator::check_wait(int peer, uint64_t signature, std::chrono::milli
   return {};
 }
 
+bool Communicator::has_left(int peer) {
+  // Pairs with leave(): what it did before is visible.
+  return area(peer).state.load(std::memory_order_acquire) == shm::RankState::kLeft;
+}
+
+Status Communicator::left_message(const Transfer& transfer) const {
+  return fail(gossRemoteError,
+              "%s left (it destroyed the communicator or exited) while %s waited in %s of "
+              "communicator '%s'",
+              name_of(transfer.peer).c_str(), name_of(rank()).c_str(), describe(transfer).c_str(),
+              settings().name.c_str());
+}
+
+Status Communicator::message_mismatch(int sender, uint64_t type, uint64_t count,
+                                      const Transfer& receive) const {
+  const std::string theirs = valid_type(static_cast<int>(type))
+                                 ? type_name(static_cast<DataType>(type))
+                                 : std::string("unknown type");
+  return fail(gossInvalidUsage,
+              "a message of communicator '%s' differs between ranks: %s sent %llu of %s, %s called "
+              "%s. Both sides of a message give the same count and type",
+              settings().name.c_str(), name_of(sender).c_str(),
+              static_cast<unsigned long long>(count), theirs.c_str(), name_of(rank()).c_str(),
+              describe(receive).c_str());
+}
+
+void Communicator::say_waiting(const Transfer* transfer) {
+  uint32_t value = 0;
+  if (transfer != nullptr) {
+    value = 1 + 2 * static_cast<uint32_t>(transfer->peer) +
+            (transfer->way == Transfer::Way::kReceive ? 1 : 0);
+  }
+  if (mine_->waiting.load(std::memory_order_relaxed) != value) {
+    mine_->waiting.store(value, std::memory_order_relaxed);
+  }
+}
+
+void Communicator::end_transfers(const Operation& operation) {
+  stats.operations += operation.ntransfers;
+  for (size_t i = 0; i < operation.ntransfers; ++i) {
+    if (operation.transfers[i].way == Transfer::Way::kSend) {
+      stats.payload_bytes += operation.transfers[i].bytes();
+    }
+  }
+}
+
 std::string Communicator::name_of(int rank) const {
   const auto& job_ranks = parts_.job_ranks;
   return format("rank %d (%s)", rank,
@@ -246,6 +305,11 @@ std::string Communicator::name_of(int rank) const {
 }
 
 std::string Communicator::last_seen(int rank) {
+  const uint32_t waiting = area(rank).waiting.load(std::memory_order_relaxed);
+  if (waiting != 0) {
+    return format("it is waiting to %s rank %u", waiting % 2 == 0 ? "receive from" : "send to",
+                  (waiting - 1) / 2);
+  }
   uint64_t newest = 0;
   Signature latest;
   for (const Record& record : area(rank).records) {

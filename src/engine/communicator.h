@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,15 @@ struct Stats {
   Counter payload_bytes;
   Counter sent_bytes;
   Counter waits;
+};
+
+// How far the messages to and from one rank have got, in pieces.
+struct PairState {
+  uint64_t sent = 0;
+  uint64_t taken = 0;  // of those sent, as last seen
+  uint64_t received = 0;
+  int can_send = 0;  // pages: 0 none, 1 entries, 2 slots too
+  bool can_receive = false;
 };
 
 // The caller's buffers where peers may read them in place (gossMemAlloc); null: they may not.
@@ -91,6 +101,17 @@ class Communicator {
   // For the slow part of a wait: aborted, failed, `peer` inside another operation, peer gone,
   // warned, timed out. A failure has been raised for all ranks when this returns it.
   Status check_wait(int peer, uint64_t signature, std::chrono::milliseconds waited);
+  // The same for a message on its way.
+  Status check_transfer(const Transfer& transfer, std::chrono::milliseconds waited);
+  // What `sender` sends is not what this rank receives.
+  Status message_mismatch(int sender, uint64_t type, uint64_t count, const Transfer& receive) const;
+  // The other side of a message has left.
+  Status left_message(const Transfer& transfer) const;
+  bool has_left(int peer);
+  // For messages of other ranks about this one: what it waits for; null: nothing.
+  void say_waiting(const Transfer* transfer);
+  // Messages have been exchanged.
+  void end_transfers(const Operation& operation);
   // `peer` announced another word where this rank is at `signature`: raise and return that.
   Status mismatch(int peer, uint64_t signature);
   // Whether `peer` recorded something else under the number of `signature`.
@@ -148,10 +169,14 @@ class Communicator {
       seen_phase;  // [rank * kPhases + phase]: last value seen, saves reading lines
   std::vector<uint64_t> seen_done;            // [rank]
   std::vector<uint64_t> seen_broadcast_done;  // [rank]
+  std::vector<PairState> pairs;               // [rank]; empty before the first message
 
   uint32_t splits = 0;  // made from this communicator
 
  private:
+  Status check_patience(int peer, std::chrono::milliseconds waited,
+                        const std::function<std::string()>& what);
+
   Parts parts_;
   std::vector<shm::RankArea*> areas_;
   shm::RankArea* mine_;

@@ -13,25 +13,46 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
     if (!failure_.ok()) return Progress::kFailed;
   }
   failure_ = {};
+  active_ = true;
+  waited_ = false;
+  if (operation.transfers != nullptr) {
+    choice_ = {};
+    choice_.path = Path::kPairs;
+    return settle(comm, pairs_.start(comm, operation_));
+  }
   choice_ = choose(operation, comm.nranks(), comm.settings().forced);
   const Program* program = choice_.path == Path::kMapped
                                ? &comm.plans().get(choice_.algorithm, operation.root)
                                : nullptr;
   mapped_.direct().offer(comm, operation, program);
   signature_ = comm.begin_operation(operation, choice_, mapped_.direct().own());
-  active_ = true;
-  waited_ = false;
   switch (choice_.path) {
     case Path::kNothing: return settle(comm, Progress::kDone);
     case Path::kInline: return settle(comm, inline_.start(comm, operation_, signature_));
     case Path::kMapped: return settle(comm, mapped_.start(comm, operation_, *program, signature_));
+    case Path::kPairs: break;  // above
   }
   return Progress::kFailed;
 }
 
 Progress Execution::advance(Communicator& comm) {
-  return settle(comm,
-                choice_.path == Path::kInline ? inline_.advance(comm) : mapped_.advance(comm));
+  switch (choice_.path) {
+    case Path::kNothing: return Progress::kDone;
+    case Path::kInline: return settle(comm, inline_.advance(comm));
+    case Path::kMapped: return settle(comm, mapped_.advance(comm));
+    case Path::kPairs: return settle(comm, pairs_.advance(comm));
+  }
+  return Progress::kFailed;
+}
+
+uint64_t Execution::position() const {
+  switch (choice_.path) {
+    case Path::kNothing: return 0;
+    case Path::kInline: return inline_.position();
+    case Path::kMapped: return mapped_.position();
+    case Path::kPairs: return pairs_.position();
+  }
+  return 0;
 }
 
 Progress Execution::settle(Communicator& comm, Progress progress) {
@@ -41,11 +62,18 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
       break;
     case Progress::kDone:
       active_ = false;
-      comm.end_operation(operation_);
+      if (choice_.path == Path::kPairs) {
+        comm.end_transfers(operation_);
+      } else {
+        comm.end_operation(operation_);
+      }
       break;
     case Progress::kFailed:
-      failure_ = choice_.path == Path::kInline ? comm.mismatch(inline_.waiting_for(), signature_)
-                                               : mapped_.failure();
+      if (choice_.path == Path::kInline) {
+        failure_ = comm.mismatch(inline_.waiting_for(), signature_);
+      } else {
+        failure_ = choice_.path == Path::kMapped ? mapped_.failure() : pairs_.failure();
+      }
       give_up(comm);
       break;
   }
@@ -53,6 +81,7 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
 }
 
 Progress Execution::check(Communicator& comm, std::chrono::milliseconds waited) {
+  if (choice_.path == Path::kPairs) return settle(comm, pairs_.check(comm, waited));
   const int peer = choice_.path == Path::kInline ? inline_.waiting_for() : mapped_.waiting_for();
   failure_ = comm.check_wait(peer, signature_, waited);
   if (failure_.ok()) return Progress::kBlocked;

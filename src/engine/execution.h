@@ -10,10 +10,10 @@
 #include "collectives/partition.h"
 #include "engine/communicator.h"
 #include "engine/direct_memory.h"
+#include "engine/pair_execution.h"
+#include "engine/progress.h"
 
 namespace goss::engine {
-
-enum class Progress { kDone, kBlocked, kFailed };
 
 // Small operations: the payload lies behind its flag, up to 56 bytes in the flag's own cache line.
 //
@@ -171,9 +171,7 @@ class Execution {
   const Status& failure() const { return failure_; }
   bool active() const { return active_; }
   // Changes whenever something has moved.
-  uint64_t position() const {
-    return choice_.path == Path::kInline ? inline_.position() : mapped_.position();
-  }
+  uint64_t position() const;
 
  private:
   Progress settle(Communicator& comm, Progress progress);
@@ -185,6 +183,7 @@ class Execution {
   uint64_t signature_ = 0;
   InlineExecution inline_;
   MappedExecution mapped_;
+  PairExecution pairs_;
   Status failure_;
 };
 

@@ -12,6 +12,7 @@ const char* path_text(Path path) {
     case Path::kInline: return "shared memory, payload in the flag's cache line";
     case Path::kMapped:
       return "shared memory, read in place from staging cells or gossMemAlloc memory";
+    case Path::kPairs: return "shared memory, messages between pairs of ranks";
   }
   return "?";
 }

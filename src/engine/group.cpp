@@ -2,12 +2,7 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/group.h"
 
-#include <poll.h>
-#include <sched.h>
-#include <time.h>
-
 #include <algorithm>
-#include <exception>
 #include <map>
 
 #include "engine/calls.h"
@@ -26,6 +21,9 @@ struct Lane {
   gossComm* handle;
   Inside inside;
   std::vector<Prepared> operations;
+  std::vector<Transfer> transfers;            // its messages, all at once, after the collectives
+  std::vector<gossStream*> transfer_streams;  // each once
+  bool waits = false;                         // at the end, for messages that are on a stream
   uint64_t first_number = 0;  // of its calls, which are numbered when they are known
   size_t next = 0;
   bool running = false;
@@ -44,6 +42,13 @@ struct Item {
   size_t first_extent;  // among the group's; its extents end where those of the next item begin
 };
 
+// A message, as called.
+struct PendingTransfer {
+  gossComm* handle;  // pinned by the group
+  gossStream* stream;
+  Transfer transfer;
+};
+
 struct Group {
   GroupRun run{};  // of the last item, while open_run points to it
   int depth = 0;
@@ -51,7 +56,8 @@ struct Group {
   Status failure;
   std::vector<Item> items;
   std::vector<Extent> extents;
-  std::vector<HandlePin> pins;  // of the items' communicators
+  std::vector<PendingTransfer> transfers;
+  std::vector<HandlePin> pins;  // of the communicators of items and transfers
   std::vector<PendingMaking> makings;
 };
 
@@ -80,19 +86,39 @@ void append(Lane* lane, const Item& item, size_t index, const Extent* first, con
     before->operation.calls += item.operation.calls;
     return;
   }
-  lane->operations.push_back({item.operation, {first, last}, item.stream, item.small, index});
+  Prepared& prepared = lane->operations.emplace_back();
+  prepared.operation = item.operation;
+  prepared.extents.assign(first, last);
+  prepared.stream = item.stream;
+  prepared.small = item.small;
+  prepared.place = index;
 }
 
 // Results are by element in rank order, so moving operations together changes no bit.
-void finish_lane(Lane* lane) {
+void finish_lane(Lane* lane, size_t place) {
   for (Prepared& prepared : lane->operations) {
     if (prepared.extents.size() == 1) {
       prepared.operation.buffer = prepared.extents[0];
     } else {
-      prepared.operation.extents = prepared.extents.data();
       prepared.operation.nextents = prepared.extents.size();
     }
   }
+  if (!lane->transfers.empty()) {
+    Prepared exchange;
+    exchange.transfers = std::move(lane->transfers);
+    exchange.place = place;
+    // One exchange, whatever the streams: if it were several, one might wait for a message of the
+    // other's.
+    std::vector<gossStream*> streams = std::move(lane->transfer_streams);
+    const bool synchronous = std::erase(streams, nullptr) > 0 && lane->handle->settings.blocking;
+    if (!streams.empty()) {
+      exchange.stream = streams.front();
+      exchange.joined.assign(streams.begin() + 1, streams.end());
+      lane->waits = synchronous;
+    }
+    lane->operations.push_back(std::move(exchange));
+  }
+  for (Prepared& prepared : lane->operations) prepared.refer();
 }
 
 // On the library's thread, by now.
@@ -240,36 +266,53 @@ Status run_one(const Item& item, const std::vector<Extent>& extents) {
   return status;
 }
 
-// Whether a pinned communicator has not been aborted or destroyed while the group was open.
-Status still_there(gossComm* handle) {
-  if (handle->aborting.load(std::memory_order_acquire)) return aborted();
-  return check_handle(handle);
+// The lane of a communicator, which is entered when it is new.
+Result<Lane*> find_lane(std::vector<std::unique_ptr<Lane>>* lanes, gossComm* handle) {
+  for (const auto& lane : *lanes) {
+    if (lane->handle == handle) return lane.get();
+  }
+  GOSS_TRY(still_there(handle));
+  lanes->push_back(std::make_unique<Lane>(handle));
+  Lane* lane = lanes->back().get();
+  if (!lane->inside.entered()) return lane->inside.refusal();
+  return lane;
 }
 
-Status run(const std::vector<Item>& items, const std::vector<Extent>& extents) {
-  const Item& front = items.front();
-  if (items.size() == 1 && front.stream == nullptr && front.handle->settings.blocking) {
-    GOSS_TRY(still_there(front.handle));
-    return run_one(front, extents);
+Status run(const std::vector<Item>& items, const std::vector<Extent>& extents,
+           const std::vector<PendingTransfer>& transfers) {
+  if (items.size() == 1 && transfers.empty()) {
+    const Item& only = items.front();
+    if (only.stream == nullptr && only.handle->settings.blocking) {
+      GOSS_TRY(still_there(only.handle));
+      return run_one(only, extents);
+    }
   }
   std::vector<std::unique_ptr<Lane>> lanes;
-  bool in_progress = false;
   for (size_t i = 0; i < items.size(); ++i) {
     const Item& item = items[i];
     const size_t end = i + 1 < items.size() ? items[i + 1].first_extent : extents.size();
-    auto lane = std::find_if(lanes.begin(), lanes.end(),
-                             [&](const auto& l) { return l->handle == item.handle; });
-    if (lane == lanes.end()) {
-      GOSS_TRY(still_there(item.handle));
-      lanes.push_back(std::make_unique<Lane>(item.handle));
-      lane = std::prev(lanes.end());
-      if (!(*lane)->inside.entered()) return (*lane)->inside.refusal();
-    }
-    in_progress |= !item.handle->settings.blocking;
-    append(lane->get(), item, i, extents.data() + item.first_extent, extents.data() + end);
+    GOSS_TRY_ASSIGN(Lane * lane, find_lane(&lanes, item.handle));
+    append(lane, item, i, extents.data() + item.first_extent, extents.data() + end);
   }
-  for (const auto& lane : lanes) finish_lane(lane.get());
+  for (const PendingTransfer& pending : transfers) {
+    GOSS_TRY_ASSIGN(Lane * lane, find_lane(&lanes, pending.handle));
+    lane->transfers.push_back(pending.transfer);
+    auto& streams = lane->transfer_streams;
+    if (std::find(streams.begin(), streams.end(), pending.stream) == streams.end()) {
+      streams.push_back(pending.stream);
+    }
+  }
+  bool in_progress = false;
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    in_progress |= !lanes[i]->handle->settings.blocking;
+    finish_lane(lanes[i].get(), items.size() + i);
+  }
   GOSS_TRY(lanes.size() == 1 ? drive_alone(lanes.front().get()) : drive(&lanes));
+  for (const auto& lane : lanes) {
+    if (!lane->waits) continue;
+    GOSS_TRY(wait_queued(lane->handle));
+    GOSS_TRY(lane->handle->comm->faults().status());
+  }
   if (in_progress) return fail(gossInProgress, "the group was queued");
   return {};
 }
@@ -336,6 +379,12 @@ void group_add(gossComm* handle, const Operation& operation, gossStream* stream,
   Group& group = *open_group;
   end_run(&group);
   if (std::none_of(group.pins.begin(), group.pins.end(), same)) group.pins.emplace_back(handle);
+  if (operation.transfers != nullptr) {
+    for (size_t i = 0; i < operation.ntransfers; ++i) {
+      group.transfers.push_back({handle, stream, operation.transfers[i]});
+    }
+    return;
+  }
   group.items.push_back({handle, operation, stream, movement_of(operation),
                          worth_aggregating(operation), last, group.extents.size()});
   group.items.back().operation.counts.add(operation.count);
@@ -357,10 +406,12 @@ Status group_end() {
   open_group = nullptr;
   std::vector<Item> items;
   std::vector<Extent> extents;
+  std::vector<PendingTransfer> transfers;
   std::vector<HandlePin> pins;
   std::vector<PendingMaking> makings;
   items.swap(group.items);
   extents.swap(group.extents);
+  transfers.swap(group.transfers);
   pins.swap(group.pins);
   makings.swap(group.makings);
   Status failure;
@@ -379,112 +430,16 @@ Status group_end() {
     return failure;
   }
   GOSS_TRY(drive_makings(&makings));
-  Status status = items.empty() ? Status() : run(items, extents);
+  Status status = items.empty() && transfers.empty() ? Status() : run(items, extents, transfers);
   items.clear();
   extents.clear();
+  transfers.clear();
   pins.clear();
   group.items.swap(items);  // keep the memory for the next group
   group.extents.swap(extents);
+  group.transfers.swap(transfers);
   group.pins.swap(pins);
   return status;
-}
-
-namespace {
-
-// Why `pending` cannot go on, if it cannot.
-Status hindrance(const PendingMaking& pending) {
-  if (pending.handle->aborting.load(std::memory_order_acquire)) {
-    return fail(gossInvalidUsage, "the communicator was aborted while it was made");
-  }
-  return pending.parent ? still_there(pending.parent->get()) : Status();
-}
-
-// Lack of memory, descriptors or threads ends the making and not only the call.
-Result<bool> advance(Making* making) {
-  try {
-    return making->advance();
-  } catch (const std::exception& e) {
-    return fail(gossSystemError, "%s", e.what());
-  }
-}
-
-void conclude(PendingMaking* pending, const Status& status) {
-  pending->done = true;
-  if (!status.ok()) {
-    pending->making.reset();
-    pending->handle->set_failure(status);
-    return;
-  }
-  pending->handle->adopt(pending->making->take());
-  if (pending->handle->comm != nullptr) return;
-  hand_out(pending->out, nullptr);  // split off without a colour
-  discard(pending->handle.get());
-}
-
-}  // namespace
-
-Status drive_makings(std::vector<PendingMaking>* makings) {
-  // An abort of what is made, or split, waits until it is not used here any more.
-  std::vector<std::unique_ptr<Inside>> insides;
-  std::vector<gossComm*> entered;
-  const auto enter = [&](gossComm* handle) -> Status {
-    if (std::find(entered.begin(), entered.end(), handle) != entered.end()) return {};
-    insides.push_back(std::make_unique<Inside>(handle));
-    if (!insides.back()->entered()) return insides.back()->refusal();
-    entered.push_back(handle);
-    return {};
-  };
-  Status first;
-  const auto end = [&](PendingMaking* pending, const Status& status) {
-    conclude(pending, status);
-    if (first.ok()) first = status;
-  };
-  for (PendingMaking& pending : *makings) {
-    Status status = hindrance(pending);
-    if (status.ok()) status = enter(pending.handle.get());
-    if (status.ok() && pending.parent) status = enter(pending.parent->get());
-    if (!status.ok()) end(&pending, status);
-  }
-
-  for (int idle = 0;; ++idle) {
-    std::vector<pollfd> fds;
-    std::vector<gossComm*> busy_parents;
-    size_t left = 0;
-    for (PendingMaking& pending : *makings) {
-      if (pending.done) continue;
-      if (pending.parent) {
-        gossComm* parent = pending.parent->get();
-        const bool busy =
-            std::find(busy_parents.begin(), busy_parents.end(), parent) != busy_parents.end();
-        busy_parents.push_back(parent);
-        if (busy) {
-          ++left;
-          continue;
-        }
-      }
-      Status status = hindrance(pending);
-      if (status.ok()) {
-        Result<bool> made = advance(pending.making.get());
-        if (made.ok() && !made.value()) {
-          pending.making->pollfds(&fds);
-          ++left;
-          continue;
-        }
-        status = made.status();
-      }
-      end(&pending, status);
-      idle = 0;
-    }
-    if (left == 0) return first;
-    if (!fds.empty()) {
-      ::poll(fds.data(), static_cast<nfds_t>(fds.size()), idle < 4 ? 0 : 1);
-    } else if (idle < 400) {
-      ::sched_yield();
-    } else {
-      const timespec nap{0, 100'000};
-      ::nanosleep(&nap, nullptr);
-    }
-  }
 }
 
 }  // namespace goss::engine

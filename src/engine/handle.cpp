@@ -191,6 +191,11 @@ Status check_stream(gossStream* stream) {
 
 Status check_event(gossEvent* event) { return check_object(event, "event", "gossEventCreate"); }
 
+Status still_there(gossComm* handle) {
+  if (handle->aborting.load(std::memory_order_acquire)) return aborted();
+  return check_handle(handle);
+}
+
 Status check_ready(gossComm* handle) {
   GOSS_TRY(check_handle(handle));
   // Pairs with the release in adopt(): the communicator is complete.

@@ -116,6 +116,8 @@ Status check_stream(gossStream* stream);
 Status check_event(gossEvent* event);
 // check_handle(), and the communicator has been made.
 Status check_ready(gossComm* handle);
+// Whether a pinned communicator has not been aborted or destroyed meanwhile.
+Status still_there(gossComm* handle);
 // Whether `handle` is alive and of this process, for calls that must survive a second destroy.
 bool is_own(gossComm* handle);
 

@@ -8,6 +8,12 @@ namespace goss::engine {
 
 using collectives::Kind;
 
+std::string describe(const Transfer& transfer) {
+  const bool sends = transfer.way == Transfer::Way::kSend;
+  return format("%s(count %zu, %s, %s rank %d)", sends ? "send" : "receive", transfer.count,
+                type_name(transfer.type), sends ? "to" : "from", transfer.peer);
+}
+
 std::string describe(const Signature& signature) {
   const auto byte = [&](int shift) {
     return static_cast<unsigned>(signature.what >> shift) & 255u;

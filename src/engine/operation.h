@@ -38,6 +38,22 @@ struct CallCounts {
   }
 };
 
+// A message to or from one rank.
+struct Transfer {
+  enum class Way : unsigned char { kSend, kReceive };
+  Way way = Way::kSend;
+  DataType type = gossInt8;
+  int peer = 0;
+  size_t count = 0;             // elements
+  std::byte* buffer = nullptr;  // kSend: only read
+
+  size_t bytes() const { return count * type_size(type); }
+};
+
+// "send(count 5, float, to rank 1)".
+std::string describe(const Transfer& transfer);
+
+// A collective, or messages that are on their way at once: then nothing before `transfers` counts.
 struct Operation {
   collectives::Kind kind = collectives::Kind::kBarrier;
   DataType type = gossInt8;
@@ -47,8 +63,10 @@ struct Operation {
   Extent buffer{nullptr, nullptr, 0};
   const Extent* extents = nullptr;  // instead of `buffer` when aggregated; outlives the operation
   size_t nextents = 0;
-  uint32_t calls = 1;  // how many calls of the user were aggregated
-  CallCounts counts;   // of each of them
+  uint32_t calls = 1;                   // how many calls of the user were aggregated
+  CallCounts counts;                    // of each of them
+  const Transfer* transfers = nullptr;  // outlive the operation
+  size_t ntransfers = 0;
 
   size_t bytes() const { return count * type_size(type); }
 };

@@ -13,9 +13,11 @@ set(GOSS_ENGINE_SOURCES
   engine/inline_execution.cpp
   engine/job.cpp
   engine/join.cpp
+  engine/makings.cpp
   engine/mapped_execution.cpp
   engine/mapped_movement.cpp
   engine/operation.cpp
+  engine/pair_execution.cpp
   engine/plan.cpp
   engine/reactor.cpp
   engine/settings.cpp

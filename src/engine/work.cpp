@@ -14,7 +14,7 @@ class CollectiveWork final : public Work {
  public:
   CollectiveWork(gossComm* handle, Prepared prepared, uint64_t number)
       : handle_(handle), prepared_(std::move(prepared)), number_(number) {
-    if (prepared_.operation.nextents > 0) prepared_.operation.extents = prepared_.extents.data();
+    prepared_.refer();
   }
 
   State advance() override {

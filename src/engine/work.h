@@ -15,10 +15,19 @@ namespace goss::engine {
 // An operation with what it needs to outlive the call that made it.
 struct Prepared {
   Operation operation;
-  std::vector<Extent> extents;  // when aggregated; operation.extents is set from it
+  std::vector<Extent> extents;      // when aggregated; operation.extents is set from it
+  std::vector<Transfer> transfers;  // likewise operation.transfers
   gossStream* stream = nullptr;
-  bool small = false;  // in a group: see there
-  size_t place = 0;    // in a group: the number of its first call there
+  std::vector<gossStream*> joined;  // streams that wait for it as well, and it for them
+  bool small = false;               // in a group: see there
+  size_t place = 0;                 // in a group: the number of its first call there
+
+  // Lets the operation refer to the vectors, after these have moved.
+  void refer() {
+    if (operation.nextents > 0) operation.extents = extents.data();
+    operation.transfers = transfers.empty() ? nullptr : transfers.data();
+    operation.ntransfers = transfers.size();
+  }
 };
 
 // Call number `number` of the communicator.

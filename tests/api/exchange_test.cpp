@@ -8,6 +8,7 @@
 
 #include <functional>
 
+#include "support/buffers.h"
 #include "support/ranks.h"
 #include "support/reference.h"
 #include "support/scoped_env.h"
@@ -15,41 +16,6 @@
 
 namespace goss::test {
 namespace {
-
-enum class Memory { kPrivate, kUnaligned, kShared };
-
-// A buffer with guards behind it.
-class Buffer {
- public:
-  Buffer(Memory memory, size_t bytes) : bytes_(bytes) {
-    const size_t offset = memory == Memory::kUnaligned ? 1 : 0;
-    if (memory == Memory::kShared) {
-      MUST(gossMemAlloc(&shared_, bytes + kGuard));
-      data_ = static_cast<std::byte*>(shared_);
-    } else {
-      private_.resize(bytes + kGuard + offset);
-      data_ = private_.data() + offset;
-    }
-    std::memset(data_, 0xa5, bytes + kGuard);
-  }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  ~Buffer() { EXPECT_EQ(gossMemFree(shared_), gossSuccess); }
-  std::byte* data() { return data_; }
-  size_t bytes() const { return bytes_; }
-  void require_guards(const std::string& what) const {
-    for (size_t i = bytes_; i < bytes_ + kGuard; ++i) {
-      require(data_[i] == std::byte{0xa5}, what + ": wrote behind the buffer");
-    }
-  }
-
- private:
-  static constexpr size_t kGuard = 64;
-  size_t bytes_;
-  void* shared_ = nullptr;
-  std::vector<std::byte> private_;
-  std::byte* data_ = nullptr;
-};
 
 struct Problem {
   size_t count;  // elements of a block
@@ -68,21 +34,6 @@ struct Problem {
   }
 };
 
-// Any bits will do: NaNs and infinities are values like others.
-std::byte content(int rank, size_t i) {
-  return static_cast<std::byte>(mix(i * 64 + static_cast<uint64_t>(rank)));
-}
-void fill(std::byte* data, size_t bytes, int rank, size_t first = 0) {
-  for (size_t i = 0; i < bytes; ++i) data[i] = content(rank, first + i);
-}
-// Bytes [first, ...) of the input of `rank`.
-void require_content(const std::byte* data, size_t bytes, int rank, size_t first,
-                     const std::string& what) {
-  for (size_t i = 0; i < bytes; ++i) {
-    if (data[i] == content(rank, first + i)) continue;
-    require(false, what + ": byte " + std::to_string(i) + " from rank " + std::to_string(rank));
-  }
-}
 void require_equal(const std::byte* data, const std::byte* expected, size_t bytes,
                    const std::string& what) {
   require(bytes == 0 || std::memcmp(data, expected, bytes) == 0, what + ": wrong result");

@@ -11,15 +11,16 @@ namespace {
 
 using ::testing::HasSubstr;
 
-enum class Inside { kSmall, kLarge, kShared, kStream, kGroup, kNothing };
-constexpr const char* kNames[] = {"Small", "Large", "Shared", "Stream", "Group", "Nothing"};
+enum class Inside { kSmall, kLarge, kShared, kStream, kGroup, kMessages, kNothing };
+constexpr const char* kNames[] = {"Small", "Large",    "Shared", "Stream",
+                                  "Group", "Messages", "Nothing"};
 
 gossResult_t wait_inside(gossComm_t comm, Inside inside) {
   void* memory = nullptr;
   constexpr size_t kCount = 500000;
   if (gossMemAlloc(&memory, kCount * sizeof(float)) != gossSuccess) std::exit(7);
   auto* x = static_cast<float*>(memory);
-  std::vector<float> y(kCount);
+  std::vector<float> y(3 * kCount);
   switch (inside) {
     case Inside::kSmall: return gossAllReduce(x, x, 2, gossFloat, gossSum, comm, nullptr);
     case Inside::kLarge:
@@ -37,6 +38,13 @@ gossResult_t wait_inside(gossComm_t comm, Inside inside) {
       gossGroupStart();
       gossBarrier(comm, nullptr);
       gossAllReduce(x, x, 100, gossFloat, gossSum, comm, nullptr);
+      return gossGroupEnd();
+    case Inside::kMessages:
+      gossGroupStart();
+      for (int peer = 0; peer < 3; ++peer) {  // rank 0 or 2 does not receive
+        gossSend(x, kCount, gossFloat, peer, comm, nullptr);
+        gossRecv(y.data() + peer * kCount, kCount, gossFloat, peer, comm, nullptr);
+      }
       return gossGroupEnd();
     case Inside::kNothing: {
       gossResult_t state = gossSuccess;
@@ -81,7 +89,8 @@ TEST_P(AbortTest, OthersAreToldWhoAborted) {
 
 INSTANTIATE_TEST_SUITE_P(Inside, AbortTest,
                          ::testing::Values(Inside::kSmall, Inside::kLarge, Inside::kShared,
-                                           Inside::kStream, Inside::kGroup, Inside::kNothing),
+                                           Inside::kStream, Inside::kGroup, Inside::kMessages,
+                                           Inside::kNothing),
                          [](const auto& test) {
                            return std::string(kNames[static_cast<int>(test.param)]);
                          });

@@ -13,8 +13,8 @@ using ::testing::HasSubstr;
 
 // The end of a sentence about a dead rank: what it was doing.
 constexpr char kLastSeen[] =
-    "\\((last seen (in|after) (all_reduce|broadcast|barrier).* #[0-9]+|"
-    "it has not started any operation)\\)";
+    "\\((last seen (in|after) (all_reduce|broadcast|barrier|all_to_all).* #[0-9]+|"
+    "it is waiting to (send to|receive from) rank [0-9]|it has not started any operation)\\)";
 
 void work_until_failure(Rank& rank) {
   if (rank.failed(rank.join())) std::exit(3);

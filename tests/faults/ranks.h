@@ -234,12 +234,14 @@ class MixedWork {
 
   gossResult_t round(gossComm_t comm, uint64_t i) {
     static constexpr size_t kCounts[] = {2, 12, 256, 16384, kMost / 4, kMost};
-    const size_t count = kCounts[i / 5 % (small_only_ ? 3 : std::size(kCounts))];
-    const unsigned kind = static_cast<unsigned>(i % 5);
+    constexpr uint64_t kKinds = 7;
+    const size_t count = kCounts[i / kKinds % (small_only_ ? 3 : std::size(kCounts))];
+    const unsigned kind = static_cast<unsigned>(i % kKinds);
     if (kind == 4) return gossBarrier(comm, nullptr);
     int32_t* in = kind % 2 == 0 ? private_.data() : shared_;
     int32_t* out = in + kMost;
-    const int root = static_cast<int>(i / 5) % rank_->n;
+    if (kind > 4) return messages(comm, i, in, out, count);
+    const int root = static_cast<int>(i / kKinds) % rank_->n;
     const bool sum = kind < 2;
     const auto value = [i](int r, size_t j) {
       return (r + 1) * static_cast<int32_t>((j % 97) + i % 13 + 1);
@@ -257,6 +259,36 @@ class MixedWork {
   }
 
  private:
+  // To the next rank of a ring, and a part of them to everybody.
+  gossResult_t messages(gossComm_t comm, uint64_t i, int32_t* in, int32_t* out, size_t count) {
+    const int next = (rank_->rank + 1) % rank_->n;
+    const int previous = (rank_->rank + rank_->n - 1) % rank_->n;
+    const auto value = [i](int r, size_t j) {
+      return static_cast<int32_t>(static_cast<uint64_t>(r) * 1000 + i * 7 + j);
+    };
+    const bool ring = i % 2 == 0;
+    const size_t each = count / static_cast<size_t>(rank_->n);
+    for (size_t j = 0; j < count; ++j) in[j] = value(rank_->rank, j);
+    gossResult_t result = gossGroupStart();
+    if (result != gossSuccess) return result;
+    if (ring) {
+      gossSend(in, count, gossInt32, next, comm, nullptr);
+      gossRecv(out, count, gossInt32, previous, comm, nullptr);
+    } else {
+      gossAlltoAll(in, out, each, gossInt32, comm, nullptr);
+    }
+    result = gossGroupEnd();
+    if (result != gossSuccess) return result;
+    bool right = true;
+    for (size_t j = 0; ring && j < count; ++j) right &= out[j] == value(previous, j);
+    for (size_t j = 0; !ring && j < each * static_cast<size_t>(rank_->n); ++j) {
+      const auto from = static_cast<int>(j / each);
+      right &= out[j] == value(from, static_cast<size_t>(rank_->rank) * each + j % each);
+    }
+    rank_->expect(right);
+    return gossSuccess;
+  }
+
   Rank* rank_;
   bool small_only_;
   std::vector<int32_t> private_;

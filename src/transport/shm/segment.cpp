@@ -41,11 +41,18 @@ size_t fixed_bytes(int nranks) {
 }  // namespace
 
 size_t Segment::bytes_for(int nranks) {
-  return fixed_bytes(nranks) + static_cast<size_t>(nranks) * kRingBytes;
+  const auto n = static_cast<size_t>(nranks);
+  return fixed_bytes(nranks) + n * kRingBytes + n * n * sizeof(Pair);
 }
 
 size_t Segment::ring_offset(int rank) const {
   return fixed_bytes(nranks_) + static_cast<size_t>(rank) * kRingBytes;
+}
+
+size_t Segment::pair_offset(int sender, int receiver) const {
+  const size_t index =
+      static_cast<size_t>(sender) * static_cast<size_t>(nranks_) + static_cast<size_t>(receiver);
+  return ring_offset(nranks_) + index * sizeof(Pair);
 }
 
 Result<SegmentPtr> Segment::create(int nranks, const Nonce& nonce) {
@@ -76,6 +83,11 @@ SegmentPtr Segment::find(const Nonce& nonce) {
   const std::lock_guard<std::mutex> lock(known().mutex);
   const auto entry = known().by_nonce.find(nonce);
   return entry == known().by_nonce.end() ? nullptr : entry->second.lock();
+}
+
+Status Segment::allocate_pair(int sender, int receiver, bool slots) {
+  return MappedRegion::allocate_pages(fd_.get(), pair_offset(sender, receiver),
+                                      slots ? sizeof(Pair) : kPairControlBytes);
 }
 
 Result<size_t> Segment::allocate_cell(int rank, int cell, size_t before, size_t bytes) {

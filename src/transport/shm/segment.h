@@ -6,10 +6,12 @@
 //   header      who it belongs to, the first fault, the count of sleepers
 //   rank areas  flags, inline payloads and records of each rank, written by that rank only
 //   rings       staging cells of each rank, written by that rank, read by all
+//   pairs       messages from each rank to each other rank
 //
 // Every counter only grows, so nothing is ever reset. The pages of header and areas are allocated
-// when the segment is made, those of a ring cell when its owner first uses them (allocate_cell), so
-// that an idle communicator costs a few pages and lack of memory is an error and not a SIGBUS.
+// when the segment is made, those of a ring cell when its owner first uses them (allocate_cell),
+// those of a pair likewise (allocate_pair), so that an idle communicator costs a few pages and lack
+// of memory is an error and not a SIGBUS.
 #pragma once
 
 #include <atomic>
@@ -89,9 +91,39 @@ struct alignas(4096) RankArea {
   std::atomic<RankState> state{RankState::kAbsent};
   std::atomic<uint32_t> completed{0};  // operations completed, for messages about this rank
   std::atomic<uint32_t> writing{0};    // 1 while the owner may be storing into peers' buffers
+  // What the owner has been waiting for since it last moved a message: 0 nothing, else 1 + 2 * rank
+  // + (0: to send to it, 1: to receive from it).
+  std::atomic<uint32_t> waiting{0};
   alignas(2 * kCacheLine) Record records[kRecords];
   PayloadLine broadcasts[kBroadcastLines];  // of this rank as root, used in turn
 };
+
+constexpr int kPairEntries = 4;
+constexpr size_t kPairSlotBytes = 16 * 1024;
+constexpr size_t kPairInlineBytes = 208;
+
+// One piece of a message. All of a message that is not longer than kPairInlineBytes, else what is
+// in the slot of the same index, or a reference to memory that the receiver reads in place.
+struct alignas(kCacheLine) PairEntry {
+  static constexpr uint64_t kInPlace = uint64_t{1} << 63;  // in `what`
+
+  std::atomic<uint64_t> turn{0};  // entry number t is readable when this is t + 1
+  uint64_t what;                  // type of the elements
+  uint64_t count;                 // elements of the whole message
+  uint64_t bytes;                 // of this piece
+  uint64_t memory_id;             // kInPlace: allocation and byte offset
+  uint64_t memory_offset;
+  std::byte payload[kPairInlineBytes];
+};
+static_assert(sizeof(PairEntry) == 4 * kCacheLine);
+
+// Messages from one rank to another, in order. Entry number t lies in entries[t % kPairEntries].
+struct alignas(4096) Pair {
+  PairEntry entries[kPairEntries];                         // written by the sender
+  alignas(2 * kCacheLine) std::atomic<uint64_t> taken{0};  // entries that the receiver has read
+  alignas(4096) std::byte slots[kPairEntries][kPairSlotBytes];  // written by the sender
+};
+constexpr size_t kPairControlBytes = offsetof(Pair, slots);
 
 struct alignas(4096) Header {
   uint8_t nonce[16];
@@ -123,6 +155,11 @@ class Segment {
                                         static_cast<size_t>(rank) * sizeof(RankArea));
   }
   std::byte* ring(int rank) const { return region_.data() + ring_offset(rank); }
+  Pair& pair(int sender, int receiver) const {
+    return *reinterpret_cast<Pair*>(region_.data() + pair_offset(sender, receiver));
+  }
+  // Pages for a pair: its entries, or its slots too.
+  Status allocate_pair(int sender, int receiver, bool slots);
   // Pages for the first `bytes` of a cell, whose first `before` bytes (0 or what an earlier call
   // returned) have theirs. Returns how many bytes now have pages.
   Result<size_t> allocate_cell(int rank, int cell, size_t before, size_t bytes);
@@ -134,6 +171,7 @@ class Segment {
   Segment(UniqueFd fd, MappedRegion region, int nranks)
       : fd_(std::move(fd)), region_(std::move(region)), nranks_(nranks) {}
   size_t ring_offset(int rank) const;
+  size_t pair_offset(int sender, int receiver) const;
 
   UniqueFd fd_;
   MappedRegion region_;

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// PairExecution: messages between pairs of ranks, all on their way at once, as a state machine that
+// never blocks. Messages from one rank to another arrive in the order in which they were sent;
+// those of other pairs do not wait for them.
+//
+// A message of up to 64 KiB does not wait for its receiver unless earlier ones fill the pair
+// (shm::Pair). Longer ones do, and one in gossMemAlloc memory is read in place.
+#pragma once
+
+#include <chrono>
+#include <vector>
+
+#include "device/shared_memory.h"
+#include "engine/communicator.h"
+#include "engine/progress.h"
+
+namespace goss::engine {
+
+class PairExecution {
+ public:
+  // From here on the receiver reads shared memory in place.
+  static constexpr size_t kSmallestInPlace = size_t{64} * 1024;
+
+  // The transfers of `operation` must stay where they are until the execution is done.
+  Progress start(Communicator& comm, const Operation& operation);
+  Progress advance(Communicator& comm);
+  // After kBlocked, now and then: kFailed when waiting has become pointless.
+  Progress check(Communicator& comm, std::chrono::milliseconds waited);
+  // Changes whenever a piece has moved.
+  uint64_t position() const { return moved_; }
+  const Status& failure() const { return failure_; }
+
+ private:
+  // The messages of one way and peer, of which one is being moved.
+  struct Channel {
+    Transfer::Way way;
+    int peer;
+    size_t current;         // index of the transfer
+    size_t last;            // of the last one
+    size_t done = 0;        // bytes of the current one
+    bool begun = false;     // receive: its first piece has been checked
+    uint64_t in_place = 0;  // send: entry number + 1 that refers to the sender's memory
+  };
+
+  const Transfer& current(const Channel& channel) const { return transfers_[channel.current]; }
+  bool exchange_with_self(Communicator& comm);
+  Status prepare(Communicator& comm);
+  void add(size_t index);
+  void poll(Communicator& comm);
+  bool step(Communicator& comm, Channel* channel);
+  bool send(Communicator& comm, Channel* channel);
+  bool receive(Communicator& comm, Channel* channel);
+  bool begin_in_place(Communicator& comm, Channel* channel, shm::PairEntry* entry, bool* full);
+  bool begin_message(Communicator& comm, Channel* channel, const shm::PairEntry& entry);
+  bool read_in_place(Communicator& comm, Channel* channel, const shm::PairEntry& entry);
+  bool next(Channel* channel);
+  bool fail(Communicator& comm, Status failure);
+
+  const Transfer* transfers_ = nullptr;
+  size_t ntransfers_ = 0;
+  std::vector<size_t> following_;  // the next transfer of the same channel
+  std::vector<int> channel_of_;    // [way * n + peer]: index in open_, or -1; only in add()
+  std::vector<Channel> open_;
+  std::vector<device::SharedMemoryPtr> memory_;  // in place, as long as this operation lasts
+  uint64_t moved_ = 0;
+  bool failed_ = false;
+  Status failure_;
+};
+
+}  // namespace goss::engine

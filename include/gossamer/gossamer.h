@@ -359,6 +359,40 @@ GOSS_API gossResult_t gossAlltoAll(const void* sendbuff, void* recvbuff, size_t 
                                    gossDataType_t datatype, gossComm_t comm, gossStream_t stream);
 
 /**
+ * As gossAllGather with a count and a place for every block: rank r's sendbuff becomes the
+ * recvcounts[r] elements from element rdispls[r] of everybody's recvbuff.
+ *
+ * Shapes   sendbuff: recvcounts[rank] elements; two arrays of nranks, read during the call.
+ * Units    Counts and displacements are elements. All ranks give the same counts; displacements may
+ *          differ. 0 is allowed.
+ * Alias    In place: sendbuff is the own block of recvbuff. Blocks must not overlap.
+ * Order    As gossAllReduce.
+ * Exact    Bytes are copied.
+ * Errors   gossInvalidArgument: as gossAllGather, NULL arrays, sizes that overflow;
+ *          gossInvalidUsage: ranks gave different counts; those of operations.
+ */
+GOSS_API gossResult_t gossAllGatherv(const void* sendbuff, void* recvbuff, const size_t* recvcounts,
+                                     const size_t* rdispls, gossDataType_t datatype,
+                                     gossComm_t comm, gossStream_t stream);
+
+/**
+ * As gossReduceScatter with a count for every block: sendbuff is the blocks of all ranks one after
+ * the other, and rank r receives the reduction of block r, recvcounts[r] elements.
+ *
+ * Shapes   sendbuff: the sum of recvcounts; recvbuff: recvcounts[rank]; an array of nranks, read
+ *          during the call.
+ * Units    Counts are elements, the same on all ranks. 0 is allowed.
+ * Alias    In place: recvbuff is the own block of sendbuff. No other overlap.
+ * Order    As gossAllReduce.
+ * Exact    As gossReduceScatter.
+ * Errors   gossInvalidArgument: as gossReduceScatter, NULL array, sizes that overflow;
+ *          gossInvalidUsage: ranks gave different counts; those of operations.
+ */
+GOSS_API gossResult_t gossReduceScatterv(const void* sendbuff, void* recvbuff,
+                                         const size_t* recvcounts, gossDataType_t datatype,
+                                         gossRedOp_t op, gossComm_t comm, gossStream_t stream);
+
+/**
  * As gossAlltoAll with a count and a place for every block: the sendcounts[s] elements from element
  * sdispls[s] of rank r's sendbuff become the recvcounts[r] elements from element rdispls[r] of
  * rank s's recvbuff.

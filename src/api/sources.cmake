@@ -3,4 +3,5 @@
 set(GOSS_API_SOURCES
   api/c_api.cpp
   api/last_error.cpp
-  api/point_to_point.cpp)
+  api/point_to_point.cpp
+  api/varied_counts.cpp)

@@ -25,4 +25,16 @@ inline gossResult_t submit(const engine::Operation& operation, gossComm_t comm,
   });
 }
 
+inline engine::Operation messages(const engine::Transfer* transfers, size_t ntransfers) {
+  engine::Operation operation;
+  operation.transfers = transfers;
+  operation.ntransfers = ntransfers;
+  return operation;
+}
+
+// What is only read all the same: see Transfer.
+inline std::byte* send_bytes(const void* buffer) {
+  return static_cast<std::byte*>(const_cast<void*>(buffer));
+}
+
 }  // namespace goss::api

@@ -30,6 +30,9 @@ constexpr size_t align_up(size_t value, size_t alignment) {
   return (value + alignment - 1) / alignment * alignment;
 }
 // False when a * b does not fit; then *product is unspecified.
+constexpr bool checked_add(size_t a, size_t b, size_t* sum) {
+  return !__builtin_add_overflow(a, b, sum);
+}
 constexpr bool checked_multiply(size_t a, size_t b, size_t* product) {
   return !__builtin_mul_overflow(a, b, product);
 }

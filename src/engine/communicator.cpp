@@ -53,6 +53,11 @@ uint64_t Communicator::begin_operation(const Operation& operation, const Choice&
   // Chained: who differed in an operation that nobody compared, differs in all that follow.
   uint32_t hash = signature.hash();
   if (operation.calls > 1) hash ^= static_cast<uint32_t>(operation.counts.hash >> 32);
+  if (operation.block_counts != nullptr) {
+    CallCounts blocks;
+    for (int r = 0; r < nranks(); ++r) blocks.add(operation.block_counts[r]);
+    hash ^= static_cast<uint32_t>(blocks.hash >> 32);
+  }
   history_ = (std::rotl(history_, 5) ^ hash) * 0x9e3779b1u;
   uint64_t word = ++sequence_ << 32 | history_;
   if (word == 0) word = 1;  // 0 says that there is none
@@ -178,14 +183,15 @@ Status Communicator::mismatch(int peer, uint64_t signature) {
   const std::string a = name_of(lower ? rank() : peer);
   const std::string b = name_of(lower ? peer : rank());
   // Differing words for the same call: grouped calls that are as many elements in other portions,
-  // or the records of the cause have been used again.
+  // other counts below the largest, or the records of the cause have been used again.
   const bool same = known && own.what == theirs.what && own.count == theirs.count;
   const bool grouped = (own.what & Signature::kGrouped) != 0;
+  const bool varied = (own.what & Signature::kVaried) != 0;
   std::string own_text = describe(own);
   std::string their_text = known ? describe(theirs) : "another operation";
-  if (same && grouped) {
-    own_text += " from calls of some counts";
-    their_text += " from calls of other counts";
+  if (same && (grouped || varied)) {
+    own_text += grouped ? " from calls of some counts" : " with some counts";
+    their_text += grouped ? " from calls of other counts" : " with other counts";
   } else if (same) {
     own_text = "one thing earlier";
     their_text = "another thing earlier";

@@ -27,7 +27,8 @@ void DirectMemory::offer(const Communicator& comm, const Operation& operation,
   input_bytes_ = operation.bytes() * (program->input_blocks ? n : 1);
   output_bytes_ = operation.bytes() * (program->output_blocks ? n : 1);
   // How many extents there are is local; how many calls were aggregated is the same on all ranks.
-  active_ = operation.calls == 1 && std::max(input_bytes_, output_bytes_) >= kSmallest;
+  active_ = operation.calls == 1 && operation.block_counts == nullptr &&
+            std::max(input_bytes_, output_bytes_) >= kSmallest;
   if (!active_ || !program->publishes || !comm.compute().host_memory()) return;
   own_output_ = operation.buffer.output;
   const bool in_place = operation.buffer.input == operation.buffer.output;

@@ -113,7 +113,7 @@ class MappedExecution {
   reduce::Store store_for_targets(const Communicator& comm) const;
   int probed_peer(const Communicator& comm) const;
   void probe_distance(Communicator& comm, int peer, const void* data, size_t bytes);
-  Span part_span(int part) const;
+  Span part_span(const Communicator& comm, bool blocks, int part) const;
   size_t offset_of(bool blocks, int part, size_t first) const;
   bool measured() const;
   template <class Fn>

@@ -40,6 +40,7 @@ struct Item {
   bool small;           // every call in it is worth moving together with others
   bool last;            // of its communicator
   size_t first_extent;  // among the group's; its extents end where those of the next item begin
+  std::vector<size_t> blocks;  // what the operation's counts and places of blocks refer to
 };
 
 // A message, as called.
@@ -89,6 +90,7 @@ void append(Lane* lane, const Item& item, size_t index, const Extent* first, con
   Prepared& prepared = lane->operations.emplace_back();
   prepared.operation = item.operation;
   prepared.extents.assign(first, last);
+  prepared.blocks = item.blocks;
   prepared.stream = item.stream;
   prepared.small = item.small;
   prepared.place = index;
@@ -386,10 +388,16 @@ void group_add(gossComm* handle, const Operation& operation, gossStream* stream,
     return;
   }
   group.items.push_back({handle, operation, stream, movement_of(operation),
-                         worth_aggregating(operation), last, group.extents.size()});
-  group.items.back().operation.counts.add(operation.count);
+                         worth_aggregating(operation), last, group.extents.size(),
+                         copy_blocks(*handle, operation)});
+  Item& item = group.items.back();
+  item.operation.counts.add(operation.count);
+  if (!item.blocks.empty()) {  // the caller's arrays may be gone when the group ends
+    item.operation.block_counts = item.blocks.data();
+    item.operation.block_places = item.blocks.data() + item.blocks.size() / 2;
+  }
   group.extents.push_back(operation.buffer);
-  if (group.items.back().small) begin_run(&group);
+  if (item.small) begin_run(&group);
 }
 
 void group_add_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent,

@@ -40,14 +40,22 @@ Byte* advanced(Byte* base, size_t bytes) {
 
 // ---- where
 
-MappedExecution::Span MappedExecution::part_span(int part) const {
-  if (!program_->vectors()) return {0, chunk_.count};
-  return {chunk_.parts.begin(part), chunk_.parts.size(part)};
+// Of a buffer that has a block for each rank (`blocks`), or of this rank's vector.
+MappedExecution::Span MappedExecution::part_span(const Communicator& comm, bool blocks,
+                                                 int part) const {
+  if (program_->vectors()) return {chunk_.parts.begin(part), chunk_.parts.size(part)};
+  if (operation_.block_counts == nullptr) return {0, chunk_.count};
+  const size_t whole = operation_.block_counts[blocks ? part : comm.rank()];
+  return {0, whole <= chunk_.first ? 0 : std::min(whole - chunk_.first, chunk_.count)};
 }
 
 // Bytes from the beginning of a buffer to element `first` of this chunk, in its block `part`.
 size_t MappedExecution::offset_of(bool blocks, int part, size_t first) const {
-  const size_t before = blocks ? static_cast<size_t>(part) * operation_.count : 0;
+  size_t before = 0;
+  if (blocks) {
+    before = operation_.block_places != nullptr ? operation_.block_places[part]
+                                                : static_cast<size_t>(part) * operation_.count;
+  }
   return (before + chunk_.first + first) * element_;
 }
 
@@ -131,8 +139,9 @@ void MappedExecution::publish(Communicator& comm, const Instruction& instruction
   const OwnBuffers& own = direct_.own();
   if (instruction.from_output ? own.output != nullptr : own.input != nullptr) return;
   const reduce::Store store = store_for_peers(comm);
+  const bool blocks = instruction.from_output ? program_->output_blocks : program_->input_blocks;
   for (int part = instruction.first; part < instruction.last; ++part) {
-    const Span span = part_span(part);
+    const Span span = part_span(comm, blocks, part);
     std::byte* to = cell(comm, comm.rank(), part);
     comm.stats.sent_bytes += span.count * element_;
     if (scattered_) {
@@ -166,7 +175,7 @@ void MappedExecution::reduce_parts(Communicator& comm, const Instruction& instru
       !instruction.to_output || (instruction.from_output && direct_.own().output == nullptr &&
                                  (!direct_.active() || direct_.anybody_reads_results()));
   for (int part = instruction.first; part < instruction.last; ++part) {
-    const Span span = part_span(part);
+    const Span span = part_span(comm, program_->output_blocks, part);
     if (span.count == 0) continue;
     if (keep) comm.stats.sent_bytes += span.count * element_;
     std::byte* kept = keep ? cell(comm, comm.rank(), part) : nullptr;
@@ -193,7 +202,7 @@ void MappedExecution::reduce_parts(Communicator& comm, const Instruction& instru
 // One kernel for all extents instead of one for each.
 void MappedExecution::reduce_scattered(Communicator& comm, const Instruction& instruction, int part,
                                        std::byte* kept) {
-  const Span span = part_span(part);
+  const Span span = part_span(comm, program_->output_blocks, part);
   packed_.resize(2 * align_up(span.count * element_, kCacheLine));
   std::byte* output = packed_.data();
   const std::byte* input = cell(comm, comm.rank(), part);
@@ -279,7 +288,7 @@ void MappedExecution::reduce_to_all(Communicator& comm, reduce::Arguments argume
 void MappedExecution::copy(Communicator& comm, const Instruction& instruction) {
   const bool from_peer = instruction.code == Code::kCopyPeer;
   for (int part = instruction.first; part < instruction.last; ++part) {
-    const Span span = part_span(part);
+    const Span span = part_span(comm, program_->output_blocks, part);
     if (span.count == 0) continue;
     if (from_peer && direct_.own().writable) {
       // The peer has stored its result there.

@@ -33,11 +33,12 @@ std::string describe(const Signature& signature) {
   const auto count = static_cast<unsigned long long>(signature.count);
   const collectives::KindFacts& kind_facts = collectives::facts(static_cast<Kind>(kind));
   if (static_cast<Kind>(kind) == Kind::kBarrier) return text;
-  text += format("(count %llu, %s", count, type);
+  const bool varied = (signature.what & Signature::kVaried) != 0;
+  text += format(varied ? "(counts up to %llu, %s" : "(count %llu, %s", count, type);
   if (kind_facts.reduces) text += std::string(", ") + op_text;
   if (kind_facts.rooted) {
-    text +=
-        format(", root %u", static_cast<unsigned>((signature.what & ~Signature::kGrouped) >> 32));
+    constexpr uint64_t kFlags = Signature::kGrouped | Signature::kVaried;
+    text += format(", root %u", static_cast<unsigned>((signature.what & ~kFlags) >> 32));
   }
   text += std::string(", ") + algorithm;
   if ((signature.what & Signature::kGrouped) != 0) text += ", grouped";

@@ -63,8 +63,12 @@ struct Operation {
   Extent buffer{nullptr, nullptr, 0};
   const Extent* extents = nullptr;  // instead of `buffer` when aggregated; outlives the operation
   size_t nextents = 0;
-  uint32_t calls = 1;                   // how many calls of the user were aggregated
-  CallCounts counts;                    // of each of them
+  uint32_t calls = 1;  // how many calls of the user were aggregated
+  CallCounts counts;   // of each of them
+  // A count for each rank's block, of which `count` is the largest, and where the blocks begin in
+  // the buffer that has one for each rank. Null: blocks of `count`, one after the other.
+  const size_t* block_counts = nullptr;  // outlive the operation
+  const size_t* block_places = nullptr;
   const Transfer* transfers = nullptr;  // outlive the operation
   size_t ntransfers = 0;
 
@@ -77,6 +81,8 @@ struct Signature {
   // In `what`: several calls of a group that move as one. They are never read in place, so a rank
   // whose call is not grouped would wait for others.
   static constexpr uint64_t kGrouped = uint64_t{1} << 63;
+  // Likewise: a count for each rank, the largest of which is `count`.
+  static constexpr uint64_t kVaried = uint64_t{1} << 62;
 
   uint64_t what = 0;  // kind, type, op, algorithm, root and whether grouped, packed
   uint64_t count = 0;
@@ -87,7 +93,8 @@ struct Signature {
     };
     return {field(operation.kind, 0) | field(operation.type, 8) | field(operation.op, 16) |
                 field(algorithm, 24) | field(operation.root, 32) |
-                (operation.calls > 1 ? kGrouped : 0),
+                (operation.calls > 1 ? kGrouped : 0) |
+                (operation.block_counts != nullptr ? kVaried : 0),
             operation.count};
   }
 

@@ -266,7 +266,8 @@ Choice choose(const Operation& operation, int nranks, Forced forced) {
   const size_t most = operation.kind == Kind::kBroadcast ? shm::kLineBytes : shm::kInlineBytes;
   const bool may = forced == Forced::kAuto || forced == Forced::kInline ||
                    (operation.kind != Kind::kAllReduce && operation.kind != Kind::kReduce);
-  if (!barrier && may && published_bytes(operation, nranks) <= most) {
+  const bool varied = operation.block_counts != nullptr;
+  if (!barrier && !varied && may && published_bytes(operation, nranks) <= most) {
     choice.path = Path::kInline;
     choice.reason = "the payload travels with its flag";
     if (operation.kind == Kind::kAllReduce) choice.algorithm = Algorithm::kAllReduceOneShot;

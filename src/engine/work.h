@@ -17,6 +17,7 @@ struct Prepared {
   Operation operation;
   std::vector<Extent> extents;      // when aggregated; operation.extents is set from it
   std::vector<Transfer> transfers;  // likewise operation.transfers
+  std::vector<size_t> blocks;       // and counts and places of the ranks' blocks
   gossStream* stream = nullptr;
   std::vector<gossStream*> joined;  // streams that wait for it as well, and it for them
   bool small = false;               // in a group: see there
@@ -27,8 +28,17 @@ struct Prepared {
     if (operation.nextents > 0) operation.extents = extents.data();
     operation.transfers = transfers.empty() ? nullptr : transfers.data();
     operation.ntransfers = transfers.size();
+    operation.block_counts = blocks.empty() ? nullptr : blocks.data();
+    operation.block_places = blocks.empty() ? nullptr : blocks.data() + blocks.size() / 2;
   }
 };
+
+inline std::vector<size_t> copy_blocks(const gossComm& handle, const Operation& operation) {
+  if (operation.block_counts == nullptr) return {};
+  std::vector<size_t> blocks(operation.block_counts, operation.block_counts + handle.nranks);
+  blocks.insert(blocks.end(), operation.block_places, operation.block_places + handle.nranks);
+  return blocks;
+}
 
 // Call number `number` of the communicator.
 std::unique_ptr<Work> make_collective_work(gossComm* handle, Prepared prepared, uint64_t number);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Send, receive and all-to-all with a count for every pair, through the public API.
+// Send and receive through the public API.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -21,15 +21,6 @@ using Clock = std::chrono::steady_clock;
 // Around every size at which messages begin to move differently.
 const size_t kByteCounts[] = {0,     1,     7,     64,    207,   208,     209,     16383,
                               16384, 16385, 65535, 65536, 65537, 100'003, 262'144, 1'048'583};
-
-// The bytes of message number `number` from one rank to another.
-void fill_message(std::byte* data, size_t bytes, int from, int to, size_t number) {
-  fill(data, bytes, from, number * 131 + static_cast<size_t>(to) * 17);
-}
-void require_message(const std::byte* data, size_t bytes, int from, int to, size_t number,
-                     const std::string& what) {
-  require_content(data, bytes, from, number * 131 + static_cast<size_t>(to) * 17, what);
-}
 
 class Messages : public ::testing::TestWithParam<int> {};
 
@@ -84,52 +75,6 @@ TEST_P(Messages, OfAllPairsAtOnceArriveInTheirOrder) {
         require_message(message.data(), message.size(), peer, me.rank, number,
                         "message " + std::to_string(number));
       }
-    }
-  });
-}
-
-// Counts from 0 to 9,999 elements, in blocks that lie in no order and leave gaps.
-TEST_P(Messages, OfAnAllToAllWithCountsLeaveGapsAlone) {
-  run_ranks(GetParam(), [](Rank& me) {
-    const auto n = static_cast<size_t>(me.nranks);
-    for (unsigned round = 0; round < 6; ++round) {
-      const auto count_of = [&](size_t from, size_t to) -> size_t {
-        const uint64_t random = mix(from * 1000 + to + round * 1'000'000);
-        return random % 3 == 0 ? 0 : random % (round % 2 == 0 ? 10'000 : 50);
-      };
-      const auto me_index = static_cast<size_t>(me.rank);
-      std::vector<size_t> send_counts(n), send_places(n), recv_counts(n), recv_places(n);
-      size_t send_total = 3;
-      size_t recv_total = 3;
-      for (size_t i = 0; i < n; ++i) {
-        const size_t peer = (i * 5 + 2) % n;  // every one once, when n is no multiple of 5
-        const size_t p = n % 5 == 0 ? i : peer;
-        send_counts[p] = count_of(me_index, p);
-        recv_counts[p] = count_of(p, me_index);
-        send_places[p] = send_total;
-        recv_places[p] = recv_total;
-        send_total += send_counts[p] + i % 2;
-        recv_total += recv_counts[p] + 1;
-      }
-      constexpr size_t kElement = 2;
-      Buffer send(Memory::kPrivate, send_total * kElement);
-      Buffer recv(round % 3 == 2 ? Memory::kShared : Memory::kPrivate, recv_total * kElement);
-      for (size_t p = 0; p < n; ++p) {
-        fill_message(send.data() + send_places[p] * kElement, send_counts[p] * kElement, me.rank,
-                     static_cast<int>(p), round);
-      }
-      MUST(gossAlltoAllv(send.data(), send_counts.data(), send_places.data(), recv.data(),
-                         recv_counts.data(), recv_places.data(), gossBfloat16, me.comm, nullptr));
-      std::vector<bool> written(recv_total, false);
-      for (size_t p = 0; p < n; ++p) {
-        require_message(recv.data() + recv_places[p] * kElement, recv_counts[p] * kElement,
-                        static_cast<int>(p), me.rank, round, "round " + std::to_string(round));
-        for (size_t i = 0; i < recv_counts[p]; ++i) written[recv_places[p] + i] = true;
-      }
-      for (size_t i = 0; i < recv_total * kElement; ++i) {
-        require(written[i / kElement] || recv.data()[i] == std::byte{0xa5}, "a gap was written");
-      }
-      recv.require_guards("all-to-all-v");
     }
   });
 }
@@ -298,17 +243,6 @@ TEST(MessageArguments, ThatMakeNoSenseAreRefused) {
   refused(gossSend(&byte, 1, gossNumTypes, 0, comms[0], nullptr), "invalid type");
   refused(gossRecv(&byte, SIZE_MAX / 2, gossInt32, 0, comms[0], nullptr), "address space");
   refused(gossSend(&byte, 1, gossInt8, 0, nullptr, nullptr), "NULL");
-  const size_t one[] = {1};
-  const size_t far_off[] = {SIZE_MAX / 2};
-  char other = 0;
-  const auto all_to_all = [&](const void* from, const size_t* counts, const size_t* places,
-                              void* to) {
-    return gossAlltoAllv(from, counts, places, to, one, one, gossInt32, comms[0], nullptr);
-  };
-  refused(all_to_all(&byte, nullptr, one, &other), "NULL");
-  refused(all_to_all(&byte, one, one, &byte), "in place");
-  refused(all_to_all(nullptr, one, one, &other), "send buffer is NULL");
-  refused(all_to_all(&byte, one, far_off, &other), "displacement");
   EXPECT_EQ(gossBarrier(comms[0], nullptr), gossSuccess);  // it goes on
 }
 

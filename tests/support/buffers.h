@@ -66,4 +66,13 @@ inline void require_content(const std::byte* data, size_t bytes, int rank, size_
     require(false, what + ": byte " + std::to_string(i) + " from rank " + std::to_string(rank));
   }
 }
+// Message number `number` from one rank to another.
+inline void fill_message(std::byte* data, size_t bytes, int from, int to, size_t number) {
+  fill(data, bytes, from, number * 131 + static_cast<size_t>(to) * 17);
+}
+inline void require_message(const std::byte* data, size_t bytes, int from, int to, size_t number,
+                            const std::string& what) {
+  require_content(data, bytes, from, number * 131 + static_cast<size_t>(to) * 17, what);
+}
+
 }  // namespace goss::test

@@ -198,8 +198,8 @@ GOSS_API gossResult_t gossGetUniqueId(gossUniqueId* uniqueId);
  * gossGroupEnd waits). One thread that joins several ranks must do so inside one group.
  * `*comm` is set at once, so that another thread can abort a wait for ranks that do not come; a
  * failure outside of groups frees it and sets it to NULL. `config` NULL: all fields undefined.
- * Errors: gossInvalidArgument (comm NULL, nranks < 1, rank outside 0..nranks-1, a foreign or damaged
- * id, a bad config), gossInvalidUsage (versions, nranks or settings of the ranks differ),
+ * Errors: gossInvalidArgument (comm NULL, nranks < 1, rank outside 0..nranks-1, a foreign or
+ * damaged id, a bad config), gossInvalidUsage (versions, nranks or settings of the ranks differ),
  * gossTimeout (names the ranks that did not come), gossRemoteError, gossSystemError.
  */
 GOSS_API gossResult_t gossCommInitRank(gossComm_t* comm, int nranks, gossUniqueId id, int rank);
@@ -409,11 +409,12 @@ GOSS_API gossResult_t gossBarrier(gossComm_t comm, gossStream_t stream);
  * Open and close a group. Operations between the two start together at the outermost gossGroupEnd,
  * which drives them all from the calling thread, so that one thread can use (and initialise)
  * several ranks. Groups nest. Neighbouring small all-reduces, and broadcasts, of a communicator are
- * moved together; the results are those of single calls. So the calls of a group must not depend on one another: no
- * buffer that one of them writes may be used by another. All ranks must group the same calls, with
- * the same of them on equal streams. If a call inside fails, none of the operations starts and
- * gossGroupEnd returns its code; communicators that the group was to make have failed and are to be
- * destroyed. (Non-blocking communicators are made from the call on, group or not.)
+ * moved together; the results are those of single calls. So the calls of a group must not depend on
+ * one another: no buffer that one of them writes may be used by another. All ranks must group the
+ * same calls in the same order; calls that share a stream on one rank must share one on all. If a
+ * call inside fails, none of the operations starts and gossGroupEnd returns its code; communicators
+ * that the group was to make have failed and are to be destroyed. (Non-blocking communicators are
+ * made from the call on, group or not.)
  * Errors: gossInvalidUsage (no group is open).
  */
 GOSS_API gossResult_t gossGroupStart(void);

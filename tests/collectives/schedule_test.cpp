@@ -136,8 +136,8 @@ void expect_published_at_most_once(const Schedule& schedule) {
   }
 }
 
-// Who raises a phase has waited for lower ones only. So nobody waits for ever, by induction over the
-// phases, for any number of ranks.
+// Who raises a phase has waited for lower ones only. So nobody waits for ever, by induction over
+// the phases, for any number of ranks.
 void expect_phases_ascend(const Schedule& schedule) {
   int awaited = -1;
   for (const Step& step : schedule.steps) {

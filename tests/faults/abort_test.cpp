@@ -105,7 +105,9 @@ TEST(AbortFromAThreadTest, EndsTheRunningCallInBoundedTime) {
       other = std::thread([&] {
         rank.wait_for_go(1);
         support::sleep_for(milliseconds(20));
+        const int64_t begin = now_ns();
         if (gossCommAbort(rank.comm) != gossSuccess) ++rank.report.wrong;
+        rank.report.rounds = static_cast<uint64_t>(ms_between(begin, now_ns()));
         rank.reach(2);
       });
     }
@@ -128,6 +130,8 @@ TEST(AbortFromAThreadTest, EndsTheRunningCallInBoundedTime) {
   ASSERT_TRUE(support::eventually(
       kPatience, [&] { return ranks.report(0).stage == 2 && ranks.report(1).stage == 2; }));
   EXPECT_LE(ms_between(begin, now_ns()), kPromise.count());
+  EXPECT_LE(ranks.report(1).rounds, 100u * support::sanitizer_factor()) << "ms of the abort";
+  EXPECT_EQ(ranks.report(1).wrong, 0);
   EXPECT_EQ(ranks.report(1).code, gossInvalidUsage);
   EXPECT_EQ(ranks.report(0).code, gossRemoteError);
   EXPECT_THAT(std::string(ranks.report(0).text), HasSubstr("rank 1 (host "));

@@ -25,14 +25,19 @@ Status null_argument(const char* function, const char* argument) {
   return fail(gossInvalidArgument, "%s : %s argument is NULL", function, argument);
 }
 
-// A collective; a failure inside a group is kept for gossGroupEnd.
-gossResult_t submit(const Operation& operation, gossComm_t comm, gossStream_t stream) {
+// A call that a group may hold: its failure is kept for gossGroupEnd.
+template <class Fn>
+gossResult_t in_group(Fn fn) {
   return guarded([&] {
-    Status status = engine::submit(comm, operation, stream);
-    // The communicator may be gone by now, aborted by another thread: it keeps its own failures.
+    Status status = fn();
     if (!status.ok() && status.code() != gossInProgress) engine::group_failed(status);
     return status;
   });
+}
+
+// The communicator may be gone afterwards, aborted by another thread: it keeps its own failures.
+gossResult_t submit(const Operation& operation, gossComm_t comm, gossStream_t stream) {
+  return in_group([&] { return engine::submit(comm, operation, stream); });
 }
 
 Status init(gossComm_t* comm, int nranks, const gossUniqueId& id, int rank,
@@ -49,11 +54,6 @@ Status init(gossComm_t* comm, int nranks, const gossUniqueId& id, int rank,
   GOSS_TRY_ASSIGN(options.settings, Settings::from(config));
   GOSS_TRY_ASSIGN(options.id, goss::bootstrap::UniqueId::parse(id));
   return engine::init_rank(comm, options);
-}
-
-Status in_group(Status status) {
-  if (!status.ok() && status.code() != gossInProgress) engine::group_failed(status);
-  return status;
 }
 
 // For handles that may be NULL (success) or dead (gossInvalidArgument).
@@ -119,25 +119,25 @@ gossResult_t gossGetUniqueId(gossUniqueId* uniqueId) {
 }
 
 gossResult_t gossCommInitRank(gossComm_t* comm, int nranks, gossUniqueId id, int rank) {
-  return guarded([&] { return in_group(init(comm, nranks, id, rank, nullptr)); });
+  return in_group([&] { return init(comm, nranks, id, rank, nullptr); });
 }
 
 gossResult_t gossCommInitRankConfig(gossComm_t* comm, int nranks, gossUniqueId id, int rank,
                                     gossConfig_t* config) {
-  return guarded([&] { return in_group(init(comm, nranks, id, rank, config)); });
+  return in_group([&] { return init(comm, nranks, id, rank, config); });
 }
 
 gossResult_t gossCommInitEnv(gossComm_t* comm, gossConfig_t* config) {
-  return guarded([&]() -> Status {
+  return in_group([&]() -> Status {
     if (comm == nullptr) return null_argument("gossCommInitEnv", "comm");
     engine::hand_out(comm, nullptr);
     GOSS_TRY_ASSIGN(const Settings settings, Settings::from(config));
-    return in_group(engine::init_from_environment(comm, settings));
+    return engine::init_from_environment(comm, settings);
   });
 }
 
 gossResult_t gossCommInitAll(gossComm_t* comms, int ndev, const int* devlist) {
-  return guarded([&]() -> Status {
+  return in_group([&]() -> Status {
     if (comms == nullptr) return null_argument("gossCommInitAll", "comms");
     if (ndev < 1) return fail(gossInvalidArgument, "gossCommInitAll : invalid ndev %d", ndev);
     std::fill(comms, comms + ndev, nullptr);
@@ -147,7 +147,7 @@ gossResult_t gossCommInitAll(gossComm_t* comms, int ndev, const int* devlist) {
 
 gossResult_t gossCommSplit(gossComm_t comm, int color, int key, gossComm_t* newcomm,
                            gossConfig_t* config) {
-  return guarded([&]() -> Status {
+  return in_group([&]() -> Status {
     if (newcomm == nullptr) return null_argument("gossCommSplit", "newcomm");
     engine::hand_out(newcomm, nullptr);
     GOSS_TRY(engine::check_ready(comm));
@@ -156,14 +156,15 @@ gossResult_t gossCommSplit(gossComm_t comm, int color, int key, gossComm_t* newc
     if (config != nullptr) {
       GOSS_TRY_ASSIGN(settings, Settings::from(config));
     }
-    return in_group(engine::split(comm, color, key, newcomm, settings));
+    return engine::split(comm, color, key, newcomm, settings);
   });
 }
 
 gossResult_t gossCommFinalize(gossComm_t comm) {
-  return ending(comm, [](gossComm_t c) -> Status {
-    GOSS_TRY(engine::check_handle(c));
-    return engine::finalize(c);
+  return in_group([&]() -> Status {
+    if (comm == nullptr) return {};
+    GOSS_TRY(engine::check_handle(comm));
+    return engine::finalize(comm);
   });
 }
 

@@ -81,7 +81,7 @@ typedef enum {
   gossInternalError = 3,      /**< a bug in Gossamer: please report it */
   gossInvalidArgument = 4,    /**< one argument is wrong; nothing was done, go on using it */
   gossInvalidUsage = 5,       /**< a wrong call order, or ranks that disagree */
-  gossRemoteError = 6,        /**< another rank died, aborted or was lost: abort */
+  gossRemoteError = 6,        /**< another rank died, left, aborted or was lost: abort */
   gossInProgress = 7,         /**< not done yet: poll gossCommGetAsyncError */
   gossTimeout = 8,            /**< a rank did not arrive within the limit (GOSS_TIMEOUT) */
   gossNumResults = 9
@@ -197,9 +197,9 @@ GOSS_API gossResult_t gossGetUniqueId(gossUniqueId* uniqueId);
  * (at once with gossInProgress when config->blocking is 0, or inside a group, whose
  * gossGroupEnd waits). One thread that joins several ranks must do so inside one group.
  * `*comm` is set at once, so that another thread can abort a wait for ranks that do not come; a
- * failure outside of groups frees it and sets it to NULL.
- * Errors: gossInvalidArgument (NULL, nranks < 1, rank outside 0..nranks-1, a foreign or damaged
- * id, a bad config), gossInvalidUsage (versions, nranks or settings of the ranks differ),
+ * failure outside of groups frees it and sets it to NULL. `config` NULL: all fields undefined.
+ * Errors: gossInvalidArgument (comm NULL, nranks < 1, rank outside 0..nranks-1, a foreign or
+ * damaged id, a bad config), gossInvalidUsage (versions, nranks or settings of the ranks differ),
  * gossTimeout (names the ranks that did not come), gossRemoteError, gossSystemError.
  */
 GOSS_API gossResult_t gossCommInitRank(gossComm_t* comm, int nranks, gossUniqueId id, int rank);
@@ -217,8 +217,9 @@ GOSS_API gossResult_t gossCommInitEnv(gossComm_t* comm, gossConfig_t* config);
 
 /**
  * Make `ndev` communicators of one job in this process and thread, rank i in comms[i] on device
- * devlist[i] (devlist NULL: host memory). Drive them inside groups or one per thread.
- * Errors: gossInvalidArgument (comms NULL, ndev < 1).
+ * devlist[i] (devlist NULL: host memory; a device may be named several times). Drive them inside
+ * groups or one per thread.
+ * Errors: as gossCommInitRank; gossInvalidArgument (comms NULL, ndev < 1, an unknown device).
  */
 GOSS_API gossResult_t gossCommInitAll(gossComm_t* comms, int ndev, const int* devlist);
 
@@ -247,7 +248,9 @@ GOSS_API gossResult_t gossCommDestroy(gossComm_t comm);
  * ranks gossRemoteError. NULL: success. Errors: gossInvalidArgument (destroyed before). */
 GOSS_API gossResult_t gossCommAbort(gossComm_t comm);
 
-/** State of the communicator: gossSuccess, gossInProgress, or the first failure. */
+/** State of the communicator: gossSuccess, gossInProgress, or the first failure. This and the
+ * queries below have errors of their own: gossInvalidArgument (NULL, destroyed; the last three also
+ * while the communicator is being made), gossInvalidUsage (in a forked child). */
 GOSS_API gossResult_t gossCommGetAsyncError(gossComm_t comm, gossResult_t* asyncError);
 GOSS_API gossResult_t gossCommCount(const gossComm_t comm, int* count);
 GOSS_API gossResult_t gossCommUserRank(const gossComm_t comm, int* rank);
@@ -483,12 +486,13 @@ GOSS_API gossResult_t gossBarrier(gossComm_t comm, gossStream_t stream);
 /**
  * Open and close a group. Operations between the two start together at the outermost gossGroupEnd,
  * which drives them all from the calling thread, so that one thread can use (and initialise)
- * several ranks. Groups nest. Neighbouring small operations of a communicator are moved together;
- * the results are those of single calls. So the calls of a group must not depend on one another: no
- * buffer that one of them writes may be used by another. All ranks must group the same calls, with
- * the same of them on equal streams. If a call inside fails, none of the operations starts and
- * gossGroupEnd returns its code; communicators that the group was to make have failed and are to be
- * destroyed. (Non-blocking communicators are made from the call on, group or not.)
+ * several ranks. Groups nest. Neighbouring small all-reduces, and broadcasts, of a communicator are
+ * moved together; the results are those of single calls. So the calls of a group must not depend on
+ * one another: no buffer that one of them writes may be used by another. All ranks must group the
+ * same calls in the same order; calls that share a stream on one rank must share one on all. If a
+ * call inside fails, none of the operations starts and gossGroupEnd returns its code; communicators
+ * that the group was to make have failed and are to be destroyed. (Non-blocking communicators are
+ * made from the call on, group or not.)
  * Errors: gossInvalidUsage (no group is open).
  */
 GOSS_API gossResult_t gossGroupStart(void);

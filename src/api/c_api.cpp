@@ -14,6 +14,7 @@
 using goss::fail;
 using goss::Status;
 using goss::api::guarded;
+using goss::api::in_group;
 using goss::api::null_argument;
 using goss::api::submit;
 using goss::collectives::Kind;
@@ -37,11 +38,6 @@ Status init(gossComm_t* comm, int nranks, const gossUniqueId& id, int rank,
   GOSS_TRY_ASSIGN(options.settings, Settings::from(config));
   GOSS_TRY_ASSIGN(options.id, goss::bootstrap::UniqueId::parse(id));
   return engine::init_rank(comm, options);
-}
-
-Status in_group(Status status) {
-  if (!status.ok() && status.code() != gossInProgress) engine::group_failed(status);
-  return status;
 }
 
 // For handles that may be NULL (success) or dead (gossInvalidArgument).
@@ -107,25 +103,25 @@ gossResult_t gossGetUniqueId(gossUniqueId* uniqueId) {
 }
 
 gossResult_t gossCommInitRank(gossComm_t* comm, int nranks, gossUniqueId id, int rank) {
-  return guarded([&] { return in_group(init(comm, nranks, id, rank, nullptr)); });
+  return in_group([&] { return init(comm, nranks, id, rank, nullptr); });
 }
 
 gossResult_t gossCommInitRankConfig(gossComm_t* comm, int nranks, gossUniqueId id, int rank,
                                     gossConfig_t* config) {
-  return guarded([&] { return in_group(init(comm, nranks, id, rank, config)); });
+  return in_group([&] { return init(comm, nranks, id, rank, config); });
 }
 
 gossResult_t gossCommInitEnv(gossComm_t* comm, gossConfig_t* config) {
-  return guarded([&]() -> Status {
+  return in_group([&]() -> Status {
     if (comm == nullptr) return null_argument("gossCommInitEnv", "comm");
     engine::hand_out(comm, nullptr);
     GOSS_TRY_ASSIGN(const Settings settings, Settings::from(config));
-    return in_group(engine::init_from_environment(comm, settings));
+    return engine::init_from_environment(comm, settings);
   });
 }
 
 gossResult_t gossCommInitAll(gossComm_t* comms, int ndev, const int* devlist) {
-  return guarded([&]() -> Status {
+  return in_group([&]() -> Status {
     if (comms == nullptr) return null_argument("gossCommInitAll", "comms");
     if (ndev < 1) return fail(gossInvalidArgument, "gossCommInitAll : invalid ndev %d", ndev);
     std::fill(comms, comms + ndev, nullptr);
@@ -135,7 +131,7 @@ gossResult_t gossCommInitAll(gossComm_t* comms, int ndev, const int* devlist) {
 
 gossResult_t gossCommSplit(gossComm_t comm, int color, int key, gossComm_t* newcomm,
                            gossConfig_t* config) {
-  return guarded([&]() -> Status {
+  return in_group([&]() -> Status {
     if (newcomm == nullptr) return null_argument("gossCommSplit", "newcomm");
     engine::hand_out(newcomm, nullptr);
     GOSS_TRY(engine::check_ready(comm));
@@ -144,14 +140,15 @@ gossResult_t gossCommSplit(gossComm_t comm, int color, int key, gossComm_t* newc
     if (config != nullptr) {
       GOSS_TRY_ASSIGN(settings, Settings::from(config));
     }
-    return in_group(engine::split(comm, color, key, newcomm, settings));
+    return engine::split(comm, color, key, newcomm, settings);
   });
 }
 
 gossResult_t gossCommFinalize(gossComm_t comm) {
-  return ending(comm, [](gossComm_t c) -> Status {
-    GOSS_TRY(engine::check_handle(c));
-    return engine::finalize(c);
+  return in_group([&]() -> Status {
+    if (comm == nullptr) return {};
+    GOSS_TRY(engine::check_handle(comm));
+    return engine::finalize(comm);
   });
 }
 

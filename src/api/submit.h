@@ -14,15 +14,20 @@ inline Status null_argument(const char* function, const char* argument) {
   return fail(gossInvalidArgument, "%s : %s argument is NULL", function, argument);
 }
 
-// A call that moves data; a failure inside a group is kept for gossGroupEnd.
-inline gossResult_t submit(const engine::Operation& operation, gossComm_t comm,
-                           gossStream_t stream) {
+// A call that a group may hold: its failure is kept for gossGroupEnd.
+template <class Fn>
+gossResult_t in_group(Fn fn) {
   return guarded([&] {
-    Status status = engine::submit(comm, operation, stream);
-    // The communicator may be gone by now, aborted by another thread: it keeps its own failures.
+    Status status = fn();
     if (!status.ok() && status.code() != gossInProgress) engine::group_failed(status);
     return status;
   });
+}
+
+// The communicator may be gone afterwards, aborted by another thread: it keeps its own failures.
+inline gossResult_t submit(const engine::Operation& operation, gossComm_t comm,
+                           gossStream_t stream) {
+  return in_group([&] { return engine::submit(comm, operation, stream); });
 }
 
 inline engine::Operation messages(const engine::Transfer* transfers, size_t ntransfers) {

@@ -12,7 +12,7 @@ using goss::checked_add;
 using goss::checked_multiply;
 using goss::fail;
 using goss::Status;
-using goss::api::guarded;
+using goss::api::in_group;
 using goss::api::messages;
 using goss::api::send_bytes;
 using goss::api::submit;
@@ -107,11 +107,9 @@ Status check_vector(const char* call, const char* name, const void* buffer, size
 // make(), once the communicator is known to be alive, then run().
 template <class Make, class Run>
 gossResult_t checked_first(gossComm_t comm, Make make, Run run) {
-  const gossResult_t made = guarded([&] {
-    Status status = engine::check_ready(comm);
-    if (status.ok()) status = make();
-    if (!status.ok()) engine::group_failed(status);
-    return status;
+  const gossResult_t made = in_group([&]() -> Status {
+    GOSS_TRY(engine::check_ready(comm));
+    return make();
   });
   return made == gossSuccess ? run() : made;
 }

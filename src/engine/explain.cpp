@@ -9,7 +9,7 @@ namespace {
 const char* path_text(Path path) {
   switch (path) {
     case Path::kNothing: return "nothing is moved";
-    case Path::kInline: return "shared memory, payload in the flag's cache line";
+    case Path::kInline: return "shared memory, payload behind its flag";
     case Path::kMapped:
       return "shared memory, read in place from staging cells or gossMemAlloc memory";
     case Path::kPairs: return "shared memory, messages between pairs of ranks";

@@ -19,23 +19,22 @@ void prefetch_for_write(const void* line) {
 #endif
 }
 
-// What this rank shows to the others, in one place.
-void gather(Communicator& comm, const Operation& operation, std::byte* to) {
+// What this rank shows to the others, in one place. Returns how many bytes that are.
+size_t gather(Communicator& comm, const Operation& operation, std::byte* to) {
   if (operation.nextents > 0) {
     comm.compute().pack(to, operation.extents, false, 0, operation.count,
                         type_size(operation.type));
-    return;
+    return operation.bytes();
   }
   const bool scatters = operation.kind == Kind::kScatter;
-  if (operation.count == 0 || (scatters && comm.rank() != operation.root)) return;
+  if (operation.count == 0 || (scatters && comm.rank() != operation.root)) return 0;
   const bool blocks = facts(operation.kind).input == collectives::Layout::kBlocks;
-  comm.compute().copy(to, operation.buffer.input,
-                      operation.bytes() * (blocks ? static_cast<size_t>(comm.nranks()) : 1),
-                      reduce::Store::kCached);
+  const size_t bytes = operation.bytes() * (blocks ? static_cast<size_t>(comm.nranks()) : 1);
+  comm.compute().copy(to, operation.buffer.input, bytes, reduce::Store::kCached);
+  return bytes;
 }
 
 // A vector from one place to the caller's output.
-
 void scatter(Communicator& comm, const Operation& operation, const std::byte* from) {
   const size_t element = type_size(operation.type);
   if (operation.nextents > 0) {
@@ -96,8 +95,7 @@ Progress InlineExecution::poll(Communicator& comm, int peer,
 
 template <size_t kBytes>
 void InlineExecution::store(Communicator& comm, shm::Payload<kBytes>* place) {
-  gather(comm, *operation_, place->payload);
-  comm.stats.sent_bytes += operation_->bytes();
+  comm.stats.sent_bytes += gather(comm, *operation_, place->payload);
   // Pairs with the acquire in poll(): who sees the signature sees the payload.
   place->signature.store(signature_, std::memory_order_release);
   ring_doorbells_if_dozing(comm.segment());

@@ -223,8 +223,12 @@ Choice choose_all_reduce(const Operation& operation, int nranks, Forced forced) 
 Choice choose_reduce(const Operation& operation, int nranks, Forced forced) {
   const bool flat = forced == Forced::kOneShot ||
                     (forced != Forced::kTwoShot && operation.bytes() <= one_shot_limit(nranks));
-  if (flat) return {Path::kMapped, Algorithm::kReduceFlat, "one exchange is cheapest"};
-  return {Path::kMapped, Algorithm::kReduceTwoShot, "all ranks share the work"};
+  if (flat) {
+    return {Path::kMapped, Algorithm::kReduceFlat,
+            forced == Forced::kOneShot ? "forced by GOSS_ALGO" : "one exchange is cheapest"};
+  }
+  return {Path::kMapped, Algorithm::kReduceTwoShot,
+          forced == Forced::kTwoShot ? "forced by GOSS_ALGO" : "all ranks share the work"};
 }
 
 Choice choose_exchange(const Operation& operation, int nranks, Forced forced) {

@@ -26,7 +26,7 @@ Result<gossConfig_t> read_config(const gossConfig_t* config) {
   if (config->magic != GOSS_API_MAGIC) {
     return fail(gossInvalidArgument, "config : not initialised with GOSS_CONFIG_INITIALIZER");
   }
-  // A struct from a newer header may be longer; what we do not know must not be set.
+  // A struct from a newer header may be longer; what this version does not know is ignored.
   std::memcpy(&known, config, std::min(config->size, sizeof(known)));
   known.size = sizeof(known);
   return known;

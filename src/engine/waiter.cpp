@@ -52,10 +52,12 @@ void ring_doorbells(const shm::Segment& segment) {
   }
 }
 
+uint32_t Waiter::spins() const { return crowded_ ? 2 : kSpins; }
+
 bool Waiter::pause() {
   ++polls_;
   if (polls_ == 1) since_ = {};
-  const uint32_t spins = crowded_ ? 2 : kSpins;
+  const uint32_t spins = this->spins();
   if (polls_ <= spins) {
     cpu_relax();
     return polls_ % kCheckEvery == 0;
@@ -107,7 +109,7 @@ void Waiter::sleep() {
     watch(&bell.segment->area(bell.rank).doorbell, bell.seen);
   }
 
-  const uint32_t naps = polls_ - kYields;
+  const uint32_t naps = polls_ - spins() - kYields;
   timespec bound{0, std::min(kLongestSleepNs, kFirstSleepNs * static_cast<long>(1 + naps / 64))};
   timespec deadline{};
   ::clock_gettime(CLOCK_MONOTONIC, &deadline);

@@ -72,6 +72,7 @@ class Waiter {
   std::chrono::milliseconds waited() const;
 
  private:
+  uint32_t spins() const;  // polls before it yields
   void sleep();
   void announce();
   void withdraw();

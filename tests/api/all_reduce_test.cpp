@@ -168,17 +168,28 @@ TEST_P(ForcedAlgorithm, IsWhatExplainSays) {
   MUST(gossExplain(comms[0], "all_reduce", 2, gossFloat32, text, sizeof(text)));
   EXPECT_NE(std::string(text).find(forced == "twoshot" ? "twoshot" : "oneshot"), std::string::npos)
       << text;
+  const bool known = forced == "oneshot" || forced == "twoshot";
+  for (const char* collective : {"all_reduce", "reduce"}) {
+    MUST(gossExplain(comms[0], collective, 1 << 20, gossFloat32, text, sizeof(text)));
+    EXPECT_EQ(std::string(text).find("forced by GOSS_ALGO") != std::string::npos, known) << text;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Api, ForcedAlgorithm,
                          testing::Values("auto", "inline", "oneshot", "twoshot"),
                          [](const auto& p) { return std::string(p.param); });
 
-TEST(AllReduce, OfAnUnknownForcedAlgorithmIsRefusedWhenTheCommunicatorIsMade) {
-  const ScopedEnv env("GOSS_ALGO", "teleport");
-  gossComm_t comm = nullptr;
-  EXPECT_EQ(gossCommInitAll(&comm, 1, nullptr), gossInvalidUsage);
-  EXPECT_NE(last_error().find("GOSS_ALGO=teleport"), std::string::npos) << last_error();
+TEST(Settings, ThatAreUnknownAreRefusedWhenTheCommunicatorIsMade) {
+  const std::pair<const char*, const char*> bad[] = {
+      {"GOSS_ALGO", "teleport"}, {"GOSS_TRANSPORT", "pigeon"}, {"GOSS_STORES", "shelf"},
+      {"GOSS_TIMEOUT", "soon"},  {"GOSS_WARN_AFTER", "-3s"},   {"GOSS_INIT_TIMEOUT", "5 h"}};
+  for (const auto& [name, value] : bad) {
+    const ScopedEnv env(name, value);
+    gossComm_t comm = nullptr;
+    EXPECT_EQ(gossCommInitAll(&comm, 1, nullptr), gossInvalidUsage) << name;
+    EXPECT_NE(last_error().find(std::string(name) + "=" + value), std::string::npos)
+        << last_error();
+  }
 }
 
 TEST(AllReduce, IsTheSameFromRunToRun) {

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <functional>
+
 #include "support/ranks.h"
 #include "support/reference.h"
 
@@ -124,6 +126,36 @@ TEST_F(Group, StartsNothingAfterAnErrorAndReturnsItsCodeFromTheEnd) {
   gossResult_t state = gossInternalError;
   MUST(gossCommGetAsyncError(comms_[0], &state));
   EXPECT_EQ(state, gossSuccess);
+}
+
+TEST_F(Group, IsFailedByWhateverCallInsideItFails) {
+  gossConfig_t damaged = default_config();
+  damaged.magic = 0;
+  gossComm_t made = nullptr;
+  Comms alone = make_comms(1);
+  MUST(gossCommFinalize(alone[0]));
+  const std::function<gossResult_t()> calls[] = {
+      [&] { return gossCommSplit(nullptr, 0, 0, &made, nullptr); },
+      [&] { return gossCommSplit(comms_[0], 0, 0, nullptr, nullptr); },
+      [&] { return gossCommSplit(comms_[0], 0, 0, &made, &damaged); },
+      [&] { return gossCommInitEnv(&made, &damaged); },
+      [&] { return gossCommInitAll(&made, 0, nullptr); },
+      [&] { return gossCommInitRankConfig(&made, 1, gossUniqueId{}, 0, &damaged); },
+      [&] { return gossCommFinalize(alone[0]); }};
+  int number = 0;
+  for (const auto& call : calls) {
+    auto x = make<float>(10, float_of);
+    const auto before = x;
+    MUST(gossGroupStart());
+    for (int r = 0; r < kRanks; ++r) {
+      auto& mine = x[static_cast<size_t>(r)];
+      MUST(gossAllReduce(mine.data(), mine.data(), 10, gossFloat, gossSum, comms_[r], nullptr));
+    }
+    EXPECT_EQ(call(), gossInvalidArgument) << "call " << number;
+    EXPECT_EQ(gossGroupEnd(), gossInvalidArgument) << "call " << number;
+    EXPECT_EQ(x, before) << "call " << number << ": an operation has started";
+    ++number;
+  }
 }
 
 TEST_F(Group, ThatFailedHasFinalizedNothing) {

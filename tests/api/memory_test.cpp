@@ -51,7 +51,7 @@ class Buffer {
  public:
   enum Kind { kPrivate, kShared, kSharedInside, kWhole, kKinds };
 
-  Buffer(Kind kind, size_t count) : kind_(kind) {
+  Buffer(Kind kind, size_t count) {
     const size_t offset = kind == kSharedInside ? 1237 : 0;  // neither a page nor a line
     if (kind == kPrivate) {
       private_.resize(count + offset);
@@ -73,7 +73,6 @@ class Buffer {
   uint32_t* data() { return data_; }
 
  private:
-  Kind kind_;
   std::vector<uint32_t> private_;
   void* base_ = nullptr;
   uint32_t* data_ = nullptr;

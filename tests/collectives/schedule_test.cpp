@@ -5,6 +5,7 @@
 // ones up to 4,096.
 #include "collectives/schedule.h"
 
+#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -135,6 +136,20 @@ void expect_published_at_most_once(const Schedule& schedule) {
   }
 }
 
+// Who raises a phase has waited for lower ones only. So nobody waits for ever, by induction over
+// the phases, for any number of ranks.
+void expect_phases_ascend(const Schedule& schedule) {
+  int awaited = -1;
+  for (const Step& step : schedule.steps) {
+    if (step.verb == Verb::kPublish) {
+      EXPECT_GT(step.phase, awaited) << "rank " << schedule.shape.rank;
+    }
+    for (const Source& source : step.sources) {
+      if (source.rank != schedule.shape.rank) awaited = std::max(awaited, source.phase);
+    }
+  }
+}
+
 // The output of `rank`, from the definition of the collective; empty where there is none.
 std::vector<std::string> expected_output(const Case& c, int rank, int parts) {
   const auto sum = [&](int part) {
@@ -204,6 +219,10 @@ TEST_P(EverySchedule, ReadsAsManyPartsAsItsRowSays) {
     EXPECT_EQ(parts_read(schedule), row_of(GetParam()).parts_read(schedule.shape))
         << "rank " << schedule.shape.rank;
   }
+}
+
+TEST_P(EverySchedule, RaisesNoPhaseAfterAWaitForItOrAHigherOne) {
+  for (const Schedule& schedule : all_ranks(GetParam())) expect_phases_ascend(schedule);
 }
 
 TEST_P(EverySchedule, HasTheSameNumberOfPartsOnAllRanks) {
@@ -281,6 +300,14 @@ TEST_P(LargeSchedule, OfSampledRanksMatchesThatOfSampledPeers) {
   }
 }
 
+TEST_P(LargeSchedule, RaisesNoPhaseAfterAWaitForItOrAHigherOne) {
+  const Case& c = GetParam();
+  for (int r = 0; r < c.nranks; r += 1 + c.nranks / 61) {
+    expect_phases_ascend(row_of(c).make({r, c.nranks, c.root}));
+  }
+  expect_phases_ascend(row_of(c).make({c.root, c.nranks, c.root}));
+}
+
 std::vector<Case> large_cases() {
   std::vector<Case> cases;
   for (int row = 0; row < static_cast<int>(registry().size()); ++row) {
@@ -318,7 +345,9 @@ TEST(Simulator, SeesADeadlock) {
   ScheduleBuilder b({1, 2, 0}, 1);
   b.copy(Place::kOutput, {0, 1}, b.theirs(0, 0));
   b.publish(0, Place::kInput, {0, 1});
-  EXPECT_TRUE(Simulator({a.finish(), b.finish()}).run().deadlock);
+  const std::vector<Schedule> both{a.finish(), b.finish()};
+  EXPECT_TRUE(Simulator(both).run().deadlock);
+  EXPECT_NONFATAL_FAILURE(expect_phases_ascend(both[0]), "awaited");
 }
 
 TEST(Simulator, SeesAWrongOrderAndAMissingPart) {

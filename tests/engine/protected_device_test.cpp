@@ -209,6 +209,56 @@ TEST(ProtectedDevice, BroadcastsWithoutTheHostTouchingItsMemory) {
       on_the_device());
 }
 
+// Block b of what a rank sends begins with rank + 10 b.
+void fill_blocks(DeviceBuffer* buffer, size_t count, int nranks, int rank) {
+  buffer->with_access([&](int32_t* x) {
+    for (int b = 0; b < nranks; ++b, x += count) std::iota(x, x + count, rank + 10 * b);
+  });
+}
+
+void expect_block(DeviceBuffer* buffer, size_t count, int block, int first, int step,
+                  const char* collective) {
+  buffer->with_access([&](const int32_t* x) {
+    x += static_cast<size_t>(block) * count;
+    for (size_t i = 0; i < count; ++i) {
+      if (x[i] == first + step * static_cast<int32_t>(i)) continue;
+      require(false, std::string(collective) + ", count " + std::to_string(count));
+    }
+  });
+}
+
+void exchange_on_the_device(Rank& me, DeviceBuffer* from, DeviceBuffer* to, size_t count) {
+  const int32_t* send = from->data();
+  int32_t* recv = to->data();
+  fill_blocks(from, count, 3, me.rank);
+  MUST(gossReduce(send, recv, count, gossInt32, gossSum, 1, me.comm, nullptr));
+  if (me.rank == 1) expect_block(to, count, 0, 3, 3, "reduce");
+  MUST(gossReduceScatter(send, recv, count, gossInt32, gossSum, me.comm, nullptr));
+  expect_block(to, count, 0, 3 + 30 * me.rank, 3, "reduce_scatter");
+  MUST(gossScatter(send, recv, count, gossInt32, 2, me.comm, nullptr));
+  expect_block(to, count, 0, 2 + 10 * me.rank, 1, "scatter");
+  MUST(gossAllGather(send, recv, count, gossInt32, me.comm, nullptr));
+  for (int r = 0; r < 3; ++r) expect_block(to, count, r, r, 1, "all_gather");
+  MUST(gossAlltoAll(send, recv, count, gossInt32, me.comm, nullptr));
+  for (int r = 0; r < 3; ++r) expect_block(to, count, r, r + 10 * me.rank, 1, "all_to_all");
+  fill_blocks(to, count, 3, 500);
+  MUST(gossGather(send, recv, count, gossInt32, 0, me.comm, nullptr));
+  for (int r = 0; r < 3 && me.rank == 0; ++r) expect_block(to, count, r, r, 1, "gather");
+}
+
+TEST(ProtectedDevice, ExchangesWithoutTheHostTouchingItsMemory) {
+  test::run_ranks(
+      3,
+      [](Rank& me) {
+        DeviceBuffer send(300'100);
+        DeviceBuffer recv(300'100);
+        for (size_t count : {1, 15, 84, 85, 1021, 16'385, 100'003}) {
+          exchange_on_the_device(me, &send, &recv, count);
+        }
+      },
+      on_the_device());
+}
+
 TEST(ProtectedDevice, AggregatesGroupsWithoutTheHostTouchingItsMemory) {
   test::run_ranks(
       3,

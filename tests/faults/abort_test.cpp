@@ -2,6 +2,9 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // A rank that aborts: the others are told who did, whatever they wait in, and everybody leaves.
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <thread>
 
 #include "faults/ranks.h"
@@ -111,7 +114,9 @@ TEST(AbortFromAThreadTest, EndsTheRunningCallInBoundedTime) {
       other = std::thread([&] {
         rank.wait_for_go(1);
         support::sleep_for(milliseconds(20));
+        const int64_t begin = now_ns();
         if (gossCommAbort(rank.comm) != gossSuccess) ++rank.report.wrong;
+        rank.report.rounds = static_cast<uint64_t>(ms_between(begin, now_ns()));
         rank.reach(2);
       });
     }
@@ -134,6 +139,8 @@ TEST(AbortFromAThreadTest, EndsTheRunningCallInBoundedTime) {
   ASSERT_TRUE(support::eventually(
       kPatience, [&] { return ranks.report(0).stage == 2 && ranks.report(1).stage == 2; }));
   EXPECT_LE(ms_between(begin, now_ns()), kPromise.count());
+  EXPECT_LE(ranks.report(1).rounds, 100u * support::sanitizer_factor()) << "ms of the abort";
+  EXPECT_EQ(ranks.report(1).wrong, 0);
   EXPECT_EQ(ranks.report(1).code, gossInvalidUsage);
   EXPECT_EQ(ranks.report(0).code, gossRemoteError);
   EXPECT_THAT(std::string(ranks.report(0).text), HasSubstr("rank 1 (host "));
@@ -168,6 +175,77 @@ TEST(AbortFromAThreadTest, BuffersOfAFailedCallAreNotTouchedAnyMore) {
   ranks.expect_clean_end(kPatience, {1});
   ranks.expect_same_report(gossRemoteError, killed, {1});
 }
+
+constexpr size_t kFreedBytes = size_t{4} << 20;
+
+// Memory of its own pages: after free_pages() nothing lies there.
+void* allocate_pages(bool shared) {
+  void* memory = nullptr;
+  if (shared) return gossMemAlloc(&memory, kFreedBytes) == gossSuccess ? memory : nullptr;
+  return ::mmap(nullptr, kFreedBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+bool free_pages(void* memory, bool shared) {
+  return shared ? gossMemFree(memory) == gossSuccess : ::munmap(memory, kFreedBytes) == 0;
+}
+
+struct Freed {
+  const char* name;
+  bool shared;
+  bool stream;  // the library's thread does the work
+};
+
+void PrintTo(const Freed& freed, std::ostream* out) { *out << freed.name; }
+
+class FreedBuffersTest : public ::testing::TestWithParam<Freed> {};
+
+// What was a buffer of the failed call is freed and belongs to something else, at once.
+TEST_P(FreedBuffersTest, OfAFailedCallAreNotTouchedWhenTheyHoldSomethingElse) {
+  const auto [name, shared, stream] = GetParam();
+  const int times = test_scale(6, 2);
+  for (int i = 0; i < times; ++i) {
+    Moment moment;
+    Ranks ranks(4, [shared = shared, stream = stream](Rank& rank) {
+      if (rank.failed(rank.join())) std::exit(3);
+      gossStream_t queue = nullptr;
+      if (stream) rank.expect(gossStreamCreate(&queue) == gossSuccess);
+      void* in = allocate_pages(shared);
+      void* out = allocate_pages(shared);
+      gossResult_t result = gossSuccess;
+      for (uint64_t k = 0; result == gossSuccess; ++k) {
+        result = gossAllReduce(in, out, kFreedBytes, gossInt8, gossMax, rank.comm, queue);
+        if (stream) result = gossStreamSynchronize(queue);
+        rank.report.rounds = k + 1;
+      }
+      rank.failed(result);
+      for (void* memory : {in, out}) {
+        rank.expect(free_pages(memory, shared));
+        void* again = ::mmap(memory, kFreedBytes, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        rank.expect(again == memory);  // else the old memory is still there
+        if (again == memory) std::memset(memory, 0x5a, kFreedBytes);
+      }
+      support::sleep_for(milliseconds(100));
+      for (const void* memory : {in, out}) {
+        const auto* bytes = static_cast<const unsigned char*>(memory);
+        rank.expect(std::count(bytes, bytes + kFreedBytes, 0x5a) == kFreedBytes);
+      }
+      abort_and_exit(rank);
+    });
+    SCOPED_TRACE("seed " + std::to_string(moment.seed()));
+    ASSERT_TRUE(ranks.all_complete(2));
+    moment.sleep_up_to(milliseconds(10));
+    const int64_t killed = ranks.kill(i % 4);
+    ranks.expect_clean_end(kPatience, {i % 4});
+    ranks.expect_same_report(gossRemoteError, killed, {i % 4});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Abort, FreedBuffersTest,
+                         ::testing::Values(Freed{"Private", false, false},
+                                           Freed{"Shared", true, false},
+                                           Freed{"PrivateOnAStream", false, true},
+                                           Freed{"SharedOnAStream", true, true}),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace goss::faults

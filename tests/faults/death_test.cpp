@@ -3,6 +3,8 @@
 //
 // Ranks that die between and inside collectives: all others report the same rank and what it was
 // doing, within a second, and can leave.
+#include <fstream>
+
 #include "faults/ranks.h"
 
 namespace goss::faults {
@@ -155,6 +157,44 @@ TEST(DeathTest, IdleRanksHearOfADeath) {
   for (int r : {0, 1}) {
     EXPECT_EQ(ranks.report(r).second_code, gossRemoteError);
     EXPECT_STREQ(ranks.report(r).second_text, ranks.report(0).text);
+  }
+}
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+TEST(DeathTest, LastSixtyFourOperationsAreWrittenWhereGossDumpSays) {
+  const support::TemporaryDirectory directory;
+  Ranks ranks(3, [&](Rank& rank) {
+    ::setenv("GOSS_DUMP", (directory.path() + "/last").c_str(), 1);
+    ::setenv("GOSS_LOG_FILE", (directory.path() + "/log").c_str(), 1);
+    gossConfig_t config = GOSS_CONFIG_INITIALIZER;
+    config.commName = "model";
+    if (rank.failed(rank.join(&config))) std::exit(3);
+    for (int i = 0; i < 100; ++i) {
+      rank.expect(gossBarrier(rank.comm, nullptr) == gossSuccess);
+    }
+    rank.reach(1);
+    if (rank.rank == 2) support::sleep_for(kPatience);
+    float x[5] = {};
+    rank.failed(gossAllReduce(x, x, 5, gossFloat, gossMin, rank.comm, nullptr));
+    abort_and_exit(rank);
+  });
+  ASSERT_TRUE(ranks.all_reach(1));
+  support::sleep_for(milliseconds(20));
+  ranks.kill(2);
+  ranks.expect_clean_end(kPatience, {2});
+  for (int r : {0, 1}) {
+    const std::string suffix = std::to_string(ranks.process(r).pid()) + "." + std::to_string(r);
+    const std::string text = content_of(directory.path() + "/last." + suffix);
+    EXPECT_THAT(text, HasSubstr(ranks.report(r).text));
+    EXPECT_THAT(text, HasSubstr("'model', rank " + std::to_string(r) + " of 3"));
+    EXPECT_THAT(text, ContainsRegex("#38 barrier.* completed\n"));
+    EXPECT_THAT(text, ContainsRegex("#101 all_reduce\\(count 5, float, min.* not completed\n"));
+    EXPECT_THAT(text, ::testing::Not(HasSubstr("#37 ")));
+    EXPECT_THAT(content_of(directory.path() + "/log"), HasSubstr(text));
   }
 }
 

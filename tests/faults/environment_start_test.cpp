@@ -2,6 +2,10 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // The environment start: GOSS_RANK, GOSS_NRANKS, GOSS_PORT and GOSS_SECRET, right and wrong.
+#include <sys/stat.h>
+
+#include <fstream>
+
 #include "faults/ranks.h"
 #include "support/free_port.h"
 
@@ -224,6 +228,69 @@ TEST(EnvironmentStartTest, IncompleteOrImpossibleEnvironmentIsRefusedAtOnce) {
     EXPECT_EQ(ranks.report(0).code, gossInvalidUsage);
     EXPECT_THAT(std::string(ranks.report(0).text), HasSubstr(wrong.names));
   }
+}
+
+std::string write_secret(const support::TemporaryDirectory& directory, const char* secret,
+                         mode_t mode) {
+  const std::string path = directory.path() + "/secret";
+  std::ofstream(path) << secret;
+  ::chmod(path.c_str(), mode);
+  return path;
+}
+
+TEST(EnvironmentStartTest, SecretComesFromAFile) {
+  const support::TemporaryDirectory directory;
+  const std::string path = write_secret(directory, "between us\n", 0600);
+  const int port = free_port();
+  Ranks ranks(3, [&](Rank& rank) {
+    // The end of the line in the file is no part of it.
+    describe(std::to_string(rank.rank), "3", port, rank.rank == 0 ? "between us" : "");
+    ::setenv("GOSS_SECRET_FILE", path.c_str(), 1);
+    start_and_add(rank);
+  });
+  expect_sums(ranks, 7);
+}
+
+// One rank that is refused before it could wait for anybody.
+void expect_refused(gossResult_t code, const char* words, const std::function<void()>& set) {
+  const int port = free_port();
+  const int64_t begin = now_ns();
+  Ranks ranks(1, [&](Rank& rank) {
+    describe("0", "2", port, "");
+    set();
+    rank.failed(gossCommInitEnv(&rank.comm, nullptr), nullptr);
+    std::exit(0);
+  });
+  ranks.expect_clean_end(kPatience);
+  EXPECT_LE(ms_between(begin, now_ns()), kPromise.count());
+  EXPECT_EQ(ranks.report(0).code, code) << ranks.report(0).text;
+  EXPECT_THAT(std::string(ranks.report(0).text), HasSubstr(words));
+}
+
+TEST(EnvironmentStartTest, SecretFileThatIsEmptyMissingOrOpenToOthersIsRefused) {
+  const support::TemporaryDirectory directory;
+  const auto use = [&](const std::string& path) {
+    return [path] { ::setenv("GOSS_SECRET_FILE", path.c_str(), 1); };
+  };
+  for (const mode_t mode : {0640, 0604, 0620}) {
+    expect_refused(gossInvalidUsage, "mode 0600", use(write_secret(directory, "secret", mode)));
+  }
+  expect_refused(gossInvalidUsage, "is empty", use(write_secret(directory, "\n", 0600)));
+  expect_refused(gossSystemError, "No such file", use(directory.path() + "/none"));
+}
+
+TEST(EnvironmentStartTest, AddressBeyondLoopbackNeedsASecretOrTheUsersWord) {
+  const auto beyond = [] { ::setenv("GOSS_ADDR", "192.0.2.1", 1); };  // of nobody: RFC 5737
+  expect_refused(gossInvalidUsage, "GOSS_INSECURE=1", beyond);
+  // It goes on, and cannot listen at an address that this machine does not have.
+  expect_refused(gossSystemError, "192.0.2.1", [&] {
+    beyond();
+    ::setenv("GOSS_INSECURE", "1", 1);
+  });
+  expect_refused(gossSystemError, "192.0.2.1", [&] {
+    beyond();
+    ::setenv("GOSS_SECRET", "between us", 1);
+  });
 }
 
 }  // namespace

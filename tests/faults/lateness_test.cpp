@@ -111,6 +111,38 @@ gossResult_t wait_for_all(gossComm_t comm, How how) {
 
 class MissingTest : public ::testing::TestWithParam<How> {};
 
+double cpu_ms() {
+  timespec used{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) * 1e3 + static_cast<double>(used.tv_nsec) / 1e6;
+}
+
+// Whoever waits soon sleeps, its caller's thread as well as the library's.
+TEST_P(MissingTest, WaitForALateRankTakesNextToNoCpu) {
+  constexpr int kLateMs = 600;
+  Ranks ranks(3, [](Rank& rank) {
+    if (rank.failed(rank.join())) std::exit(3);
+    rank.expect(gossBarrier(rank.comm, nullptr) == gossSuccess);
+    rank.reach(1);
+    if (rank.rank == 2) rank.wait_for_go(1);
+    const double before = cpu_ms();
+    rank.failed(wait_for_all(rank.comm, GetParam()));
+    rank.report.rounds = static_cast<uint64_t>(cpu_ms() - before);
+    rank.expect(gossBarrier(rank.comm, nullptr) == gossSuccess);
+    if (rank.failed(gossCommDestroy(rank.comm))) std::exit(5);
+    std::exit(0);
+  });
+  ASSERT_TRUE(ranks.all_reach(1));
+  support::sleep_for(milliseconds(kLateMs));
+  ranks.board().go = 1;
+  ranks.expect_clean_end(kPatience);
+  for (int r : {0, 1}) {
+    EXPECT_EQ(ranks.report(r).code, gossSuccess) << ranks.report(r).text;
+    EXPECT_EQ(ranks.report(r).wrong, 0) << "rank " << r;
+    EXPECT_LE(ranks.report(r).rounds, kLateMs / 10) << "ms of CPU, rank " << r;
+  }
+}
+
 TEST_P(MissingTest, RankThatNeverArrivesIsNamedWhenTheLimitIsOver) {
   constexpr int kLimitMs = 300;
   Ranks ranks(3, [](Rank& rank) {

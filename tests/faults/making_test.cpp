@@ -271,5 +271,20 @@ TEST(MakingTest, RanksOfDifferentHostIdsAreToldBothAndWhatToDo) {
   }
 }
 
+TEST(MakingTest, RanksOfDifferentSettingsAreToldBothValues) {
+  Ranks ranks(3, [](Rank& rank) {
+    if (rank.rank == 1) ::setenv("GOSS_ALGO", "twoshot", 1);
+    rank.failed(rank.join());
+    linger_and_exit();
+  });
+  ranks.expect_clean_end(kPatience);
+  for (int r = 0; r < 3; ++r) {
+    EXPECT_EQ(ranks.report(r).code, gossInvalidUsage) << ranks.report(r).text;
+    EXPECT_THAT(std::string(ranks.report(r).text),
+                AllOf(HasSubstr("differ in version or settings"), HasSubstr("GOSS_ALGO=auto"),
+                      HasSubstr("GOSS_ALGO=twoshot"), HasSubstr("rank 1")));
+  }
+}
+
 }  // namespace
 }  // namespace goss::faults

@@ -69,7 +69,8 @@ PUBLIC_C_HEADERS = ["stddef.h", "stdint.h", "mpi.h", "gossamer/gossamer.h"]
 
 # Collectives, whose documentation has these six lines in this order.
 SIX_LINES = ["Shapes", "Units", "Alias", "Order", "Exact", "Errors"]
-COLLECTIVES = {"gossAllReduce", "gossBroadcast", "gossBarrier"}
+COLLECTIVES = {"gossAllReduce", "gossBroadcast", "gossReduce", "gossAllGather", "gossReduceScatter",
+               "gossAlltoAll", "gossGather", "gossScatter", "gossBarrier"}
 
 MAX_LINES = 600
 MAX_COLUMNS = 100

@@ -168,6 +168,7 @@ bool PairExecution::send(Communicator& comm, Channel* channel) {
     if (channel->in_place != 0) {
       look();
       if (pair.taken < channel->in_place) return false;
+      ++moved_;
       if (next(channel)) return true;
       continue;
     }

@@ -365,5 +365,21 @@ TEST(MessagesWithoutCounterpart, OfARankThatHasLeftEndAtOnceAndEarlierOnesArrive
       config);
 }
 
+// The receiver has all of it and leaves while the sender sleeps.
+TEST(MessagesReadInPlace, AreCompleteAlthoughTheReceiverHasLeft) {
+  for (int round = 0; round < test_scale(40, 8); ++round) {
+    run_ranks(2, [&](Rank& me) {
+      Buffer memory(Memory::kShared, 70'000);
+      if (me.rank == 0) {
+        MUST(gossSend(memory.data(), memory.bytes(), gossUint8, 1, me.comm, nullptr));
+        return;
+      }
+      ::usleep(static_cast<useconds_t>(3000 + 100 * round));
+      MUST(gossRecv(memory.data(), memory.bytes(), gossUint8, 0, me.comm, nullptr));
+      MUST(gossCommDestroy(std::exchange(me.comm, nullptr)));
+    });
+  }
+}
+
 }  // namespace
 }  // namespace goss::test

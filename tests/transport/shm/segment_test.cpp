@@ -32,7 +32,7 @@ TEST(Segment, IsBornEmptyWithEveryRankAbsent) {
   }
 }
 
-TEST(Segment, HasAlignedAreasAndRingsThatDoNotOverlap) {
+TEST(Segment, HasAlignedAreasRingsAndPairsThatDoNotOverlap) {
   auto made = Segment::create(5, kNonce);
   ASSERT_TRUE(made.ok());
   const Segment& segment = *made.value();
@@ -47,6 +47,13 @@ TEST(Segment, HasAlignedAreasAndRingsThatDoNotOverlap) {
     EXPECT_EQ(segment.ring(r), next);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(next) % 4096, 0u);
     next += kRingBytes;
+  }
+  for (int sender = 0; sender < 5; ++sender) {
+    for (int receiver = 0; receiver < 5; ++receiver) {
+      EXPECT_EQ(reinterpret_cast<std::byte*>(&segment.pair(sender, receiver)), next);
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(next) % 4096, 0u);
+      next += sizeof(Pair);
+    }
   }
   EXPECT_EQ(next, begin + segment.bytes());
 }

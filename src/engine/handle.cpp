@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <deque>
 #include <fstream>
 #include <set>
 
@@ -98,6 +99,7 @@ namespace {
 struct Living {
   std::mutex mutex;
   std::set<gossComm*> handles;
+  std::deque<gossComm*> aborted;  // the last ones, see retire()
 };
 
 Living& living() {
@@ -148,7 +150,7 @@ Status aborted() { return fail(gossInvalidUsage, "the communicator was aborted")
 
 Status check_handle(gossComm* handle) {
   if (handle == nullptr) return fail(gossInvalidArgument, "communicator is NULL");
-  if (handle->magic != gossComm::kMagic) {
+  if (handle->magic.load(std::memory_order_relaxed) != gossComm::kMagic) {
     return fail(gossInvalidArgument, "%p is not a communicator, or was destroyed",
                 static_cast<void*>(handle));
   }
@@ -209,6 +211,7 @@ bool is_own(gossComm* handle) {
 }
 
 Status Inside::refusal() const {
+  if (handle_->aborting.load(std::memory_order_acquire)) return aborted();
   return fail(
       gossInvalidUsage,
       "refused: another thread is inside this communicator (rank %d): use it from one thread at a "
@@ -238,15 +241,35 @@ bool claim(gossComm* handle) {
   return living().handles.count(handle) != 0 && !std::exchange(handle->claimed, true);
 }
 
+// An abort may come while the handle's owner is on its way into its next call: the memory of the
+// last ones stays, as handles of nothing, and is not soon another communicator's.
+void retire(gossComm* handle) {
+  constexpr size_t kKept = 64;
+  gossComm* oldest = nullptr;
+  {
+    const std::lock_guard<std::mutex> lock(living().mutex);
+    living().aborted.push_back(handle);
+    if (living().aborted.size() > kKept) {
+      oldest = living().aborted.front();
+      living().aborted.pop_front();
+    }
+  }
+  HandlePin::release(oldest);
+}
+
 // By who has claimed it, with nobody inside.
 void free_claimed(gossComm* handle) {
   {
     const std::lock_guard<std::mutex> lock(living().mutex);
     living().handles.erase(handle);
   }
-  handle->magic = 0;
+  handle->magic.store(0, std::memory_order_relaxed);
   handle->comm.reset();
-  HandlePin::release(handle);
+  if (handle->aborting.load(std::memory_order_relaxed)) {
+    retire(handle);
+  } else {
+    HandlePin::release(handle);
+  }
 }
 
 }  // namespace

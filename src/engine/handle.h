@@ -20,7 +20,7 @@ struct gossComm {
   static constexpr uint64_t kMagic = 0x676f7373636f6d6dULL;  // "gosscomm"
   enum class State { kMaking, kReady, kFailed };
 
-  uint64_t magic = kMagic;
+  std::atomic<uint64_t> magic{kMagic};
   // The living handle, open groups and queued work each hold one: they may find the communicator
   // gone, but not the handle.
   std::atomic<int> pins{1};

@@ -8,10 +8,8 @@ namespace goss::engine {
 
 Progress Execution::start(Communicator& comm, const Operation& operation) {
   operation_ = operation;
-  if (comm.faults().any()) {
-    failure_ = comm.faults().status();
-    if (!failure_.ok()) return Progress::kFailed;
-  }
+  // An abort of this rank is a fault as well, but for itself none of a remote rank.
+  if (comm.faults().any() && comm.interrupted(&failure_)) return Progress::kFailed;
   failure_ = {};
   choice_ = choose(operation, comm.nranks(), comm.settings().forced);
   const Program* program = choice_.path == Path::kMapped
@@ -46,6 +44,7 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
     case Progress::kFailed:
       failure_ = choice_.path == Path::kInline ? comm.mismatch(inline_.waiting_for(), signature_)
                                                : mapped_.failure();
+      if (comm.aborting()) comm.interrupted(&failure_);
       give_up(comm);
       break;
   }

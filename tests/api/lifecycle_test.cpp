@@ -372,6 +372,22 @@ TEST(Abort, GivesItsHandleToNoCommunicatorThatFollows) {
   }
 }
 
+// As a watchdog does that knows nothing of what the owner is about to call.
+TEST(Threads, MayAbortBetweenTheCallsOfTheOwner) {
+  for (int round = 0; round < test_scale(300, 60); ++round) {
+    gossComm_t comm = nullptr;
+    MUST(gossCommInitAll(&comm, 1, nullptr));
+    gossResult_t code = gossSuccess;
+    std::thread owner([&] {
+      for (int x = 1; code == gossSuccess;) code = all_reduce_one(comm, &x);
+    });
+    std::this_thread::sleep_for(std::chrono::microseconds(37 * (round % 5)));
+    EXPECT_EQ(gossCommAbort(comm), gossSuccess) << last_error();
+    owner.join();
+    EXPECT_TRUE(code == gossInvalidUsage || code == gossInvalidArgument) << code;
+  }
+}
+
 TEST(Threads, MayAskForTheStateWhileAnotherDestroysTheCommunicator) {
   for (int round = 0; round < test_scale(100, 20); ++round) {
     Comms comms = make_comms(1);

@@ -14,7 +14,7 @@ constexpr EnvEntry kTable[] = {
     {Env::kAddr, "GOSS_ADDR", "host or address", "MASTER_ADDR, else 127.0.0.1",
      "Where rank 0 listens when a communicator is made from the environment."},
     {Env::kAlgo, "GOSS_ALGO", "auto, inline, oneshot, twoshot", "auto",
-     "Forces the algorithm of all-reduce. Must be equal on all ranks."},
+     "Forces the algorithm of all-reduce and reduce. Must be equal on all ranks."},
     {Env::kCpuIsa, "GOSS_CPU_ISA", "auto, scalar, avx2, avx512", "auto",
      "The most capable instruction set that kernels may use. Results do not depend on it."},
     {Env::kDump, "GOSS_DUMP", "path prefix", "unset",

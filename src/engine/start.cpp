@@ -121,7 +121,11 @@ Result<std::string> find_secret() {
     return fail(gossInvalidUsage, "GOSS_SECRET_FILE=%s can be read by others: make it mode 0600",
                 path->c_str());
   }
+  if (S_ISDIR(info.st_mode)) {
+    return fail(gossInvalidUsage, "GOSS_SECRET_FILE=%s is a directory", path->c_str());
+  }
   std::ifstream file(*path);
+  if (!file) return fail_errno(errno, "GOSS_SECRET_FILE=%s", path->c_str());
   std::string secret((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
   if (secret.empty()) return fail(gossInvalidUsage, "GOSS_SECRET_FILE=%s is empty", path->c_str());

@@ -129,6 +129,8 @@ Status init_rank(gossComm** out, const JoinOptions& options) {
   }
   Result<std::unique_ptr<Making>> making = make_join(options);
   if (!making.ok()) return making.take_status();
+  // A rank alone meets nobody.
+  if (options.nranks == 1) Reactor::end_serving(options.id.job);
   gossComm* handle = make_handle(options.rank, options.nranks, options.settings);
   const HandlePin pin(handle);  // another thread may abort what is being made
   Status status = start_making(handle, making.take(), nullptr, out);

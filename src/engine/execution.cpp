@@ -8,10 +8,8 @@ namespace goss::engine {
 
 Progress Execution::start(Communicator& comm, const Operation& operation) {
   operation_ = operation;
-  if (comm.faults().any()) {
-    failure_ = comm.faults().status();
-    if (!failure_.ok()) return Progress::kFailed;
-  }
+  // An abort of this rank is a fault as well, but for itself none of a remote rank.
+  if (comm.faults().any() && comm.interrupted(&failure_)) return Progress::kFailed;
   failure_ = {};
   active_ = true;
   waited_ = false;
@@ -74,6 +72,7 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
       } else {
         failure_ = choice_.path == Path::kMapped ? mapped_.failure() : pairs_.failure();
       }
+      if (comm.aborting()) comm.interrupted(&failure_);
       give_up(comm);
       break;
   }

@@ -99,6 +99,7 @@ namespace {
 struct Living {
   std::mutex mutex;
   std::set<gossComm*> handles;
+  std::deque<gossComm*> retired;  // the last that were freed, see retire()
 };
 
 Living& living() {
@@ -110,12 +111,6 @@ Living& living() {
   }();
   return *instance;
 }
-
-// Destroyed ones whose memory is still there.
-struct Graveyard {
-  std::mutex mutex;
-  std::deque<gossComm*> handles;
-};
 
 // The end of a process that has not destroyed its communicators is no death: peers that have what
 // they need from it go on undisturbed, and the others are told that it has left.
@@ -220,23 +215,6 @@ bool is_own(gossComm* handle) {
   return own;
 }
 
-void bury(gossComm* handle) {
-  constexpr size_t kKept = 64;
-  static Graveyard* const graveyard = new Graveyard;  // outlives threads that still run at exit
-  gossComm* oldest = nullptr;
-  {
-    const std::lock_guard<std::mutex> lock(graveyard->mutex);
-    // Pinned once more by a call that came too late, perhaps.
-    if (std::exchange(handle->buried, true)) return;
-    graveyard->handles.push_back(handle);
-    if (graveyard->handles.size() > kKept) {
-      oldest = graveyard->handles.front();
-      graveyard->handles.pop_front();
-    }
-  }
-  delete oldest;
-}
-
 Status Inside::refusal() const {
   if (handle_->aborting.load(std::memory_order_acquire)) return aborted();
   return fail(
@@ -268,6 +246,22 @@ bool claim(gossComm* handle) {
   return living().handles.count(handle) != 0 && !std::exchange(handle->claimed, true);
 }
 
+// An abort, or a careless destroy, may come while another thread is on its way into a call: the
+// memory of the last handles stays, as handles of nothing, and is not soon another communicator's.
+void retire(gossComm* handle) {
+  constexpr size_t kKept = 64;
+  gossComm* oldest = nullptr;
+  {
+    const std::lock_guard<std::mutex> lock(living().mutex);
+    living().retired.push_back(handle);
+    if (living().retired.size() > kKept) {
+      oldest = living().retired.front();
+      living().retired.pop_front();
+    }
+  }
+  HandlePin::release(oldest);
+}
+
 // By who has claimed it, with nobody inside.
 void free_claimed(gossComm* handle) {
   {
@@ -276,7 +270,7 @@ void free_claimed(gossComm* handle) {
   }
   handle->magic.store(0, std::memory_order_relaxed);
   handle->comm.reset();
-  HandlePin::release(handle);
+  retire(handle);
 }
 
 }  // namespace

@@ -26,7 +26,6 @@ struct gossComm {
   // gone, but not the handle.
   std::atomic<int> pins{1};
   bool claimed = false;  // somebody is about to free it; guarded by the list of living handles
-  bool buried = false;   // guarded by the graveyard
   int rank = 0;
   int nranks = 1;
   goss::engine::Settings settings;
@@ -62,10 +61,6 @@ struct gossComm {
 
 namespace goss::engine {
 
-// Frees the handle, but only after many others: a call of another thread that found it living a
-// moment ago is refused and does not touch freed memory. Any thread.
-void bury(gossComm* handle);
-
 // Keeps a handle, though not its communicator, from being freed.
 class HandlePin {
  public:
@@ -83,7 +78,7 @@ class HandlePin {
   static void release(gossComm* handle) {
     // What was done under other pins happens before the deletion.
     if (handle != nullptr && handle->pins.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      bury(handle);
+      delete handle;
     }
   }
 

@@ -274,8 +274,8 @@ class Splitting final : public Making {
     Result<bool> ready = setup_->advance();
     if (!ready.ok()) return ready;
     if (!ready.value()) {
-      GOSS_TRY(parent_->faults().any() ? parent_->faults().status() : Status());
       if (parent_->aborting()) return fail(gossInvalidUsage, "the parent was aborted in a split");
+      GOSS_TRY(parent_->faults().any() ? parent_->faults().status() : Status());
       return false;
     }
     communicator_ = std::make_unique<Communicator>(setup_->parts(settings_));

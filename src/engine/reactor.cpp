@@ -93,6 +93,16 @@ void Reactor::serve(std::unique_ptr<Watched> watched) {
   wake();
 }
 
+void Reactor::end_serving(const JobName& job) {
+  Reactor* reactor = instance.load(std::memory_order_acquire);  // pairs with the store in get()
+  if (reactor == nullptr) return;
+  {
+    const std::lock_guard<std::mutex> lock(reactor->mutex_);
+    reactor->over_.push_back(job);
+  }
+  reactor->wake();
+}
+
 void Reactor::run_stream(StreamPtr stream) {
   {
     const std::lock_guard<std::mutex> lock(stream->mutex_);
@@ -159,6 +169,10 @@ void Reactor::poll_watched(int timeout_ms) {
       }
       for (auto& served : new_served_) served_.push_back(std::move(served));
       new_served_.clear();
+      for (const JobName& job : over_) {
+        std::erase_if(served_, [&](const auto& w) { return w->serves(job); });
+      }
+      over_.clear();
     }
     for (const auto& w : watched) fn(*w);
     for (const auto& w : served_) fn(*w);

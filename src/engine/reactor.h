@@ -29,6 +29,8 @@ class Reactor {
   void watch(const WatchedPtr& watched);
   // Until finished().
   void serve(std::unique_ptr<Watched> watched);
+  // Nobody will come to the rendezvous of this job any more, if this process serves it.
+  static void end_serving(const JobName& job);
   void run_stream(StreamPtr stream);
   void wake();
 
@@ -42,6 +44,7 @@ class Reactor {
   std::mutex mutex_;  // guards the lists
   std::vector<std::weak_ptr<Watched>> watched_;
   std::vector<std::unique_ptr<Watched>> new_served_;
+  std::vector<JobName> over_;  // no longer to be served
   std::vector<StreamPtr> arriving_;
   std::vector<StreamPtr> running_;
   std::vector<std::unique_ptr<Watched>> served_;  // reactor thread only

@@ -25,13 +25,16 @@ namespace {
 // A rendezvous that this process serves.
 class Serving final : public Watched {
  public:
-  explicit Serving(std::unique_ptr<bootstrap::Root> root) : root_(std::move(root)) {}
+  Serving(std::unique_ptr<bootstrap::Root> root, const JobName& job)
+      : root_(std::move(root)), job_(job) {}
   void pollfds(std::vector<pollfd>* fds) override { root_->pollfds(fds); }
   void poll() override { root_->poll(); }
   bool finished() override { return root_->finished(); }
+  bool serves(const JobName& job) const override { return job == job_; }
 
  private:
   std::unique_ptr<bootstrap::Root> root_;
+  JobName job_;
 };
 
 // Rank and size as launchers tell them, ours first. One launcher may start another, as srun starts
@@ -118,7 +121,11 @@ Result<std::string> find_secret() {
     return fail(gossInvalidUsage, "GOSS_SECRET_FILE=%s can be read by others: make it mode 0600",
                 path->c_str());
   }
+  if (S_ISDIR(info.st_mode)) {
+    return fail(gossInvalidUsage, "GOSS_SECRET_FILE=%s is a directory", path->c_str());
+  }
   std::ifstream file(*path);
+  if (!file) return fail_errno(errno, "GOSS_SECRET_FILE=%s", path->c_str());
   std::string secret((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
   if (secret.empty()) return fail(gossInvalidUsage, "GOSS_SECRET_FILE=%s is empty", path->c_str());
@@ -154,7 +161,7 @@ Status unique_id(gossUniqueId* id) {
   bootstrap::UniqueId made;
   GOSS_TRY_ASSIGN(auto root, bootstrap::Root::create(&made));
   *id = made.serialize();
-  Reactor::get().serve(std::make_unique<Serving>(std::move(root)));
+  Reactor::get().serve(std::make_unique<Serving>(std::move(root), made.job));
   return {};
 }
 
@@ -185,7 +192,7 @@ Status init_from_environment(gossComm** out, const Settings& settings) {
   name_job(options.nranks, &options.id);
   if (options.rank == 0) {
     GOSS_TRY_ASSIGN(auto root, bootstrap::Root::create_at(options.id));
-    Reactor::get().serve(std::make_unique<Serving>(std::move(root)));
+    Reactor::get().serve(std::make_unique<Serving>(std::move(root), options.id.job));
   }
   return init_rank(out, options);
 }
@@ -198,16 +205,17 @@ Status init_all(gossComm** out, int ndev, const int* devices) {
   GOSS_TRY(unique_id(&bytes));
   GOSS_TRY_ASSIGN(options.id, bootstrap::UniqueId::parse(bytes));
   group_start();
-  for (int r = 0; r < ndev; ++r) {
+  Status status;
+  for (int r = 0; r < ndev && status.ok(); ++r) {
     options.rank = r;
     if (devices != nullptr) options.settings.device = devices[r];
-    const Status status = init_rank(&out[r], options);
-    if (!status.ok()) {
-      group_failed(status);
-      break;
-    }
+    status = init_rank(&out[r], options);
+    if (!status.ok()) group_failed(status);
   }
-  return group_end();
+  const bool begun = status.ok();
+  status = group_end();
+  if (!begun || !status.ok()) Reactor::end_serving(options.id.job);  // nobody else has this id
+  return status;
 }
 
 }  // namespace goss::engine

@@ -6,10 +6,14 @@
 
 #include <poll.h>
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
 namespace goss::engine {
+
+using JobName = std::array<uint8_t, 16>;
 
 class Watched {
  public:
@@ -19,6 +23,8 @@ class Watched {
   virtual void poll() = 0;
   // True: forget it.
   virtual bool finished() { return false; }
+  // True: it is the rendezvous of this job.
+  virtual bool serves(const JobName&) const { return false; }
 };
 
 using WatchedPtr = std::shared_ptr<Watched>;  // shared: its owner, during a poll the library

@@ -359,6 +359,19 @@ TEST(Abort, EndsADestroyThatWaitsForQueuedCalls) {
   MUST(gossStreamDestroy(stream));
 }
 
+TEST(Abort, GivesItsHandleToNoCommunicatorThatFollows) {
+  gossComm_t aborted = nullptr;
+  MUST(gossCommInitAll(&aborted, 1, nullptr));
+  MUST(gossCommAbort(aborted));
+  for (int i = 0; i < 8; ++i) {
+    Comms comms = make_comms(1);
+    ASSERT_NE(comms[0], aborted);
+    int x = 1;
+    EXPECT_EQ(all_reduce_one(aborted, &x), gossInvalidArgument);
+    EXPECT_EQ(gossCommAbort(aborted), gossInvalidArgument);
+  }
+}
+
 // What a forked child may not do; 0 when all of it was refused.
 int use_in_child(gossComm_t comm, gossStream_t stream) {
   int x = 1;

@@ -293,5 +293,37 @@ TEST(EnvironmentStartTest, AddressBeyondLoopbackNeedsASecretOrTheUsersWord) {
   });
 }
 
+// Whatever keeps the secret from being read is said with the file's name.
+TEST(EnvironmentStartTest, SecretFileThatCannotBeReadIsRefusedAndNamed) {
+  const support::TemporaryDirectory directory;
+  ::chmod(directory.path().c_str(), 0755);
+  const std::string folder = directory.path() + "/folder";
+  const std::string locked = directory.path() + "/locked";
+  const std::string open = directory.path() + "/open";
+  ASSERT_EQ(::mkdir(folder.c_str(), 0700), 0);
+  for (const std::string& file : {locked, open}) {
+    ::close(::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+  }
+  ASSERT_EQ(::chmod(locked.c_str(), 0), 0);
+  ASSERT_EQ(::chmod(open.c_str(), 0644), 0);
+  const std::pair<std::string, const char*> cases[] = {{folder, " is a directory"},
+                                                       {locked, ": Permission denied"},
+                                                       {open, " can be read by others"},
+                                                       {directory.path() + "/none", ": No such"}};
+  const int port = free_port();
+  for (const auto& [path, reason] : cases) {
+    Ranks ranks(1, [&, path = path](Rank& rank) {
+      describe("0", "2", port, "");
+      ::setenv("GOSS_SECRET_FILE", path.c_str(), 1);
+      constexpr uid_t kNobody = 65534;
+      if (path == locked && ::geteuid() == 0) rank.expect(::setuid(kNobody) == 0);
+      start_and_add(rank);
+    });
+    ranks.expect_clean_end(kPatience);
+    EXPECT_THAT(std::string(ranks.report(0).text), HasSubstr("GOSS_SECRET_FILE=" + path + reason));
+    EXPECT_EQ(ranks.report(0).wrong, 0);
+  }
+}
+
 }  // namespace
 }  // namespace goss::faults

@@ -185,6 +185,31 @@ TEST(GuestTest, DescriptorsAreCloseOnExecAndNoneIsLeft) {
   });
 }
 
+TEST(GuestTest, RendezvousThatNobodyComesToIsClosed) {
+  expect_fine([](Rank& rank) {
+    use_everything(rank);
+    gossCommDestroy(rank.comm);
+    const size_t kept = names_in("/proc/self/fd").size();
+    for (int i = 0; i < 5; ++i) {
+      gossComm_t alone = nullptr;
+      rank.expect(gossCommInitAll(&alone, 1, nullptr) == gossSuccess);
+      gossCommDestroy(alone);
+      gossUniqueId id;
+      rank.expect(gossGetUniqueId(&id) == gossSuccess);
+      rank.expect(gossCommInitRank(&alone, 1, id, 0) == gossSuccess);
+      gossCommDestroy(alone);
+      gossComm_t none[2] = {nullptr, nullptr};
+      const int devices[2] = {GOSS_DEVICE_HOST, 7};
+      rank.expect(gossCommInitAll(none, 2, devices) == gossInvalidArgument);
+      for (gossComm_t comm : none) gossCommDestroy(comm);
+    }
+    if (!support::eventually(kPatience, [&] { return names_in("/proc/self/fd").size() <= kept; })) {
+      complain(rank, std::to_string(kept) + " descriptors became " +
+                         std::to_string(names_in("/proc/self/fd").size()));
+    }
+  });
+}
+
 // What a rank's forked child finds and does; code 0 when all is as it should be.
 int use_in_child(gossComm_t comm) {
   float x = 1;

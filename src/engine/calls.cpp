@@ -123,6 +123,12 @@ Status unless_aborted(gossComm* handle, gossComm** out, Status status) {
 }  // namespace
 
 Status init_rank(gossComm** out, const JoinOptions& options) {
+  // A cell must hold a cache line for every rank.
+  constexpr int kMostRanks = shm::kCellBytes / kCacheLine;
+  if (options.nranks > kMostRanks) {
+    return fail(gossInvalidUsage, "%d ranks: this version connects at most %d, of one host",
+                options.nranks, kMostRanks);
+  }
   if (find_compute(options.settings.device) == nullptr) {
     return fail(gossInvalidArgument, "there is no device %d: use GOSS_DEVICE_HOST",
                 options.settings.device);

@@ -204,12 +204,6 @@ class Joining final : public Making {
                   members[0].host.c_str(), members[0].host_id.c_str(), r, members[r].host.c_str(),
                   members[r].host_id.c_str());
     }
-    // A cell must hold a cache line for every rank.
-    constexpr size_t kMostRanks = shm::kCellBytes / kCacheLine;
-    if (members.size() > kMostRanks) {
-      return fail(gossInvalidUsage, "%zu ranks on one host: at most %zu can share memory",
-                  members.size(), kMostRanks);
-    }
     const bootstrap::Secret secret = bootstrap_->session_key();
     std::string key(secret.begin(), secret.end());
     std::vector<int> everyone(members.size());

@@ -216,6 +216,8 @@ TEST(Init, RefusesRanksThatDoNotExist) {
     EXPECT_EQ(comm, nullptr);
   }
   EXPECT_EQ(gossCommInitRank(nullptr, 1, id, 0), gossInvalidArgument);
+  EXPECT_EQ(gossCommInitRank(&comm, 1025, id, 0), gossInvalidUsage);  // without waiting for others
+  EXPECT_NE(last_error().find("at most 1024"), std::string::npos) << last_error();
   EXPECT_EQ(gossCommInitAll(&comm, 0, nullptr), gossInvalidArgument);
   EXPECT_EQ(gossCommInitAll(&comm, -3, nullptr), gossInvalidArgument);
   const int no_such_device = 4321;

@@ -80,6 +80,15 @@ void sweep(Rank& rank, std::vector<char>* buffer) {
                                 nullptr) == gossSuccess);
       rank.expect(gossBroadcast(data, data, bytes, gossInt8, i, rank.comm, nullptr) == gossSuccess);
     }
+    // Messages between all pairs, from one half of the buffer to the other.
+    const size_t each = bytes / 2 / kRanks;
+    rank.expect(gossGroupStart() == gossSuccess);
+    for (int peer = 0; peer < kRanks; ++peer) {
+      const size_t place = static_cast<size_t>(peer) * each;
+      gossSend(data + place, each, gossInt8, peer, rank.comm, nullptr);
+      gossRecv(data + bytes / 2 + place, each, gossInt8, peer, rank.comm, nullptr);
+    }
+    rank.expect(gossGroupEnd() == gossSuccess);
   }
 }
 

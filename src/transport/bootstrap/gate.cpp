@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <iterator>
+#include <utility>
+
+#include "base/log.h"
 
 namespace goss::bootstrap {
 
@@ -38,6 +42,10 @@ void Gate::accept_all(Clock::time_point now, std::vector<Arrival>* arrivals) {
     Socket socket = accept_one(listener_, &error);
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
       starved_ = true;
+      if (!std::exchange(told_, true)) {
+        log(LogLevel::kWarn, "ranks that join have to wait: cannot accept a connection: %s%s",
+            std::strerror(error), error == EMFILE ? " (raise ulimit -n)" : "");
+      }
       drop_one();
       return;
     }

@@ -65,6 +65,7 @@ class Gate {
   size_t limit_ = 64;
   std::list<Pending> pending_;  // oldest first
   bool starved_ = false;        // no descriptor left: do not wake up for the listener
+  bool told_ = false;           // the user knows
   uint64_t refused_ = 0;
 };
 

@@ -5,7 +5,6 @@
 // two halves are two measurements of the same.
 #include <chrono>
 #include <thread>
-#include <vector>
 
 #include "collective.h"
 
@@ -29,8 +28,8 @@ double now() {
 // they left with when the last one came. Needs one clock: the ranks of one host.
 int count_wrong_ranks(Crew& crew, const Options& options, unsigned round) {
   constexpr auto kLate = std::chrono::microseconds(300);
-  const auto nranks = static_cast<unsigned>(crew.nranks());
-  const int late = static_cast<int>((round + nranks - 1) % nranks) - crew.first_rank();
+  const auto nranks = static_cast<unsigned>(crew.group_nranks());
+  const int late = static_cast<int>((round + nranks - 1) % nranks) - crew.group_rank();
   crew.barrier();
   if (late >= 0 && late < crew.size()) std::this_thread::sleep_for(kLate);
   const double came = now();
@@ -40,7 +39,7 @@ int count_wrong_ranks(Crew& crew, const Options& options, unsigned round) {
   crew.synchronize();
   double left = now();
   if (options.inject_error && crew.first_rank() + crew.size() == crew.nranks()) left = 0;
-  const double last_came = crew.combine(came, Combine::kMax);
+  const double last_came = crew.combine_in_group(came, Combine::kMax);
   return left < last_came ? crew.size() : 0;
 }
 

@@ -287,14 +287,16 @@ def machine():
 
 
 def commit():
-    """The commit of the sources, "-dirty" appended when they differ from it; what is recorded
-    already in the history is no source."""
+    """The commit of the sources, "-dirty" appended when they differ from it; "unknown" outside a
+    repository. What is recorded already in the history is no source."""
     def git(*arguments):
-        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True,
-                              check=False)
-        return done.stdout.strip() if done.returncode == 0 else "unknown"
-    changes = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!perf/history")
-    return git("rev-parse", "--short", "HEAD") + ("-dirty" if changes else "")
+        return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True,
+                              check=True).stdout.strip()
+    try:
+        changes = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!perf/history")
+        return git("rev-parse", "--short", "HEAD") + ("-dirty" if changes else "")
+    except (OSError, subprocess.CalledProcessError):  # no git here, or no repository
+        return "unknown"
 
 
 def write_results(samples, rows, options):

@@ -27,7 +27,12 @@ void check(gossResult_t result, const char* call, int rank, gossComm_t comm) {
 }
 
 Crew::Crew(int nranks, int first_rank, int size)
-    : nranks_(nranks), first_rank_(first_rank), comms_(size, nullptr), streams_(size, nullptr) {}
+    : nranks_(nranks),
+      first_rank_(first_rank),
+      group_nranks_(nranks),
+      group_rank_(first_rank),
+      comms_(size, nullptr),
+      streams_(size, nullptr) {}
 
 Crew::~Crew() {
   abort();
@@ -37,10 +42,23 @@ Crew::~Crew() {
 }
 
 void Crew::abort() {
-  for (gossComm_t& comm : comms_) {
-    if (comm != nullptr) gossCommAbort(comm);
-    comm = nullptr;
+  for (std::vector<gossComm_t>* comms : {&groups_, &comms_}) {
+    for (gossComm_t& comm : *comms) {
+      if (comm != nullptr) gossCommAbort(comm);
+      comm = nullptr;
+    }
   }
+}
+
+void Crew::split(int group) {
+  std::vector<gossComm_t> made(comms_.size(), nullptr);
+  together("gossCommSplit", [&](int i) {
+    return gossCommSplit(comms_[i], group, first_rank_ + i, &made[i], nullptr);
+  });
+  groups_ = std::move(made);
+  group_ = group;
+  check(gossCommCount(groups_[0], &group_nranks_), "gossCommCount", first_rank_, groups_[0]);
+  check(gossCommUserRank(groups_[0], &group_rank_), "gossCommUserRank", first_rank_, groups_[0]);
 }
 
 void Crew::make_streams() {
@@ -53,21 +71,33 @@ void Crew::make_streams() {
 void Crew::synchronize() {
   for (int i = 0; i < size(); ++i) {
     if (streams_[i] == nullptr) continue;
-    check(gossStreamSynchronize(streams_[i]), "gossStreamSynchronize", first_rank_ + i, comms_[i]);
+    check(gossStreamSynchronize(streams_[i]), "gossStreamSynchronize", first_rank_ + i, comm(i));
   }
 }
 
 void Crew::destroy() {
   synchronize();
+  end(groups_);
+  end(comms_);
+}
+
+void Crew::end(std::span<gossComm_t> comms) {
+  if (comms.empty()) return;
   // In a group: destroying waits for the other ranks, some of which may be this thread's.
-  together("gossCommFinalize", [&](int i) { return gossCommFinalize(comms_[i]); });
+  together("gossCommFinalize", [&](int i) { return gossCommFinalize(comms[i]); });
   for (int i = 0; i < size(); ++i) {
-    check(gossCommDestroy(comms_[i]), "gossCommDestroy", first_rank_ + i, nullptr);
-    comms_[i] = nullptr;
+    check(gossCommDestroy(comms[i]), "gossCommDestroy", first_rank_ + i, nullptr);
+    comms[i] = nullptr;
   }
 }
 
-double Crew::combine(double value, Combine how) {
+double Crew::combine(double value, Combine how) { return combine_over(comms_, value, how); }
+
+double Crew::combine_in_group(double value, Combine how) {
+  return combine_over(groups_.empty() ? comms_ : groups_, value, how);
+}
+
+double Crew::combine_over(std::span<const gossComm_t> comms, double value, Combine how) {
   const int n = size();
   std::vector<double> in(n, value);
   std::vector<double> out(n, 0);
@@ -76,12 +106,12 @@ double Crew::combine(double value, Combine how) {
     double* x = &in[i];
     double* y = &out[i];
     switch (how) {
-      case Combine::kRank0: return gossBroadcast(x, y, 1, gossFloat64, 0, comms_[i], nullptr);
+      case Combine::kRank0: return gossBroadcast(x, y, 1, gossFloat64, 0, comms[i], nullptr);
       case Combine::kAverage:
-        return gossAllReduce(x, y, 1, gossFloat64, gossAvg, comms_[i], nullptr);
-      case Combine::kMin: return gossAllReduce(x, y, 1, gossFloat64, gossMin, comms_[i], nullptr);
-      case Combine::kMax: return gossAllReduce(x, y, 1, gossFloat64, gossMax, comms_[i], nullptr);
-      case Combine::kSum: return gossAllReduce(x, y, 1, gossFloat64, gossSum, comms_[i], nullptr);
+        return gossAllReduce(x, y, 1, gossFloat64, gossAvg, comms[i], nullptr);
+      case Combine::kMin: return gossAllReduce(x, y, 1, gossFloat64, gossMin, comms[i], nullptr);
+      case Combine::kMax: return gossAllReduce(x, y, 1, gossFloat64, gossMax, comms[i], nullptr);
+      case Combine::kSum: return gossAllReduce(x, y, 1, gossFloat64, gossSum, comms[i], nullptr);
     }
     return gossInternalError;
   });

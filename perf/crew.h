@@ -3,13 +3,13 @@
 //
 // Crew: the ranks that one thread drives, and what all crews of a job do together beside the
 // measurement: agree on numbers, meet at a barrier. All of it goes through the public API of the
-// library that is measured, so that it works however the ranks were started.
+// library that is measured, so that it works however the ranks were started. The job may be split
+// into groups, each of which measures by itself at the same time; all crews agree and meet still.
 #pragma once
 
 #include <cstddef>
 #include <span>
 #include <stdexcept>
-#include <string>
 #include <vector>
 
 #include "gossamer/gossamer.h"
@@ -26,8 +26,8 @@ class Failure : public std::runtime_error {
 // Throws a Failure that names the rank, the call, the code and the library's explanation.
 void check(gossResult_t result, const char* call, int rank, gossComm_t comm);
 
-// Belongs to one thread. The communicators are those of ranks first_rank, first_rank + 1, ...;
-// ended by destroy() when all went well.
+// Belongs to one thread. Its ranks are first_rank, first_rank + 1, ... of the job and, in the same
+// order, group_rank, ... of their group. Communicators are ended by destroy() when all went well.
 class Crew {
  public:
   Crew(int nranks, int first_rank, int size);
@@ -35,16 +35,22 @@ class Crew {
   Crew& operator=(Crew&&) = delete;
   ~Crew();  // aborts what destroy() has not ended
 
-  int nranks() const { return nranks_; }
+  int nranks() const { return nranks_; }  // of the job, as first_rank
   int first_rank() const { return first_rank_; }
+  int group() const { return group_; }  // its number; 0 without split
+  int group_nranks() const { return group_nranks_; }
+  int group_rank() const { return group_rank_; }
   int size() const { return static_cast<int>(comms_.size()); }
   bool speaks() const { return first_rank_ == 0; }  // the one that prints
-  gossComm_t comm(int i) const { return comms_[i]; }
+  // The communicator that is measured: of the group, which without split is the job.
+  gossComm_t comm(int i) const { return groups_.empty() ? comms_[i] : groups_[i]; }
   gossStream_t stream(int i) const { return streams_[i]; }  // NULL without make_streams
   gossComm_t* comm_slot(int i) { return &comms_[i]; }
   double startup_s() const { return startup_s_; }
   void set_startup(double seconds) { startup_s_ = seconds; }
 
+  // Collective over all crews: those of one number become a group.
+  void split(int group);
   void make_streams();
   void synchronize();
   void destroy();
@@ -53,6 +59,8 @@ class Crew {
 
   // Collective over all crews. Every rank of this crew contributes `value`; kSum counts it once.
   double combine(double value, Combine how);
+  // The same over the crews of this group only.
+  double combine_in_group(double value, Combine how);
   // values[j] becomes the maximum over all crews.
   void combine_max(std::span<double> values);
   // bytes[j] becomes the maximum over all crews: a gather when all but the owner pass zeros.
@@ -72,9 +80,16 @@ class Crew {
   }
 
  private:
+  double combine_over(std::span<const gossComm_t> comms, double value, Combine how);
+  void end(std::span<gossComm_t> comms);
+
   int nranks_;
   int first_rank_;
-  std::vector<gossComm_t> comms_;
+  int group_ = 0;
+  int group_nranks_;
+  int group_rank_;
+  std::vector<gossComm_t> comms_;   // of the job
+  std::vector<gossComm_t> groups_;  // after split: of the group
   std::vector<gossStream_t> streams_;
   double startup_s_ = 0;  // from the tool's start until the communicators were there
 };

@@ -31,7 +31,7 @@ FloatFormat float_format(gossDataType_t type) {
 
 uint64_t encode_float(double value, gossDataType_t type) {
   const FloatFormat f = float_format(type);
-  const int bias = (1 << (f.exponent_bits - 1)) - 1;
+  const int bias = (1 << f.exponent_bits) / 2 - 1;
   const uint64_t sign = static_cast<uint64_t>(std::signbit(value))
                         << (f.exponent_bits + f.mantissa_bits);
   const uint64_t exponent_mask = (uint64_t{1} << f.exponent_bits) - 1;
@@ -56,7 +56,7 @@ uint64_t encode_float(double value, gossDataType_t type) {
 
 double decode_float(uint64_t bits, gossDataType_t type) {
   const FloatFormat f = float_format(type);
-  const int bias = (1 << (f.exponent_bits - 1)) - 1;
+  const int bias = (1 << f.exponent_bits) / 2 - 1;
   const uint64_t exponent_mask = (uint64_t{1} << f.exponent_bits) - 1;
   const uint64_t mantissa = bits & ((uint64_t{1} << f.mantissa_bits) - 1);
   const uint64_t exponent = (bits >> f.mantissa_bits) & exponent_mask;

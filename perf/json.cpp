@@ -92,7 +92,7 @@ FILE* claim(std::string* path) {
 }  // namespace
 
 struct JsonFile::Document {
-  Json root;
+  Json root = Json::object();
   FILE* file = nullptr;
 };
 
@@ -113,12 +113,17 @@ JsonFile::JsonFile(const std::string& path, const Options& options)
 }
 
 JsonFile::~JsonFile() {
-  Json& root = document_->root;
-  root["end_time"] = time_of_day();
-  // Names of hosts and processors may hold any bytes.
-  const std::string text = root.dump(1, ' ', false, Json::error_handler_t::replace);
-  const bool written = std::fwrite(text.data(), 1, text.size(), document_->file) == text.size() &&
-                       std::fputc('\n', document_->file) != EOF;
+  bool written = false;
+  try {
+    Json& root = document_->root;
+    root["end_time"] = time_of_day();
+    // Names of hosts and processors may hold any bytes.
+    const std::string text = root.dump(1, ' ', false, Json::error_handler_t::replace);
+    written = std::fwrite(text.data(), 1, text.size(), document_->file) == text.size() &&
+              std::fputc('\n', document_->file) != EOF;
+  } catch (const std::exception&) {
+    errno = ENOMEM;  // what else could be wrong with a document that has been built
+  }
   if (std::fclose(document_->file) != 0 || !written) {
     std::fprintf(stderr, "the JSON file could not be written: %s\n", std::strerror(errno));
   }

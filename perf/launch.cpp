@@ -2,8 +2,6 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "launch.h"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -180,6 +178,7 @@ class Job {
         gossConfig_t config = make_config(options_);
         join_crews({&crew, 1}, &config);
       }
+      if (options_.split) crew.split(color(*options_.split, processes_.process()));
       crew.set_startup(std::chrono::duration<double>(Clock::now() - start_).count());
       if (!body(crew)) good_ = false;
       crew.destroy();

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 
 #include "plot.h"
@@ -204,6 +205,26 @@ void note_flags_without_effect(const CLI::App& app, Options& o) {
   }
 }
 
+void read_environment(Options& o) {
+  const char* mask = std::getenv("NCCL_TESTS_SPLIT_MASK");
+  const char* split = std::getenv("NCCL_TESTS_SPLIT");
+  if (mask != nullptr) {  // goes before, as in nccl-tests
+    o.split = parse_split_mask(mask);
+  } else if (split != nullptr) {
+    o.split = parse_split(split);
+  }
+  if (o.split) o.notes.push_back("Groups: " + describe(*o.split) + "; bandwidths are of one group");
+  if (const char* text = std::getenv("NCCL_TESTS_MIN_BW")) {
+    char* end = nullptr;
+    const double least = std::strtod(text, &end);
+    if (end == text || *end != '\0' || !std::isfinite(least)) {
+      throw std::invalid_argument(std::string("NCCL_TESTS_MIN_BW=") + text +
+                                  ": expected a number of GB/s");
+    }
+    o.min_bus_bw = least;
+  }
+}
+
 void finish(Options& o, const Raw& raw) {
   o.min_bytes = parse_size(raw.min_bytes, "-b");
   o.max_bytes = parse_size(raw.max_bytes, "-e");
@@ -274,6 +295,7 @@ std::optional<Options> parse_options(int argc, char** argv, const char* descript
   try {
     app.parse(argc, argv);
     finish(options, raw);
+    read_environment(options);
   } catch (const CLI::ParseError& error) {
     *exit_code = app.exit(error) == 0 ? 0 : kBadUsage;
     return std::nullopt;

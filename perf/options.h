@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// What the user asked a perf tool to do: the flags of nccl-tests with their letters and defaults,
-// and a few of our own. Filled in once by parse_options, constant afterwards.
+// What the user asked a perf tool to do: the flags and environment of nccl-tests with their letters
+// and defaults, and a few flags of our own. Filled in once by parse_options, constant afterwards.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gossamer/gossamer.h"
+#include "split.h"
 
 namespace goss::perf {
 
@@ -59,6 +60,9 @@ struct Options {
   int local_register = 0;  // 1, 2: buffers from gossMemAlloc
   size_t unalign = 0;      // buffers begin this many elements late
   int timeout_s = 0;       // 0: the library's default
+
+  std::optional<Split> split;        // NCCL_TESTS_SPLIT, NCCL_TESTS_SPLIT_MASK
+  std::optional<double> min_bus_bw;  // NCCL_TESTS_MIN_BW
 
   bool overlap = false;
   std::string json_file;

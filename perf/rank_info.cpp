@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
-#include <limits>
 
 #include "affinity.h"
 
@@ -20,12 +19,15 @@ namespace {
 struct Record {
   int32_t pid;
   int32_t cpu;
+  int32_t group;
   char host[64];
   char device[80];
 };
 
-void copy_text(char* to, size_t size, const std::string& text) {
-  std::memcpy(to, text.data(), std::min(text.size(), size - 1));
+// As much of the text as fits.
+template <size_t kSize>
+void copy_text(char (&to)[kSize], const std::string& text) {
+  to[text.copy(to, kSize - 1)] = '\0';
 }
 
 // The value of the first line of `file` that begins with `key`, after the colon.
@@ -57,8 +59,8 @@ Record own_record() {
   Record record{};
   record.pid = static_cast<int32_t>(::getpid());
   record.cpu = pinned_cpu();
-  copy_text(record.host, sizeof record.host, host_name());
-  copy_text(record.device, sizeof record.device, processor_name());
+  copy_text(record.host, host_name());
+  copy_text(record.device, processor_name());
   return record;
 }
 
@@ -66,7 +68,8 @@ Record own_record() {
 
 std::vector<RankInfo> gather_rank_info(Crew& crew) {
   std::vector<unsigned char> bytes(sizeof(Record) * crew.nranks());
-  const Record own = own_record();
+  Record own = own_record();
+  own.group = crew.group();
   for (int i = 0; i < crew.size(); ++i) {
     std::memcpy(&bytes[sizeof(Record) * (crew.first_rank() + i)], &own, sizeof own);
   }
@@ -76,7 +79,7 @@ std::vector<RankInfo> gather_rank_info(Crew& crew) {
     Record record;
     std::memcpy(&record, &bytes[sizeof(Record) * rank], sizeof record);
     record.host[sizeof record.host - 1] = record.device[sizeof record.device - 1] = '\0';
-    all.push_back({rank, 0, record.pid, record.cpu, record.host, record.device});
+    all.push_back({rank, record.group, record.pid, record.cpu, record.host, record.device});
   }
   return all;
 }

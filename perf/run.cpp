@@ -3,7 +3,6 @@
 //
 // The order of a run: options, ranks, header, one row per type, operation, root and size, footer.
 #include <cstdio>
-#include <cstdlib>
 #include <optional>
 
 #include "collective.h"
@@ -26,10 +25,10 @@ class Session {
   // False when a result was wrong or the bandwidth too low.
   bool run() {
     startup_s_ = crew_.combine(crew_.startup_s(), Combine::kMax);
+    nroots_ = static_cast<int>(crew_.combine(crew_.group_nranks(), Combine::kMin));
     limit_memory();
     const std::vector<RankInfo> ranks = gather_rank_info(crew_);
-    Runner runner(options_, collective_, crew_);
-    runner_ = &runner;
+    runner_.emplace(options_, collective_, crew_);
     if (crew_.speaks()) open_reports(ranks);
     try {
       check_roots();
@@ -65,9 +64,9 @@ class Session {
   }
 
   void check_roots() const {
-    if (collective_.has_root && options_.root >= crew_.nranks()) {
+    if (collective_.has_root && options_.root >= nroots_) {
       throw Failure("-r " + std::to_string(options_.root) + ": there are only " +
-                    std::to_string(crew_.nranks()) + " ranks");
+                    std::to_string(nroots_) + " ranks" + (options_.split ? " in a group" : ""));
     }
   }
 
@@ -76,7 +75,7 @@ class Session {
     std::vector<int> roots = {collective_.has_root ? options_.root : -1};
     if (collective_.has_root && options_.root == kAllRoots) {
       roots.clear();
-      for (int root = 0; root < crew_.nranks(); ++root) roots.push_back(root);
+      for (int root = 0; root < nroots_; ++root) roots.push_back(root);
     }
     for (const gossDataType_t type : options_.types) {
       for (const int op : ops) {
@@ -125,7 +124,7 @@ class Session {
     if (half.timing.seconds > 0) {  // bandwidth is about completion, also with -C
       half.alg_bw = static_cast<double>(work.bytes()) / half.timing.seconds / 1e9;
     }
-    half.bus_bw = half.alg_bw * collective_.bus_factor(crew_.nranks());
+    half.bus_bw = half.alg_bw * collective_.bus_factor(crew_.group_nranks());
     if (options_.check > 0) half.wrong = count_wrong(*runner_, work);
     if (half.wrong.value_or(0) > 0) ++failed_checks_;
     bus_bw_sum_ += half.bus_bw;
@@ -139,9 +138,7 @@ class Session {
     Footer footer;
     footer.failed_checks = failed_checks_;
     footer.average_bus_bw = halves_ > 0 ? bus_bw_sum_ / halves_ : 0;
-    if (const char* least = std::getenv("NCCL_TESTS_MIN_BW")) {
-      footer.minimum_bus_bw = std::atof(least);
-    }
+    footer.minimum_bus_bw = options_.min_bus_bw;
     if (options_.report_memory) footer.memory = memory_text();
     if (crew_.speaks()) {
       if (options_.overlap) print_overlaps(rows_);
@@ -170,7 +167,8 @@ class Session {
   }
 
   void draw() const {
-    const std::string ranks = std::to_string(crew_.nranks()) + " ranks on host memory";
+    std::string ranks = std::to_string(crew_.nranks()) + " ranks on host memory";
+    if (options_.split) ranks += ", " + describe(*options_.split);
     const std::string title = "Gossamer " + std::string(collective_.program);
     write_plot(options_.plot_file, make_figure(title, ranks, rows_));
     std::printf("# Plot written to %s\n", options_.plot_file.c_str());
@@ -179,10 +177,11 @@ class Session {
   Options options_;  // own copy: the memory may limit the sizes
   const Collective& collective_;
   Crew& crew_;
-  Runner* runner_ = nullptr;
+  std::optional<Runner> runner_;
   std::optional<JsonFile> json_;
   std::vector<Row> rows_;
   double startup_s_ = 0;  // until the last rank had its communicator
+  int nroots_ = 1;        // roots that every group has
   int failed_checks_ = 0;
   double bus_bw_sum_ = 0;
   int halves_ = 0;

@@ -151,8 +151,9 @@ std::string draw_panel(const Panel& panel, double left) {
 std::string draw_legend(const std::vector<Series>& series, double top, size_t columns) {
   std::string out;
   for (size_t i = 0; i < series.size(); ++i) {
+    const size_t row = i / columns;
     const double x = kLeft + static_cast<double>(i % columns) * kLegendColumn;
-    const double y = top + static_cast<double>(i / columns) * kLegendLine;
+    const double y = top + static_cast<double>(row) * kLegendLine;
     Series sample = series[i];
     sample.points = {{0, 0}, {1, 0}};
     out += draw_series(sample, {0, 1, x, x + 28, 0, 1}, {0, 1, y, y + 1, 0, 1});
@@ -168,9 +169,9 @@ std::string render_svg(const Figure& figure) {
   const double width = kLeft + panels * kPanelWidth + (panels - 1) * kGap + kRight;
   const auto columns = static_cast<size_t>((width - kLeft) / kLegendColumn);
   const std::vector<Series>& series = figure.panels.front().series;
-  const auto lines = static_cast<double>((series.size() + columns - 1) / columns);
+  const size_t lines = (series.size() + columns - 1) / columns;
   const double legend_top = kTop + kPanelHeight + kBelow + 16;
-  const double height = legend_top + lines * kLegendLine;
+  const double height = legend_top + static_cast<double>(lines) * kLegendLine;
   std::string out = format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
       "height=\"%.0f\" font-family=\"Helvetica, Arial, sans-serif\" font-size=\"12\" "

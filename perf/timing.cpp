@@ -24,7 +24,7 @@ Runner::Runner(const Options& options, const Collective& collective, Crew& crew)
 }
 
 Problem Runner::problem(const Work& work, uint32_t round) const {
-  return {work.type, work.op, crew_.nranks(), work.root, round};
+  return {work.type, work.op, crew_.group_nranks(), work.root, round};
 }
 
 std::byte* Runner::input(const Work& work, int i) const {
@@ -34,7 +34,7 @@ std::byte* Runner::input(const Work& work, int i) const {
 void Runner::fill_inputs(const Work& work, size_t slots, uint32_t round) {
   const size_t stride = Buffers::stride(work.bytes());
   for (int i = 0; i < crew_.size(); ++i) {
-    const Tile tile = input_tile(problem(work, round), crew_.first_rank() + i);
+    const Tile tile = input_tile(problem(work, round), crew_.group_rank() + i);
     for (size_t slot = 0; slot < slots; ++slot) {
       fill(input(work, i) + slot * stride, work.count, tile);
     }
@@ -167,7 +167,7 @@ void Runner::run_single(const Work& work, std::vector<double>* times) {
   std::vector<Tile> tiles;
   if (options_.rewrite && work.count > 0) {
     for (int i = 0; i < crew_.size(); ++i) {
-      tiles.push_back(input_tile(problem(work, 0), crew_.first_rank() + i));
+      tiles.push_back(input_tile(problem(work, 0), crew_.group_rank() + i));
     }
   }
   crew_.barrier();

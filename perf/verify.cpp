@@ -53,7 +53,8 @@ size_t check_rank(Runner& runner, const Work& work, uint32_t round, int i) {
   }
   Mismatch input;
   if (!work.in_place) {
-    input = compare(runner.input(work, i), work.count, input_tile(problem, rank), 0, true);
+    const Tile tile = input_tile(problem, runner.crew().group_rank() + i);
+    input = compare(runner.input(work, i), work.count, tile, 0, true);
     if (input.wrong > 0) report(runner, work, rank, "input", input);
   }
   return output.wrong + guard + input.wrong;

@@ -25,6 +25,7 @@ libgloo-dev             Gloo to compare with
 openmpi-bin             mpirun: starts the ranks of the demo and of some tests
 libopenmpi-dev          gossamer_mpi, and Open MPI to compare with
 python3                 the checks in tests/lint
+locales                 localedef makes a locale with decimal commas for a test
 clang-format-14         the style check
 codespell               the spelling check
 "
@@ -34,6 +35,10 @@ if [[ ${1-} == --list ]]; then
     exit 0
 fi
 
+if ! command -v apt-get >/dev/null; then
+    echo "this is no Debian: install by other means what $0 --list names" >&2
+    exit 1
+fi
 missing=()
 for name in $names; do
     if [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null) != installed ]]; then
@@ -47,6 +52,10 @@ fi
 echo "installing: ${missing[*]}"
 as_root=()
 if ((EUID != 0)); then
+    if ! command -v sudo >/dev/null; then
+        echo "installing packages needs root: run $0 as root, or install sudo" >&2
+        exit 1
+    fi
     as_root=(sudo)
 fi
 apt=("${as_root[@]}" env DEBIAN_FRONTEND="${DEBIAN_FRONTEND-noninteractive}" apt-get --quiet --yes)

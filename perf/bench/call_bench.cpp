@@ -19,10 +19,10 @@
 namespace {
 
 using goss::engine::Communicator;
-using goss::engine::DirectBuffers;
 using goss::engine::Job;
 using goss::engine::Member;
 using goss::engine::Operation;
+using goss::engine::OwnBuffers;
 using goss::shm::Segment;
 
 constexpr int kRanks = 2;
@@ -60,7 +60,7 @@ void signature_and_record(benchmark::State& state) {
   operation.type = gossFloat32;
   operation.count = static_cast<size_t>(state.range(0));
   const auto choice = goss::engine::choose(operation, kRanks, goss::engine::Forced::kAuto);
-  const DirectBuffers none;
+  const OwnBuffers none;
   for (auto _ : state) {
     benchmark::DoNotOptimize(operation);
     benchmark::DoNotOptimize(comm.begin_operation(operation, choice, none));

@@ -17,7 +17,6 @@
 #include <cstring>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "reduce/reduce.h"
 

@@ -12,7 +12,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstdio>
 #include <new>
 #include <stdexcept>
 #include <string>

@@ -8,7 +8,6 @@
 
 #include <cstring>
 #include <memory>
-#include <optional>
 
 #include "common/buffer.h"
 #include "common/children.h"

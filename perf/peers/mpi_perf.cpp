@@ -85,10 +85,10 @@ int run(int argc, char** argv, const Cpus& cpus) {
 }  // namespace goss::perf
 
 int main(int argc, char** argv) {
-  const goss::perf::Cpus cpus;  // before MPI may bind the process
-  MPI_Init(&argc, &argv);
   int code = 2;
   try {
+    const goss::perf::Cpus cpus;  // before MPI may bind the process
+    MPI_Init(&argc, &argv);
     code = goss::perf::run(argc, argv, cpus);
   } catch (const std::exception& error) {
     std::fprintf(stderr, MPI_PERF_NAME "_perf: %s\n", error.what());

@@ -12,7 +12,6 @@
 #include "gossamer/gossamer.h"
 
 using goss::fail;
-using goss::Result;
 using goss::Status;
 using goss::api::guarded;
 using goss::collectives::Kind;
@@ -27,11 +26,13 @@ Status null_argument(const char* function, const char* argument) {
 }
 
 // A collective; a failure inside a group is kept for gossGroupEnd.
-Status collective(const Operation& operation, gossComm_t comm, gossStream_t stream) {
-  Status status = engine::submit(comm, operation, stream);
-  // The communicator may be gone by now, aborted by another thread: it keeps its own failures.
-  if (!status.ok() && status.code() != gossInProgress) engine::group_failed(status);
-  return status;
+gossResult_t submit(const Operation& operation, gossComm_t comm, gossStream_t stream) {
+  return guarded([&] {
+    Status status = engine::submit(comm, operation, stream);
+    // The communicator may be gone by now, aborted by another thread: it keeps its own failures.
+    if (!status.ok() && status.code() != gossInProgress) engine::group_failed(status);
+    return status;
+  });
 }
 
 Status init(gossComm_t* comm, int nranks, const gossUniqueId& id, int rank,
@@ -70,6 +71,23 @@ Operation buffers(Kind kind, const void* sendbuff, void* recvbuff, size_t count,
   operation.buffer = {static_cast<const std::byte*>(sendbuff), static_cast<std::byte*>(recvbuff),
                       count};
   return operation;
+}
+
+// Not inlined: the call that only extends a group shall not pay for their frames.
+[[gnu::noinline]] gossResult_t all_reduce(const void* sendbuff, void* recvbuff, size_t count,
+                                          gossDataType_t datatype, gossRedOp_t op, gossComm_t comm,
+                                          gossStream_t stream) {
+  Operation operation = buffers(Kind::kAllReduce, sendbuff, recvbuff, count, datatype);
+  operation.op = op;
+  return submit(operation, comm, stream);
+}
+
+[[gnu::noinline]] gossResult_t broadcast(const void* sendbuff, void* recvbuff, size_t count,
+                                         gossDataType_t datatype, int root, gossComm_t comm,
+                                         gossStream_t stream) {
+  Operation operation = buffers(Kind::kBroadcast, sendbuff, recvbuff, count, datatype);
+  operation.root = root;
+  return submit(operation, comm, stream);
 }
 
 }  // namespace
@@ -211,25 +229,17 @@ gossResult_t gossCommGetStats(gossComm_t comm, gossCommStats_t* stats) {
 gossResult_t gossAllReduce(const void* sendbuff, void* recvbuff, size_t count,
                            gossDataType_t datatype, gossRedOp_t op, gossComm_t comm,
                            gossStream_t stream) {
-  return guarded([&]() -> Status {
-    const uint64_t how = engine::movement(Kind::kAllReduce, datatype, op, 0);
-    if (engine::group_extend(comm, how, sendbuff, recvbuff, count, stream)) return {};
-    Operation operation = buffers(Kind::kAllReduce, sendbuff, recvbuff, count, datatype);
-    operation.op = op;
-    return collective(operation, comm, stream);
-  });
+  const uint64_t how = engine::movement(Kind::kAllReduce, datatype, op, 0);
+  if (engine::group_extend(comm, how, sendbuff, recvbuff, count, stream)) return gossSuccess;
+  return all_reduce(sendbuff, recvbuff, count, datatype, op, comm, stream);
 }
 
 gossResult_t gossBroadcast(const void* sendbuff, void* recvbuff, size_t count,
                            gossDataType_t datatype, int root, gossComm_t comm,
                            gossStream_t stream) {
-  return guarded([&]() -> Status {
-    const uint64_t how = engine::movement(Kind::kBroadcast, datatype, gossSum, root);
-    if (engine::group_extend(comm, how, sendbuff, recvbuff, count, stream)) return {};
-    Operation operation = buffers(Kind::kBroadcast, sendbuff, recvbuff, count, datatype);
-    operation.root = root;
-    return collective(operation, comm, stream);
-  });
+  const uint64_t how = engine::movement(Kind::kBroadcast, datatype, gossSum, root);
+  if (engine::group_extend(comm, how, sendbuff, recvbuff, count, stream)) return gossSuccess;
+  return broadcast(sendbuff, recvbuff, count, datatype, root, comm, stream);
 }
 
 gossResult_t gossBcast(void* buff, size_t count, gossDataType_t datatype, int root, gossComm_t comm,
@@ -238,7 +248,7 @@ gossResult_t gossBcast(void* buff, size_t count, gossDataType_t datatype, int ro
 }
 
 gossResult_t gossBarrier(gossComm_t comm, gossStream_t stream) {
-  return guarded([&] { return collective(Operation(), comm, stream); });
+  return submit(Operation(), comm, stream);
 }
 
 gossResult_t gossGroupStart(void) {

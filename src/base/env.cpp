@@ -20,8 +20,9 @@ constexpr EnvEntry kTable[] = {
     {Env::kDump, "GOSS_DUMP", "path prefix", "unset",
      "When an operation fails, the last 64 operations of the communicator are written to "
      "`<prefix>.<pid>.<rank>` and as a warning to the log."},
-    {Env::kHostId, "GOSS_HOSTID", "any text", "unset",
-     "Ranks with different values do not share memory even on one host."},
+    {Env::kHostId, "GOSS_HOSTID", "any text", "the id of the host's boot",
+     "What tells hosts apart: ranks with different values do not share memory even on one host, "
+     "which this version needs, so it refuses them."},
     {Env::kIfname, "GOSS_IFNAME", "interface name",
      "rank: the one that reaches the root; unique id: first that is up, IPv4 first, bridges of "
      "containers late, loopback last",

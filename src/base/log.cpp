@@ -10,6 +10,7 @@
 #include <cstdio>
 
 #include "base/env.h"
+#include "base/host.h"
 #include "base/status.h"
 
 namespace goss {
@@ -25,12 +26,6 @@ const char* level_name(LogLevel level) {
     case LogLevel::kDebug: return "debug";
   }
   return "?";
-}
-
-std::string host_name() {
-  char name[256] = {};
-  ::gethostname(name, sizeof(name) - 1);
-  return name;
 }
 
 struct Log {

@@ -5,8 +5,6 @@
 // Nothing on the data path logs above debug.
 #pragma once
 
-#include <string>
-
 namespace goss {
 
 enum class LogLevel { kNone, kError, kWarn, kInfo, kDebug };

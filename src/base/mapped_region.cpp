@@ -84,6 +84,16 @@ Result<MappedRegion> MappedRegion::map_shared(int fd, size_t bytes) {
   return region;
 }
 
+Status MappedRegion::replace_pages(size_t offset, size_t bytes) {
+  void* const place = data_ + offset;
+  if (::mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+             0) == MAP_FAILED ||
+      ::madvise(place, bytes, MADV_DONTFORK) != 0) {
+    return fail_errno(errno, "cannot replace %zu bytes of shared memory", bytes);
+  }
+  return {};
+}
+
 Result<UniqueFd> MappedRegion::create_memfd(const char* name, size_t bytes, size_t allocated) {
   GOSS_TRY(check_room(bytes, allocated));
   UniqueFd fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));

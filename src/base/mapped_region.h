@@ -29,6 +29,9 @@ class MappedRegion {
   // Refuses an fd that is not a memfd of exactly `bytes` that can neither shrink nor grow.
   static Status check_memfd(int fd, size_t bytes);
 
+  // Private pages, zeroed, instead of those of the file; offset and bytes are whole pages.
+  Status replace_pages(size_t offset, size_t bytes);
+
   std::byte* data() const { return data_; }
   size_t bytes() const { return bytes_; }
 

@@ -8,7 +8,6 @@
 #include <cstdarg>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "gossamer/gossamer.h"
 

@@ -4,5 +4,12 @@ set(GOSS_COLLECTIVES_SOURCES
   collectives/all_reduce.cpp
   collectives/barrier.cpp
   collectives/broadcast.cpp
+  collectives/gossip.cpp
+  collectives/gossip_alive.cpp
+  collectives/gossip_matrix.cpp
+  collectives/gossip_membership.cpp
+  collectives/gossip_options.cpp
+  collectives/gossip_permutation.cpp
+  collectives/gossip_push_sum.cpp
   collectives/registry.cpp
   collectives/schedule.cpp)

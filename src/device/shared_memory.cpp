@@ -6,10 +6,12 @@
 #include <pthread.h>
 #include <sys/random.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <map>
 #include <mutex>
+#include <vector>
 
 namespace goss::device {
 
@@ -52,9 +54,9 @@ std::atomic<uint32_t>& freed_word(const SharedMemory& memory) {
   return *reinterpret_cast<std::atomic<uint32_t>*>(memory.data() + memory.bytes());
 }
 
-SharedMemoryPtr remember(uint64_t id, UniqueFd fd, MappedRegion region) {
+SharedMemoryPtr remember(uint64_t id, UniqueFd fd, MappedRegion region, size_t wanted) {
   // shared: see SharedMemoryPtr
-  auto memory = std::make_shared<SharedMemory>(id, std::move(fd), std::move(region));
+  auto memory = std::make_shared<SharedMemory>(id, std::move(fd), std::move(region), wanted);
   const std::lock_guard<std::mutex> lock(registry().mutex);
   std::erase_if(registry().by_id, [](const auto& entry) { return entry.second.expired(); });
   registry().by_id[id] = memory;
@@ -65,6 +67,31 @@ SharedMemoryPtr remember(uint64_t id, UniqueFd fd, MappedRegion region) {
 
 bool SharedMemory::freed() const {
   return freed_word(*this).load(std::memory_order_relaxed) != 0;  // a hint to tidy up, no order
+}
+
+bool SharedMemory::can_cut_off(const std::byte* address, size_t bytes) const {
+  const auto begin = static_cast<size_t>(address - data());
+  const size_t end = begin + bytes;
+  return begin % kPage == 0 && (end % kPage == 0 || end == wanted_);
+}
+
+Status SharedMemory::cut_off(std::byte* address, size_t bytes) {
+  cut_.store(true, std::memory_order_release);  // pairs with find_shared()
+  const auto begin = static_cast<size_t>(address - data());
+  // In pieces: beside the result there need not be room for a second one.
+  constexpr size_t kPiece = size_t{2} << 20;
+  const size_t end = (bytes + kPage - 1) / kPage * kPage;
+  std::vector<std::byte> content(std::min(kPiece, end));
+  for (size_t at = 0; at < end; at += kPiece) {
+    const size_t length = std::min(kPiece, end - at);
+    std::memcpy(content.data(), address + at, length);
+    GOSS_TRY(region_.replace_pages(begin + at, length));
+    std::memcpy(address + at, content.data(), length);
+    // The old pages, which only others still have.
+    ::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                static_cast<off_t>(begin + at), static_cast<off_t>(length));
+  }
+  return {};
 }
 
 Result<void*> allocate_shared(size_t bytes) {
@@ -81,7 +108,7 @@ Result<void*> allocate_shared(size_t bytes) {
     GOSS_TRY_ASSIGN(UniqueFd fd,
                     MappedRegion::create_memfd("gossamer-mem", file_bytes, file_bytes));
     GOSS_TRY_ASSIGN(MappedRegion region, MappedRegion::map_shared(fd.get(), file_bytes));
-    return remember(id, std::move(fd), std::move(region));
+    return remember(id, std::move(fd), std::move(region), bytes);
   };
   Result<SharedMemoryPtr> memory = make();
   if (!memory.ok()) return memory.take_status().with_context(goss::format("%zu bytes", bytes));
@@ -119,6 +146,7 @@ SharedMemoryPtr find_shared(const void* address, size_t bytes) {
   const SharedMemory& memory = *entry->second;
   const size_t offset = static_cast<size_t>(begin - memory.data());
   if (offset > memory.bytes() || bytes > memory.bytes() - offset) return nullptr;
+  if (memory.cut_.load(std::memory_order_acquire)) return nullptr;  // pairs with cut_off()
   return entry->second;
 }
 
@@ -132,7 +160,7 @@ Result<SharedMemoryPtr> import_shared(uint64_t id, UniqueFd fd, size_t file_byte
   if (SharedMemoryPtr known = find_shared_id(id)) return known;  // by another rank of this process
   GOSS_TRY(MappedRegion::check_memfd(fd.get(), file_bytes));
   GOSS_TRY_ASSIGN(MappedRegion region, MappedRegion::map_shared(fd.get(), file_bytes));
-  return remember(id, UniqueFd(), std::move(region));
+  return remember(id, UniqueFd(), std::move(region), 0);
 }
 
 }  // namespace goss::device

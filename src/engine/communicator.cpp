@@ -2,8 +2,6 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/communicator.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 
@@ -50,7 +48,7 @@ void Communicator::leave_at_exit() {
 }
 
 uint64_t Communicator::begin_operation(const Operation& operation, const Choice& choice,
-                                       const DirectBuffers& direct) {
+                                       const OwnBuffers& own) {
   const Signature signature = Signature::of(operation, static_cast<int>(choice.algorithm));
   // Chained: who differed in an operation that nobody compared, differs in all that follow.
   uint32_t hash = signature.hash();
@@ -70,8 +68,13 @@ uint64_t Communicator::begin_operation(const Operation& operation, const Choice&
     const auto* address = static_cast<const std::byte*>(buffer);
     offset->store(static_cast<uint64_t>(address - memory->data()), std::memory_order_relaxed);
   };
-  place(direct.input, operation.buffer.input, &record.input_id, &record.input_offset);
-  place(direct.output, operation.buffer.output, &record.output_id, &record.output_offset);
+  place(own.input, operation.buffer.input, &record.input_id, &record.input_offset);
+  place(own.output, operation.buffer.output, &record.output_id, &record.output_offset);
+  if (own.writable) {
+    record.output_offset.store(
+        record.output_offset.load(std::memory_order_relaxed) | Record::kWritable,
+        std::memory_order_relaxed);
+  }
   record.signature.store(word, std::memory_order_release);  // pairs with agrees() and last_seen()
   if (unpublished_done != 0) {
     mine_->flags.done.store(unpublished_done, std::memory_order_release);  // pairs with ready()
@@ -277,6 +280,8 @@ Communicator::Placement Communicator::placement(int peer, uint64_t signature) {
   found.output_offset = record.output_offset.load(std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_acquire);  // the reads above stay above the next one
   if (record.signature.load(std::memory_order_relaxed) != signature) return {};
+  found.writable = (found.output_offset & Record::kWritable) != 0;
+  found.output_offset &= ~Record::kWritable;
   return found;
 }
 

@@ -52,9 +52,10 @@ struct Stats {
 };
 
 // The caller's buffers where peers may read them in place (gossMemAlloc); null: they may not.
-struct DirectBuffers {
+struct OwnBuffers {
   device::SharedMemoryPtr input;
   device::SharedMemoryPtr output;
+  bool writable = false;  // peers store their results into the output
 };
 
 class Communicator {
@@ -78,14 +79,13 @@ class Communicator {
   shm::Segment& segment() { return *parts_.segment; }
   shm::RankArea& area(int rank) { return *areas_[static_cast<size_t>(rank)]; }
   shm::RankArea& mine() { return *mine_; }
-  Compute& compute() { return *compute_; }
+  Compute& compute() const { return *compute_; }
   Faults& faults() { return faults_; }
   PlanCache& plans() { return plans_; }
   bool crowded() const { return crowded_; }
 
   // Count an operation and record it; returns its signature word (sequence << 32 | hash).
-  uint64_t begin_operation(const Operation& operation, const Choice& choice,
-                           const DirectBuffers& direct);
+  uint64_t begin_operation(const Operation& operation, const Choice& choice, const OwnBuffers& own);
   void end_operation(const Operation& operation);
   // For the slow part of a wait: aborted, failed, `peer` inside another operation, peer gone,
   // warned, timed out. A failure has been raised for all ranks when this returns it.
@@ -105,6 +105,7 @@ class Communicator {
     uint64_t input_offset = 0;
     uint64_t output_id = 0;
     uint64_t output_offset = 0;
+    bool writable = false;
   };
   Placement placement(int peer, uint64_t signature);
   // Whether this rank's call should end at once, with the reason.

@@ -6,19 +6,6 @@
 
 namespace goss::engine {
 
-namespace {
-
-// From here on reading gossMemAlloc memory in place is worth the extra wait at the end.
-constexpr size_t kDirectBytes = 256 * 1024;
-
-bool direct_size(const Communicator& comm, const Operation& operation, const Choice& choice) {
-  // How many extents there are is local; how many calls were aggregated is the same on all ranks.
-  return choice.path == Path::kMapped && operation.calls == 1 && comm.nranks() > 1 &&
-         operation.bytes() >= kDirectBytes;
-}
-
-}  // namespace
-
 Progress Execution::start(Communicator& comm, const Operation& operation) {
   operation_ = operation;
   if (comm.faults().any()) {
@@ -27,30 +14,17 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
   }
   failure_ = {};
   choice_ = choose(operation, comm.nranks(), comm.settings().forced);
-  const bool direct = direct_size(comm, operation, choice_);
-  DirectBuffers& own = mapped_.own_buffers();
-  own = {};
-  if (direct && comm.compute().host_memory()) {
-    const bool in_place = operation.buffer.input == operation.buffer.output;
-    if (!in_place || !comm.plans().get(choice_.algorithm, operation.root).overwrites_input) {
-      own.input = device::find_shared(operation.buffer.input, operation.bytes());
-    }
-    // Not for results that leave the caches anyway and peers with a shared cache: a copy in a cell
-    // costs less than to fetch lines of the output in order to write them.
-    if (comm.far || operation.bytes() < kStreamOutputBytes) {
-      own.output = device::find_shared(operation.buffer.output, operation.bytes());
-    }
-  }
-  signature_ = comm.begin_operation(operation, choice_, own);
+  const Program* program = choice_.path == Path::kMapped
+                               ? &comm.plans().get(choice_.algorithm, operation.root)
+                               : nullptr;
+  mapped_.direct().offer(comm, operation, program);
+  signature_ = comm.begin_operation(operation, choice_, mapped_.direct().own());
   active_ = true;
   waited_ = false;
   switch (choice_.path) {
     case Path::kNothing: return settle(comm, Progress::kDone);
     case Path::kInline: return settle(comm, inline_.start(comm, operation_, signature_));
-    case Path::kMapped: {
-      const Program& program = comm.plans().get(choice_.algorithm, operation.root);
-      return settle(comm, mapped_.start(comm, operation, program, signature_, direct));
-    }
+    case Path::kMapped: return settle(comm, mapped_.start(comm, operation_, *program, signature_));
   }
   return Progress::kFailed;
 }
@@ -70,9 +44,9 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
       comm.end_operation(operation_);
       break;
     case Progress::kFailed:
-      active_ = false;
       failure_ = choice_.path == Path::kInline ? comm.mismatch(inline_.waiting_for(), signature_)
                                                : mapped_.failure();
+      give_up(comm);
       break;
   }
   return progress;
@@ -82,8 +56,13 @@ Progress Execution::check(Communicator& comm, std::chrono::milliseconds waited) 
   const int peer = choice_.path == Path::kInline ? inline_.waiting_for() : mapped_.waiting_for();
   failure_ = comm.check_wait(peer, signature_, waited);
   if (failure_.ok()) return Progress::kBlocked;
-  active_ = false;
+  give_up(comm);
   return Progress::kFailed;
+}
+
+void Execution::give_up(Communicator& comm) {
+  active_ = false;
+  mapped_.direct().withdraw(comm);
 }
 
 Status run_synchronously(Communicator& comm, Execution& execution, const Operation& operation) {

@@ -9,22 +9,20 @@
 
 #include "collectives/partition.h"
 #include "engine/communicator.h"
+#include "engine/direct_memory.h"
 
 namespace goss::engine {
 
 enum class Progress { kDone, kBlocked, kFailed };
 
-// Results from this size on leave the caches anyway: stream them past.
-constexpr size_t kStreamOutputBytes = size_t{4} * 1024 * 1024;
-
-// <= 56 bytes: payload and flag share a cache line.
+// Small operations: the payload lies behind its flag, up to 56 bytes in the flag's own cache line.
 //
-// All-reduce and barrier: every rank stores its line and reads all others'. Two lines per rank in
-// turn suffice: a rank that starts turn t+2 has seen everybody in turn t+1, so everybody has
-// finished reading turn t.
+// All-reduce (<= 1,016 bytes) and barrier: every rank stores its payload and reads all others'. Two
+// places per rank in turn suffice: a rank that starts turn t+2 has seen everybody in turn t+1, so
+// everybody has finished reading turn t.
 //
-// Broadcast: the root stores one of its 48 broadcast lines and goes on; it comes to a line again
-// when all ranks say that they have read the broadcast of 48 turns ago.
+// Broadcast (<= 56 bytes): the root stores one of its 48 broadcast lines and goes on; it comes to a
+// line again when all ranks say that they have read the broadcast of 48 turns ago.
 class InlineExecution {
  public:
   // `operation` must stay where it is until the execution is done.
@@ -34,13 +32,13 @@ class InlineExecution {
   uint64_t position() const { return static_cast<uint64_t>(next_); }
 
  private:
-  Progress poll(const Communicator& comm, const shm::PayloadLine& line) const;
-  void store(Communicator& comm, shm::PayloadLine* line);
+  Progress poll(const Communicator& comm, const std::atomic<uint64_t>& flag) const;
+  template <size_t kBytes>
+  void store(Communicator& comm, shm::Payload<kBytes>* place);
   void finish(Communicator& comm);
   Progress send(Communicator& comm);
   Progress receive(Communicator& comm);
   void tell_read(Communicator& comm);
-  void load(Communicator& comm, const std::byte* from);
 
   const Operation* operation_ = nullptr;
   uint64_t signature_ = 0;
@@ -52,10 +50,9 @@ class InlineExecution {
 // stage s-1 of chunk c + lag, so that a wait is for something that peers were asked for long ago.
 class MappedExecution {
  public:
-  // `direct`: the operation is of a size at which peers read gossMemAlloc memory in place.
   Progress start(Communicator& comm, const Operation& operation, const Program& program,
-                 uint64_t signature, bool direct);
-  DirectBuffers& own_buffers() { return own_; }  // set before start
+                 uint64_t signature);
+  DirectMemory& direct() { return direct_; }  // has offered before start
   Progress advance(Communicator& comm);
   int waiting_for() const { return waiting_for_; }
   uint64_t position() const {
@@ -80,24 +77,30 @@ class MappedExecution {
 
   void plan_chunks(const Communicator& comm);
   void enter_chunk(uint64_t index);
+  uint64_t chunk_index() const { return (chunk_.ticket - first_ticket_) / cells_per_chunk_; }
   Span parts_span(int first, int last) const;
+  bool gather(Communicator& comm);
   bool announce(Communicator& comm);
+  void raise(Communicator& comm, int phase);
   bool ready(Communicator& comm);  // cells free, memory announced
   bool execute(Communicator& comm, const Instruction& instruction);
   bool wait(Communicator& comm, const Instruction& instruction);
   bool meet(Communicator& comm, int peer);  // first contact in this operation
   void publish(Communicator& comm, const Instruction& instruction);
-  void reduce(Communicator& comm, const Instruction& instruction);
+  bool end_direct(Communicator& comm);
+  bool reduce(Communicator& comm, const Instruction& instruction);
+  void reduce_parts(Communicator& comm, const Instruction& instruction);
   void reduce_piece(Communicator& comm, const Instruction& instruction, int part, Span span,
                     size_t offset, size_t length, const std::byte* input, std::byte* output,
                     std::byte* copy);
+  void reduce_to_all(Communicator& comm, reduce::Arguments arguments);
   void copy(Communicator& comm, const Instruction& instruction);
   reduce::Store store_for_peers(const Communicator& comm) const;
+  reduce::Store store_for_targets(const Communicator& comm) const;
   int probed_peer(const Communicator& comm) const;
   void probe_distance(Communicator& comm, int peer, const void* data, size_t bytes);
   const std::byte* published(Communicator& comm, int peer, int phase, int part, size_t first) const;
   std::byte* cell(Communicator& comm, int rank, int part) const;
-  bool finish_direct(Communicator& comm);
   bool fail(Communicator& comm, Status failure);
 
   Operation operation_;
@@ -114,6 +117,8 @@ class MappedExecution {
   reduce::ReduceFn kernel_ = nullptr;
 
   // Where advance() goes on.
+  bool gathering_ = false;  // still to learn whether all buffers of all ranks are in place
+  uint64_t raised_[shm::kPhases] = {};
   uint64_t iteration_ = 0;
   int stage_ = 0;
   int pc_ = 0;
@@ -123,15 +128,10 @@ class MappedExecution {
   int waiting_for_ = -1;
   Status failure_;
 
-  // Reading in place.
-  bool direct_ = false;  // large enough for it
-  bool read_done_told_ = false;
-  DirectBuffers own_;
-  std::vector<const std::byte*> peer_input_;  // null: staged
-  std::vector<const std::byte*> peer_output_;
-  std::vector<device::SharedMemoryPtr> peer_memory_;  // mapped as long as this operation reads it
+  DirectMemory direct_;
   std::vector<uint8_t> met_;
   std::vector<const void*> sources_;
+  std::vector<std::byte*> targets_;  // of results, beside the own output
 
   // Many short extents.
   bool scattered_ = false;
@@ -146,6 +146,8 @@ class Execution {
   // After kBlocked, now and then: kFailed when waiting has become pointless.
   Progress check(Communicator& comm, std::chrono::milliseconds waited);
   Progress check(Communicator& comm, const Waiter& waiter) { return check(comm, waiter.waited()); }
+  // The operation is left as it is: peers do not touch the caller's buffers any more on return.
+  void give_up(Communicator& comm);
   // Why, after kFailed.
   const Status& failure() const { return failure_; }
   bool active() const { return active_; }

@@ -45,6 +45,7 @@ struct Item {
 };
 
 struct Group {
+  GroupRun run{};  // of the last item, while open_run points to it
   int depth = 0;
   unsigned generation = 0;  // of forks, when it was opened
   Status failure;
@@ -55,8 +56,7 @@ struct Group {
 };
 
 thread_local Group this_thread;
-// While a group is open. Apart from it, so that a call pays one plain load: no construction on
-// first use, no look-up function (initial-exec).
+// While a group is open. Apart from it for the same reason as open_run.
 [[gnu::tls_model("initial-exec")]] thread_local constinit Group* open_group = nullptr;
 
 // The rule is a function of the calls alone, so that all ranks aggregate alike.
@@ -67,14 +67,6 @@ bool worth_aggregating(const Operation& operation) {
 
 uint64_t movement_of(const Operation& operation) {
   return movement(operation.kind, operation.type, operation.op, operation.root);
-}
-
-// Buffers that follow one another in memory are one extent.
-bool follow(const Extent& a, const Extent& b, size_t element) {
-  const size_t bytes = a.count * element;
-  const auto address = [](const std::byte* p) { return reinterpret_cast<uintptr_t>(p); };
-  return address(a.input) + bytes == address(b.input) &&
-         address(a.output) + bytes == address(b.output);
 }
 
 void append(Lane* lane, const Item& item, size_t index, const Extent* first, const Extent* last) {
@@ -283,6 +275,8 @@ Status run(const std::vector<Item>& items, const std::vector<Extent>& extents) {
 
 }  // namespace
 
+[[gnu::tls_model("initial-exec")]] thread_local constinit GroupRun* open_run = nullptr;
+
 bool in_group() { return open_group != nullptr; }
 
 void group_start() {
@@ -294,37 +288,58 @@ void group_failed(const Status& status) {
   if (in_group() && open_group->failure.ok()) open_group->failure = status;
 }
 
-bool group_extend(gossComm* handle, uint64_t how, const void* input, void* output, size_t count,
-                  gossStream* stream) {
-  if (open_group == nullptr || open_group->items.empty()) return false;
-  Item& last = open_group->items.back();
-  if (last.handle != handle || last.stream != stream || last.movement != how || !last.small ||
-      input == nullptr || output == nullptr || count == 0 || count > kAggregateBytes) {
+bool group_append(std::vector<Extent>* extents, const Extent& extent) noexcept {
+  try {
+    extents->push_back(extent);
+    return true;
+  } catch (const std::bad_alloc&) {
     return false;
   }
-  const size_t element = type_size(last.operation.type);
-  if (count * element > kAggregateBytes) return false;
-  last.operation.count += count;
-  last.operation.counts.add(count);
-  ++last.operation.calls;
-  const Extent extent{static_cast<const std::byte*>(input), static_cast<std::byte*>(output), count};
-  Extent& before = open_group->extents.back();
-  if (follow(before, extent, element)) {
-    before.count += count;
-  } else {
-    open_group->extents.push_back(extent);
-  }
-  return true;
 }
+
+namespace {
+
+// The last item gets what was counted for it.
+void end_run(Group* group) {
+  if (std::exchange(open_run, nullptr) == nullptr) return;
+  Operation& operation = group->items.back().operation;
+  operation.count = group->run.count;
+  operation.calls = group->run.calls;
+  operation.counts = group->run.counts;
+}
+
+// Calls like the last item, which has just been added, may follow.
+void begin_run(Group* group) {
+  const Item& item = group->items.back();
+  const Operation& operation = item.operation;
+  const Extent& extent = group->extents.back();
+  const size_t element = type_size(operation.type);
+  group->run = {item.handle,
+                item.stream,
+                item.movement,
+                element,
+                kAggregateBytes / element,
+                operation.count,
+                operation.calls,
+                operation.counts,
+                extent.input + extent.count * element,
+                extent.output + extent.count * element,
+                &group->extents};
+  open_run = &group->run;
+}
+
+}  // namespace
 
 void group_add(gossComm* handle, const Operation& operation, gossStream* stream, bool last) {
   const auto same = [&](const HandlePin& pin) { return pin.get() == handle; };
   Group& group = *open_group;
+  end_run(&group);
   if (std::none_of(group.pins.begin(), group.pins.end(), same)) group.pins.emplace_back(handle);
   group.items.push_back({handle, operation, stream, movement_of(operation),
                          worth_aggregating(operation), last, group.extents.size()});
   group.items.back().operation.counts.add(operation.count);
   group.extents.push_back(operation.buffer);
+  if (group.items.back().small) begin_run(&group);
 }
 
 void group_add_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent,
@@ -337,6 +352,7 @@ Status group_end() {
   if (open_group == nullptr) return fail(gossInvalidUsage, "gossGroupEnd: not in a group call");
   Group& group = *open_group;
   if (--group.depth > 0) return {};
+  end_run(&group);
   open_group = nullptr;
   std::vector<Item> items;
   std::vector<Extent> extents;

@@ -25,10 +25,54 @@ constexpr uint64_t movement(collectives::Kind kind, DataType type, RedOp op, int
   return static_cast<uint64_t>(kind) | static_cast<uint64_t>(type) << 8 |
          static_cast<uint64_t>(op) << 16 | static_cast<uint64_t>(static_cast<uint32_t>(root)) << 32;
 }
+
+// Calls of the open group that are like one another and follow one another: counted here, in few
+// instructions, and written to the group when another call comes.
+struct GroupRun {
+  gossComm* handle;
+  gossStream* stream;
+  uint64_t movement;
+  size_t element;  // bytes
+  size_t most;     // elements of a call that is worth aggregating
+  size_t count;
+  uint32_t calls;
+  CallCounts counts;
+  const std::byte* input_end;  // of the last call
+  std::byte* output_end;
+  std::vector<Extent>* extents;
+};
+// Of this thread, while a group is open whose last call can be followed by others like it. Plain to
+// load: no construction on first use, no look-up function (initial-exec).
+[[gnu::tls_model("initial-exec")]] extern thread_local constinit GroupRun* open_run;
+
+// For a vector that is full; false when there is no memory.
+bool group_append(std::vector<Extent>* extents, const Extent& extent) noexcept;
+
 // In a group, one more call like the one before: true when it needs no other check than that, and
-// was added. All in registers: an Operation that has just been written is slow to read.
-bool group_extend(gossComm* handle, uint64_t how, const void* input, void* output, size_t count,
-                  gossStream* stream);
+// was added.
+inline bool group_extend(gossComm* handle, uint64_t how, const void* input, void* output,
+                         size_t count, gossStream* stream) noexcept {
+  GroupRun* run = open_run;
+  if (run == nullptr || run->handle != handle || run->movement != how || run->stream != stream ||
+      count - 1 >= run->most || input == nullptr || output == nullptr) {
+    return false;
+  }
+  const auto* from = static_cast<const std::byte*>(input);
+  auto* to = static_cast<std::byte*>(output);
+  if (from == run->input_end && to == run->output_end) {
+    run->extents->back().count += count;
+  } else if (run->extents->size() == run->extents->capacity()) [[unlikely]] {
+    if (!group_append(run->extents, {from, to, count})) return false;
+  } else {
+    run->extents->push_back({from, to, count});
+  }
+  run->input_end = from + count * run->element;
+  run->output_end = to + count * run->element;
+  run->count += count;
+  run->counts.add(count);
+  ++run->calls;
+  return true;
+}
 // A call that has been checked. `last`: of its communicator, which is finalized if the group runs.
 void group_add(gossComm* handle, const Operation& operation, gossStream* stream, bool last);
 // A communicator to be made before the group's operations run; `parent`: by a split, else null.

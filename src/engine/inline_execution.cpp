@@ -17,11 +17,25 @@ void prefetch_for_write(const void* line) {
 #endif
 }
 
-// Calls fn(extent) for every stretch of the caller's buffers.
-template <class Fn>
-void for_each_extent(const Operation& operation, Fn fn) {
-  if (operation.nextents == 0) return fn(operation.buffer);
-  for (size_t i = 0; i < operation.nextents; ++i) fn(operation.extents[i]);
+// The caller's input to one place, and one place to the caller's output.
+void gather(Communicator& comm, const Operation& operation, std::byte* to) {
+  const size_t element = type_size(operation.type);
+  if (operation.nextents > 0) {
+    comm.compute().pack(to, operation.extents, false, 0, operation.count, element);
+  } else if (operation.count > 0) {
+    comm.compute().copy(to, operation.buffer.input, operation.count * element,
+                        reduce::Store::kCached);
+  }
+}
+
+void scatter(Communicator& comm, const Operation& operation, const std::byte* from) {
+  const size_t element = type_size(operation.type);
+  if (operation.nextents > 0) {
+    comm.compute().unpack(operation.extents, 0, operation.count, from, element);
+  } else {
+    comm.compute().copy(operation.buffer.output, from, operation.count * element,
+                        reduce::Store::kCached);
+  }
 }
 
 }  // namespace
@@ -37,7 +51,7 @@ Progress InlineExecution::start(Communicator& comm, const Operation& operation,
   }
   turn_ = comm.inline_turn++;
   next_ = 0;
-  store(comm, &comm.mine().lines[turn_ & 1]);
+  store(comm, &comm.mine().inlines[turn_ & 1]);
   // A look that comes too early takes the line from the peer that is about to write it, and costs
   // both: 8 B on two near CPUs take 80 ns with a pause before the first look, 100 ns without.
   if (!comm.crowded()) cpu_relax();
@@ -50,17 +64,17 @@ Progress InlineExecution::advance(Communicator& comm) {
   }
   for (; next_ < comm.nranks(); ++next_) {
     if (next_ == comm.rank()) continue;
-    const Progress progress = poll(comm, comm.area(next_).lines[turn_ & 1]);
+    const Progress progress = poll(comm, comm.area(next_).inlines[turn_ & 1].signature);
     if (progress != Progress::kDone) return progress;
   }
   finish(comm);
   return Progress::kDone;
 }
 
-Progress InlineExecution::poll(const Communicator& comm, const shm::PayloadLine& line) const {
+Progress InlineExecution::poll(const Communicator& comm, const std::atomic<uint64_t>& flag) const {
   const int polls = comm.crowded() ? 1 : kEagerPolls;
   for (int i = 0;; ++i) {
-    const uint64_t seen = line.signature.load(std::memory_order_acquire);  // pairs with store()
+    const uint64_t seen = flag.load(std::memory_order_acquire);  // pairs with store()
     if (seen == signature_) return Progress::kDone;
     if ((seen ^ signature_) >> 32 == 0) return Progress::kFailed;  // same turn, other operation
     if (i >= polls) return Progress::kBlocked;
@@ -68,17 +82,12 @@ Progress InlineExecution::poll(const Communicator& comm, const shm::PayloadLine&
   }
 }
 
-void InlineExecution::store(Communicator& comm, shm::PayloadLine* line) {
-  const size_t element = type_size(operation_->type);
-  std::byte* to = line->payload;
-  for_each_extent(*operation_, [&](const Extent& extent) {
-    if (extent.count == 0) return;
-    comm.compute().copy(to, extent.input, extent.count * element, reduce::Store::kCached);
-    to += extent.count * element;
-  });
+template <size_t kBytes>
+void InlineExecution::store(Communicator& comm, shm::Payload<kBytes>* place) {
+  gather(comm, *operation_, place->payload);
   comm.stats.sent_bytes += operation_->bytes();
   // Pairs with the acquire in poll(): who sees the signature sees the payload.
-  line->signature.store(signature_, std::memory_order_release);
+  place->signature.store(signature_, std::memory_order_release);
   ring_doorbells_if_dozing(comm.segment());
 }
 
@@ -97,21 +106,18 @@ Progress InlineExecution::send(Communicator& comm) {
   shm::PayloadLine& line = comm.mine().broadcasts[turn_ % shm::kBroadcastLines];
   store(comm, &line);
   tell_read(comm);
-  for_each_extent(*operation_, [&](const Extent& extent) {
-    comm.compute().copy(extent.output, extent.input, extent.count * type_size(operation_->type),
-                        reduce::Store::kCached);
-  });
+  scatter(comm, *operation_, line.payload);
   return Progress::kDone;
 }
 
 Progress InlineExecution::receive(Communicator& comm) {
   const shm::RankArea& root = comm.area(operation_->root);
   const shm::PayloadLine& line = root.broadcasts[turn_ % shm::kBroadcastLines];
-  const Progress progress = poll(comm, line);
+  const Progress progress = poll(comm, line.signature);
   if (progress != Progress::kDone) return progress;
   // A root that is ahead has written the next line already.
   __builtin_prefetch(&root.broadcasts[(turn_ + 1) % shm::kBroadcastLines]);
-  load(comm, line.payload);
+  scatter(comm, *operation_, line.payload);
   tell_read(comm);
   return Progress::kDone;
 }
@@ -122,43 +128,35 @@ void InlineExecution::tell_read(Communicator& comm) {
   ring_doorbells_if_dozing(comm.segment());
 }
 
-// From a line to the results.
-void InlineExecution::load(Communicator& comm, const std::byte* from) {
-  const size_t element = type_size(operation_->type);
-  for_each_extent(*operation_, [&](const Extent& extent) {
-    comm.compute().copy(extent.output, from, extent.count * element, reduce::Store::kCached);
-    from += extent.count * element;
-  });
-}
-
 void InlineExecution::finish(Communicator& comm) {
-  // Everybody is in this turn, so nobody reads the other line: the next turn shall find it here.
-  prefetch_for_write(&comm.mine().lines[~turn_ & 1]);
+  // Everybody is in this turn, so nobody reads the other payload: the next turn shall find it here.
+  prefetch_for_write(&comm.mine().inlines[~turn_ & 1]);
   if (operation_->count == 0) return;
   const size_t n = static_cast<size_t>(comm.nranks());
   constexpr size_t kFewRanks = 64;
   const void* few[kFewRanks];
   std::vector<const void*> many(n > kFewRanks ? n : 0);
   const void** sources = n > kFewRanks ? many.data() : few;
-
+  for (size_t r = 0; r < n; ++r) {
+    sources[r] = comm.area(static_cast<int>(r)).inlines[turn_ & 1].payload;
+  }
   reduce::Arguments arguments{};
   arguments.sources = sources;
   arguments.nsources = n;
+  arguments.count = operation_->count;
   arguments.divisor = comm.nranks();
   const reduce::ReduceFn kernel = reduce::kernel(operation_->type, operation_->op);
-  const size_t element = type_size(operation_->type);
-  size_t offset = 0;
-  for_each_extent(*operation_, [&](const Extent& extent) {
-    for (size_t r = 0; r < n; ++r) {
-      sources[r] = comm.area(static_cast<int>(r)).lines[turn_ & 1].payload + offset;
-    }
-    // Not the own line: a vector load right after its narrower store would stall.
-    sources[comm.rank()] = extent.input;
-    arguments.dst = extent.output;
-    arguments.count = extent.count;
+  if (operation_->nextents == 0) {
+    // Not from the own line: a vector load right after its narrower store would stall.
+    sources[comm.rank()] = operation_->buffer.input;
+    arguments.dst = operation_->buffer.output;
     comm.compute().reduce(kernel, arguments);
-    offset += extent.count * element;
-  });
+    return;
+  }
+  alignas(kCacheLine) std::byte result[shm::kInlineBytes];
+  arguments.dst = result;
+  comm.compute().reduce(kernel, arguments);
+  scatter(comm, *operation_, result);
 }
 
 }  // namespace goss::engine

@@ -11,7 +11,7 @@
 #include <fstream>
 
 #include "base/env.h"
-#include "base/log.h"
+#include "base/host.h"
 #include "engine/communicator.h"
 
 namespace goss::engine {
@@ -60,9 +60,7 @@ bool take(const std::string& bytes, size_t* at, std::string* text) {
 
 Result<Member> Member::self(const shm::Mailbox& mailbox) {
   Member member;
-  char host[256] = {};
-  ::gethostname(host, sizeof(host) - 1);
-  member.host = host;
+  member.host = host_name();
   member.host_id = env_text(Env::kHostId).value_or(machine_id());
   member.process = process_token();
   member.mailbox = mailbox.address();

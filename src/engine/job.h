@@ -7,7 +7,6 @@
 // Thread-safe; poll() is called by the library's thread.
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>

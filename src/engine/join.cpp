@@ -2,8 +2,6 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/join.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <chrono>
@@ -162,7 +160,7 @@ void announce(const Communicator& comm) {
 
 class Joining final : public Making {
  public:
-  Joining(const JoinOptions& options, shm::Mailbox mailbox, Member self,
+  Joining(const JoinOptions& options, shm::Mailbox mailbox, const Member& self,
           std::unique_ptr<bootstrap::Bootstrap> bootstrap)
       : options_(options),
         mailbox_(std::move(mailbox)),
@@ -216,9 +214,11 @@ class Joining final : public Making {
     for (size_t r = 1; r < members.size(); ++r) {
       if (members[r].host_id == members[0].host_id) continue;
       return fail(gossInvalidUsage,
-                  "rank 0 is on host %s and rank %zu on host %s: this version connects ranks by "
-                  "shared memory only, so all must be on one host (GOSS_HOSTID equal)",
-                  members[0].host.c_str(), r, members[r].host.c_str());
+                  "rank 0 is on host %s (id %s) and rank %zu on host %s (id %s): this version "
+                  "connects ranks by shared memory only. Start all ranks on one host; the id of a "
+                  "host is GOSS_HOSTID, to be unset or equal on all ranks, else that of its boot",
+                  members[0].host.c_str(), members[0].host_id.c_str(), r, members[r].host.c_str(),
+                  members[r].host_id.c_str());
     }
     // A cell must hold a cache line for every rank.
     constexpr size_t kMostRanks = shm::kCellBytes / kCacheLine;
@@ -376,9 +376,9 @@ Result<std::unique_ptr<Making>> make_join(const JoinOptions& options) {
   const bootstrap::Secret secret = bootstrap->session_key();
   GOSS_TRY_ASSIGN(shm::Mailbox mailbox,
                   shm::Mailbox::create(std::string(secret.begin(), secret.end())));
-  GOSS_TRY_ASSIGN(Member self, Member::self(mailbox));
+  GOSS_TRY_ASSIGN(const Member self, Member::self(mailbox));
   return std::unique_ptr<Making>(
-      new Joining(options, std::move(mailbox), std::move(self), std::move(bootstrap)));
+      new Joining(options, std::move(mailbox), self, std::move(bootstrap)));
 }
 
 std::unique_ptr<Making> make_split(Communicator* parent, int color, int key,

@@ -57,12 +57,10 @@ void for_each_piece(const Operation& operation, size_t first, size_t count, Fn f
 }  // namespace
 
 Progress MappedExecution::start(Communicator& comm, const Operation& operation,
-                                const Program& program, uint64_t signature, bool direct) {
+                                const Program& program, uint64_t signature) {
   operation_ = operation;
   program_ = &program;
   signature_ = signature;
-  direct_ = direct;
-  read_done_told_ = false;
   element_ = type_size(operation.type);
   kernel_ = reduce::kernel(operation.type, operation.op);
   scattered_ = operation.nextents > 1 && operation.bytes() / operation.nextents < kShortExtentBytes;
@@ -71,16 +69,14 @@ Progress MappedExecution::start(Communicator& comm, const Operation& operation,
   plan_chunks(comm);
   first_ticket_ = align_up(comm.ticket, cells_per_chunk_);
   comm.ticket = first_ticket_ + chunks_ * cells_per_chunk_;
-  if (direct_) ++comm.direct_turn;
+  if (direct_.active()) ++comm.direct_turn;
 
   const size_t n = static_cast<size_t>(comm.nranks());
   met_.assign(n, 0);
   sources_.resize(n);
-  if (direct_) {
-    peer_input_.assign(n, nullptr);
-    peer_output_.assign(n, nullptr);
-    peer_memory_.clear();
-  }
+  if (direct_.active()) direct_.start(comm);
+  gathering_ = direct_.active() && direct_.own().input != nullptr && direct_.own().writable;
+  std::fill(std::begin(raised_), std::end(raised_), 0);
   iteration_ = 0;
   stage_ = 0;
   stage_entered_ = false;
@@ -133,6 +129,7 @@ std::byte* MappedExecution::cell(Communicator& comm, int rank, int part) const {
 }
 
 Progress MappedExecution::advance(Communicator& comm) {
+  if (gathering_ && !gather(comm)) return failure_.ok() ? Progress::kBlocked : Progress::kFailed;
   const int stages = program_->nstages();
   const uint64_t iterations = chunks_ + lag_ * static_cast<uint64_t>(stages - 1);
   for (; iteration_ < iterations; ++iteration_, stage_ = 0) {
@@ -165,35 +162,75 @@ Progress MappedExecution::advance(Communicator& comm) {
       }
     }
   }
-  if (direct_ && !finish_direct(comm)) return Progress::kBlocked;
-  // An owner that failed has gone on and may have changed what was read here. It raised its failure
-  // before: whoever has read the changed bytes sees that.
-  std::atomic_thread_fence(std::memory_order_acquire);
-  if (!peer_memory_.empty() && comm.faults().any()) {
-    fail(comm, goss::fail(gossRemoteError, "a rank failed while its memory was read"));
-    return Progress::kFailed;
+  if (direct_.active() && !end_direct(comm)) {
+    return failure_.ok() ? Progress::kBlocked : Progress::kFailed;
   }
-  own_ = {};
-  peer_memory_.clear();
   return Progress::kDone;
 }
 
-// The peers can map the memory that they shall read in place.
-bool MappedExecution::announce(Communicator& comm) {
-  for (const device::SharedMemoryPtr& memory : {own_.input, own_.output}) {
-    if (memory == nullptr) continue;
-    Result<int> full = comm.parts().job->announce(comm.parts().job_ranks, memory);
-    if (!full.ok()) return fail(comm, full.take_status());
-    waiting_for_ = full.value();
-    if (waiting_for_ >= 0) return false;
+bool MappedExecution::end_direct(Communicator& comm) {
+  waiting_for_ = direct_.finish(comm);
+  if (waiting_for_ >= 0) return false;
+  // An owner that failed has gone on and may have changed what was read here. It raised its failure
+  // before: whoever has read the changed bytes sees that.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  if (direct_.read_others() && comm.faults().any()) {
+    return fail(comm, goss::fail(gossRemoteError, "a rank failed while its memory was read"));
   }
+  direct_.release();
   return true;
+}
+
+// All buffers of this rank are in place. If those of the others are too, nobody waits for cells and
+// nobody needs to keep pace with the others: every rank makes all its results, then waits once.
+bool MappedExecution::gather(Communicator& comm) {
+  if (!announce(comm)) return false;
+  enter_chunk(0);
+  int phase = 0;
+  for (const Instruction& instruction : program_->instructions) {
+    if (instruction.code != Code::kFlag || program_->phase_is_output[instruction.phase]) continue;
+    phase = instruction.phase;
+    raise(comm, phase);
+  }
+  bool all = true;
+  for (int r = 0; r < comm.nranks(); ++r) {
+    if (r == comm.rank()) continue;
+    Instruction published{Code::kWait};
+    published.phase = static_cast<uint8_t>(phase);
+    published.peer = r;
+    if (!wait(comm, published)) return false;
+    all &= direct_.input(r) != nullptr && direct_.target(r) != nullptr;
+  }
+  if (all) lag_ = chunks_;
+  gathering_ = false;
+  return true;
+}
+
+// The peers can map the memory that they shall use.
+bool MappedExecution::announce(Communicator& comm) {
+  Result<int> full = direct_.announce(comm);
+  if (!full.ok()) return fail(comm, full.take_status());
+  waiting_for_ = full.value();
+  return waiting_for_ < 0;
+}
+
+// This chunk is published in `phase`; the whole operation where it lies in place from the start.
+void MappedExecution::raise(Communicator& comm, int phase) {
+  const bool in_place = direct_.own().input != nullptr && !program_->phase_is_output[phase];
+  const uint64_t chunks = in_place ? chunks_ : chunk_index() + 1;
+  const uint64_t published = first_ticket_ + chunks * cells_per_chunk_;
+  if (published <= raised_[phase]) return;
+  raised_[phase] = published;
+  // Pairs with the acquire in wait(): what is published is complete.
+  comm.mine().flags.phase[phase].store(published, std::memory_order_release);
+  ring_doorbells_if_dozing(comm.segment());
 }
 
 // Before the first stage of a chunk: whoever read the cell's previous content has finished.
 bool MappedExecution::ready(Communicator& comm) {
-  if (direct_ && iteration_ == 0 && !announce(comm)) return false;
-  const bool staged = own_.input == nullptr || own_.output == nullptr;
+  const OwnBuffers& own = direct_.own();
+  if (iteration_ == 0 && !announce(comm)) return false;
+  const bool staged = own.input == nullptr || own.output == nullptr;
   if (!program_->publishes || !staged) return true;
   size_t bytes = part_stride_ * static_cast<size_t>(program_->parts);
   for (uint64_t i = 0; i < cells_per_chunk_ && bytes > 0; ++i) {
@@ -222,14 +259,9 @@ bool MappedExecution::ready(Communicator& comm) {
 bool MappedExecution::execute(Communicator& comm, const Instruction& instruction) {
   switch (instruction.code) {
     case Code::kPublish: publish(comm, instruction); return true;
-    case Code::kFlag:
-      // Pairs with the acquire in wait(): the cell's content is complete.
-      comm.mine().flags.phase[instruction.phase].store(chunk_.ticket + 1,
-                                                       std::memory_order_release);
-      ring_doorbells_if_dozing(comm.segment());
-      return true;
+    case Code::kFlag: raise(comm, instruction.phase); return true;
     case Code::kWait: return wait(comm, instruction);
-    case Code::kReduce: reduce(comm, instruction); return true;
+    case Code::kReduce: return reduce(comm, instruction);
     case Code::kCopyPeer:
     case Code::kCopyLocal: copy(comm, instruction); return true;
   }
@@ -253,28 +285,11 @@ bool MappedExecution::wait(Communicator& comm, const Instruction& instruction) {
 bool MappedExecution::meet(Communicator& comm, int peer) {
   Status difference;
   if (!comm.agrees(peer, signature_, &difference)) return fail(comm, difference);
-  if (direct_) {
-    const Communicator::Placement placement = comm.placement(peer, signature_);
-    const auto locate = [&](uint64_t id, uint64_t offset, const std::byte** where) {
-      if (id == 0) return true;
-      Result<device::SharedMemoryPtr> memory = comm.parts().job->peer_memory(id);
-      if (!memory.ok()) return fail(comm, memory.take_status());
-      if (memory.value() == nullptr) {
-        waiting_for_ = peer;
-        return false;
-      }
-      if (offset > memory.value()->bytes() ||
-          operation_.bytes() > memory.value()->bytes() - offset) {
-        return fail(comm,
-                    goss::fail(gossInternalError, "rank %d announced memory out of range", peer));
-      }
-      *where = memory.value()->data() + offset;
-      peer_memory_.push_back(memory.take());
-      return true;
-    };
-    const size_t index = static_cast<size_t>(peer);
-    if (!locate(placement.input_id, placement.input_offset, &peer_input_[index]) ||
-        !locate(placement.output_id, placement.output_offset, &peer_output_[index])) {
+  if (direct_.active()) {
+    Result<bool> met = direct_.meet(comm, peer, signature_, operation_.bytes());
+    if (!met.ok()) return fail(comm, met.take_status());
+    if (!met.value()) {
+      waiting_for_ = peer;
       return false;
     }
   }
@@ -283,7 +298,8 @@ bool MappedExecution::meet(Communicator& comm, int peer) {
 }
 
 void MappedExecution::publish(Communicator& comm, const Instruction& instruction) {
-  if (instruction.from_output ? own_.output != nullptr : own_.input != nullptr) return;
+  const OwnBuffers& own = direct_.own();
+  if (instruction.from_output ? own.output != nullptr : own.input != nullptr) return;
   const reduce::Store store = store_for_peers(comm);
   for (int part = instruction.first; part < instruction.last; ++part) {
     const Span span = parts_span(part, part + 1);
@@ -306,9 +322,9 @@ void MappedExecution::publish(Communicator& comm, const Instruction& instruction
 // Where part `part` of this chunk of `peer` can be read, from element `first` of the chunk on.
 const std::byte* MappedExecution::published(Communicator& comm, int peer, int phase, int part,
                                             size_t first) const {
-  if (direct_) {
-    const bool output = program_->phase_is_output[phase];
-    const std::byte* base = (output ? peer_output_ : peer_input_)[static_cast<size_t>(peer)];
+  if (direct_.active()) {
+    const std::byte* base =
+        program_->phase_is_output[phase] ? direct_.output(peer) : direct_.input(peer);
     if (base != nullptr) return base + (chunk_.first + first) * element_;
   }
   return cell(comm, peer, part);
@@ -334,6 +350,13 @@ reduce::Store MappedExecution::store_for_peers(const Communicator& comm) const {
   return comm.far && !measured ? reduce::Store::kStream : reduce::Store::kCached;
 }
 
+// How to store results in the peers' own buffers.
+reduce::Store MappedExecution::store_for_targets(const Communicator& comm) const {
+  const bool measured = chunk_.ticket % kProbeEvery == 0;
+  return output_store_ == reduce::Store::kStream && !measured ? output_store_
+                                                              : store_for_peers(comm);
+}
+
 // The peer whose data a probing chunk times.
 int MappedExecution::probed_peer(const Communicator& comm) const {
   const auto n = static_cast<uint64_t>(comm.nranks());
@@ -348,8 +371,21 @@ void MappedExecution::probe_distance(Communicator& comm, int peer, const void* d
   comm.vote_far(looks_far(static_cast<const std::byte*>(data)));
 }
 
-void MappedExecution::reduce(Communicator& comm, const Instruction& instruction) {
-  const bool keep = instruction.from_output && own_.output == nullptr;  // a copy for the peers
+bool MappedExecution::reduce(Communicator& comm, const Instruction& instruction) {
+  if (instruction.from_output && direct_.active()) {
+    const DirectMemory::Writing writing(comm);
+    if (!writing.allowed()) return fail(comm, comm.faults().status());
+    reduce_parts(comm, instruction);
+  } else {
+    reduce_parts(comm, instruction);
+  }
+  return true;
+}
+
+void MappedExecution::reduce_parts(Communicator& comm, const Instruction& instruction) {
+  // A copy for the peers that do not get the result where they want it.
+  const bool keep = instruction.from_output && direct_.own().output == nullptr &&
+                    (!direct_.active() || direct_.anybody_reads_results());
   for (int part = instruction.first; part < instruction.last; ++part) {
     const Span span = parts_span(part, part + 1);
     if (span.count == 0) continue;
@@ -395,27 +431,67 @@ void MappedExecution::reduce_piece(Communicator& comm, const Instruction& instru
   }
   for (size_t i = 0; probing_ && i < n; ++i) {
     const int peer = refs[i].rank;
-    const bool staged = !direct_ || peer_input_[static_cast<size_t>(peer)] == nullptr;
+    const bool staged = !direct_.active() || direct_.input(peer) == nullptr;
     if (refs[i].phase >= 0 && staged) probe_distance(comm, peer, sources_[i], length * element_);
+  }
+  targets_.clear();
+  if (copy != nullptr) targets_.push_back(copy);
+  for (int r = 0; instruction.from_output && direct_.active() && r < comm.nranks(); ++r) {
+    if (r == comm.rank() || direct_.target(r) == nullptr) continue;
+    targets_.push_back(direct_.target(r) + (chunk_.first + span.first + offset) * element_);
+    comm.stats.sent_bytes += length * element_;
   }
   reduce::Arguments arguments{};
   arguments.dst = output;
-  arguments.dst2 = copy;
   arguments.sources = sources_.data();
   arguments.nsources = n;
   arguments.count = length;
   arguments.divisor = comm.nranks();
-  const reduce::Store for_peers = store_for_peers(comm);
   // What peers read next is written as suits them, be it in the cell or in shared memory.
-  arguments.store = instruction.from_output && own_.output != nullptr ? for_peers : output_store_;
-  arguments.store2 = for_peers;
-  comm.compute().reduce(kernel_, arguments);
+  const reduce::Store for_peers = store_for_peers(comm);
+  const bool read_here = instruction.from_output && direct_.own().output != nullptr;
+  arguments.store = read_here && targets_.empty() ? for_peers : output_store_;
+  arguments.store2 = copy != nullptr ? for_peers : store_for_targets(comm);
+  if (targets_.size() <= 1) {
+    arguments.dst2 = targets_.empty() ? nullptr : targets_.front();
+    comm.compute().reduce(kernel_, arguments);
+  } else {
+    reduce_to_all(comm, arguments);
+  }
+}
+
+// Pieces that stay in a near cache while the results beyond the second are copied from the first;
+// not shorter, because every streaming copy ends with a fence.
+void MappedExecution::reduce_to_all(Communicator& comm, reduce::Arguments arguments) {
+  constexpr size_t kPieceBytes = 32768;
+  const size_t piece = kPieceBytes / element_;
+  auto* output = static_cast<std::byte*>(arguments.dst);
+  const size_t count = arguments.count;
+  arguments.store = reduce::Store::kCached;
+  for (size_t at = 0; at < count; at += piece) {
+    arguments.count = std::min(piece, count - at);
+    const size_t bytes = arguments.count * element_;
+    arguments.dst = output + at * element_;
+    arguments.dst2 = targets_.front() + at * element_;
+    comm.compute().reduce(kernel_, arguments);
+    for (size_t i = 1; i < targets_.size(); ++i) {
+      comm.compute().copy(targets_[i] + at * element_, arguments.dst, bytes,
+                          store_for_targets(comm));
+    }
+    for (const void*& source : sources_) source = static_cast<const std::byte*>(source) + bytes;
+  }
 }
 
 void MappedExecution::copy(Communicator& comm, const Instruction& instruction) {
   for (int part = instruction.first; part < instruction.last; ++part) {
     const Span span = parts_span(part, part + 1);
     if (span.count == 0) continue;
+    if (instruction.code == Code::kCopyPeer && direct_.own().writable) {
+      // The peer has stored its result there.
+      const size_t at = (chunk_.first + span.first) * element_;
+      probe_distance(comm, instruction.peer, operation_.buffer.output + at, span.count * element_);
+      continue;
+    }
     if (scattered_ && instruction.code == Code::kCopyPeer) {
       comm.compute().unpack(operation_.extents, chunk_.first + span.first, span.count,
                             published(comm, instruction.peer, instruction.phase, part, span.first),
@@ -429,32 +505,13 @@ void MappedExecution::copy(Communicator& comm, const Instruction& instruction) {
                                                  : published(comm, instruction.peer,
                                                              instruction.phase, part, span.first) +
                                                        offset * element_;
-                     if (direct_ && instruction.code == Code::kCopyPeer) {
+                     if (direct_.active() && instruction.code == Code::kCopyPeer) {
                        probe_distance(comm, instruction.peer, from, length * element_);
                      }
                      comm.compute().copy(extent.output + at * element_, from, length * element_,
                                          output_store_);
                    });
   }
-}
-
-// Peers may read this rank's memory in place until they say that they have finished.
-bool MappedExecution::finish_direct(Communicator& comm) {
-  if (!read_done_told_) {
-    comm.mine().flags.direct_done.store(comm.direct_turn, std::memory_order_release);
-    ring_doorbells_if_dozing(comm.segment());
-    read_done_told_ = true;
-  }
-  if (own_.input == nullptr && own_.output == nullptr) return true;
-  for (int r = 0; r < comm.nranks(); ++r) {
-    if (r == comm.rank()) continue;
-    // Pairs with the store above on the other rank: its reads are over.
-    if (comm.area(r).flags.direct_done.load(std::memory_order_acquire) < comm.direct_turn) {
-      waiting_for_ = r;
-      return false;
-    }
-  }
-  return true;
 }
 
 bool MappedExecution::fail(Communicator& comm, Status failure) {

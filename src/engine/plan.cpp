@@ -80,6 +80,7 @@ class Lowering {
       if (before.code == Code::kReduce && before.first == step.parts.first &&
           before.last == step.parts.last) {
         before.from_output = true;
+        program_.publishes_results = true;
         return;
       }
     }
@@ -190,10 +191,9 @@ size_t one_shot_limit(int nranks) {
 
 Choice choose_all_reduce(const Operation& operation, int nranks, Forced forced) {
   const size_t bytes = operation.bytes();
-  const bool fits_line = bytes <= shm::kInlineBytes;
-  const Choice in_line{Path::kInline, Algorithm::kAllReduceOneShot,
-                       "payload fits in the flag's cache line"};
-  if (fits_line && (forced == Forced::kAuto || forced == Forced::kInline)) return in_line;
+  if (bytes <= shm::kInlineBytes && (forced == Forced::kAuto || forced == Forced::kInline)) {
+    return {Path::kInline, Algorithm::kAllReduceOneShot, "the payload travels with its flag"};
+  }
   const bool one_shot =
       forced == Forced::kOneShot || (forced != Forced::kTwoShot && bytes <= one_shot_limit(nranks));
   if (one_shot) {
@@ -215,7 +215,7 @@ Choice choose(const Operation& operation, int nranks, Forced forced) {
     }
     case Kind::kBroadcast: {
       Choice choice{Path::kMapped, Algorithm::kBroadcastFlat, "one writer, everybody reads"};
-      if (operation.bytes() <= shm::kInlineBytes) choice.path = Path::kInline;
+      if (operation.bytes() <= shm::kLineBytes) choice.path = Path::kInline;
       if (operation.count == 0) choice.path = Path::kNothing;
       return choice;
     }

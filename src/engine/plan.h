@@ -49,6 +49,7 @@ struct Program {
   collectives::Algorithm algorithm;
   int parts = 1;
   bool publishes = false;
+  bool publishes_results = false;  // of reductions, as soon as they are made
   // The output is written where the input has been published, before anybody says that it was read:
   // in place, peers must read a staged copy.
   bool overwrites_input = false;

@@ -7,7 +7,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <system_error>
@@ -78,7 +77,7 @@ Reactor::Reactor() : event_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (error != 0) refuse(error);
 }
 
-void Reactor::watch(WatchedPtr watched) {
+void Reactor::watch(const WatchedPtr& watched) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     watched_.push_back(watched);

@@ -26,7 +26,7 @@ class Reactor {
   static unsigned generation();
 
   // For as long as its owner keeps it.
-  void watch(WatchedPtr watched);
+  void watch(const WatchedPtr& watched);
   // Until finished().
   void serve(std::unique_ptr<Watched> watched);
   void run_stream(StreamPtr stream);

@@ -4,6 +4,7 @@ set(GOSS_ENGINE_SOURCES
   engine/calls.cpp
   engine/communicator.cpp
   engine/compute.cpp
+  engine/direct_memory.cpp
   engine/execution.cpp
   engine/explain.cpp
   engine/faults.cpp

@@ -9,10 +9,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
-#include <vector>
 
 #include "base/status.h"
 #include "engine/waiter.h"

@@ -50,6 +50,7 @@ class CollectiveWork final : public Work {
     status_ = failure;
     if (!begun_) return;
     handle_->comm->faults().raise(failure);  // the operation has been left half done
+    execution_.give_up(*handle_->comm);
     handle_->set_failure(failure);
     end();
   }

@@ -20,7 +20,7 @@ enum class Store { kCached, kStream };
 
 struct Arguments {
   void* dst;                      // may equal a source (in place), not overlap one otherwise
-  void* dst2 = nullptr;           // optional second copy of the result (a cell that peers read)
+  void* dst2 = nullptr;           // optional second copy of the result; may equal another source
   const void* const* sources;     // nsources pointers, in rank order; any alignment
   size_t nsources;                // 1..; 1 copies (gossAvg still divides)
   size_t count;                   // elements

@@ -78,7 +78,7 @@ void check_one(Rank& me, const Data& data, size_t count, const Variant& variant)
 
 std::vector<size_t> small_counts(size_t size) {
   std::vector<size_t> counts{0, 1, 2, 3, 7, 13, 14, 15, 31, 97, 1021, 4099};
-  for (size_t edge : {56 / size, 8192 / size, 16384 / size, 65536 / size}) {
+  for (size_t edge : {56 / size, 1016 / size, 8192 / size, 16384 / size, 65536 / size}) {
     counts.insert(counts.end(), {edge - 1, edge, edge + 1});
   }
   return counts;

@@ -5,8 +5,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstring>
-
 #include "support/ranks.h"
 #include "support/reference.h"
 #include "support/test_scale.h"

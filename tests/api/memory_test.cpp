@@ -3,9 +3,12 @@
 //
 // gossMemAlloc: its own rules, and collectives whose ranks mix it with private memory.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <random>
+#include <thread>
 
 #include "support/ranks.h"
 #include "support/reference.h"
@@ -46,7 +49,7 @@ TEST(MemAlloc, RefusesWhatMakesNoSense) {
 // A buffer of one of several kinds, as the ranks of one call may mix them.
 class Buffer {
  public:
-  enum Kind { kPrivate, kShared, kSharedInside, kKinds };
+  enum Kind { kPrivate, kShared, kSharedInside, kWhole, kKinds };
 
   Buffer(Kind kind, size_t count) : kind_(kind) {
     const size_t offset = kind == kSharedInside ? 1237 : 0;  // neither a page nor a line
@@ -56,7 +59,9 @@ class Buffer {
       return;
     }
     void* memory = nullptr;
-    MUST(gossMemAlloc(&memory, (count + offset + 100) * sizeof(uint32_t)));
+    // Peers store their results into kWhole: it has no page in common with anything else.
+    const size_t more = kind == kWhole ? 0 : 100;
+    MUST(gossMemAlloc(&memory, (count + offset + more) * sizeof(uint32_t)));
     base_ = memory;
     data_ = static_cast<uint32_t*>(memory) + offset;
   }
@@ -167,7 +172,7 @@ TEST_P(MixedMemory, InPlaceOnAllRanksIsNotOverwrittenTooEarly) {
   const ScopedEnv env("GOSS_ALGO", GetParam());
   run_ranks(4, [&](Rank& me) {
     const size_t count = 500'000;
-    Buffer x(Buffer::kShared, count);
+    Buffer x(Buffer::kWhole, count);
     for (unsigned round = 0; round < static_cast<unsigned>(test_scale(20, 5)); ++round) {
       for (size_t i = 0; i < count; ++i) x.data()[i] = term(me.rank, round, i);
       MUST(gossAllReduce(x.data(), x.data(), count, gossUint32, gossSum, me.comm, nullptr));
@@ -178,6 +183,41 @@ TEST_P(MixedMemory, InPlaceOnAllRanksIsNotOverwrittenTooEarly) {
       }
     }
   });
+}
+
+// One rank aborts while the others store results into one another's buffers.
+TEST(MemAlloc, OfACallThatWasAbortedIsNotStoredToAnyMore) {
+  constexpr int kRanks = 4;
+  constexpr size_t kCount = 400'000;
+  for (int attempt = 0; attempt < test_scale(10, 3); ++attempt) {
+    std::atomic<int> failed{0};
+    std::atomic<int> checked{0};
+    std::vector<std::thread> threads;
+    Comms comms = make_comms(kRanks);
+    std::atomic<bool> running{false};
+    std::atomic<int> overwritten{0};
+    const auto rank = [&](int r) {
+      Buffer in(Buffer::kWhole, kCount);
+      Buffer out(Buffer::kWhole, kCount);
+      while (gossAllReduce(in.data(), out.data(), kCount, gossUint32, gossSum, comms[r], nullptr) ==
+             gossSuccess) {
+        running = true;
+      }
+      scribble(out.data(), kCount);
+      ++failed;
+      while (failed < kRanks) ::usleep(100);
+      ::usleep(1000);
+      for (size_t i = 0; i < kCount; ++i) overwritten += out.data()[i] != 0xeeeeeeeeu ? 1 : 0;
+      ++checked;
+      while (checked < kRanks) ::usleep(100);
+    };
+    for (int r = 0; r < kRanks; ++r) threads.emplace_back(rank, r);
+    while (!running) ::usleep(100);
+    ::usleep(static_cast<useconds_t>(137 * attempt));
+    EXPECT_EQ(gossCommAbort(std::exchange(comms[1], nullptr)), gossSuccess);
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(overwritten, 0) << "attempt " << attempt;
+  }
 }
 
 // One allocation for everything: sub-ranges of it as separate buffers.

@@ -3,7 +3,6 @@
 //
 // Host streams and events through the public API.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <future>
 

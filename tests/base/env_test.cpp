@@ -7,6 +7,8 @@
 
 #include <chrono>
 #include <clocale>
+#include <cstdlib>
+#include <filesystem>
 #include <set>
 #include <string>
 
@@ -107,12 +109,39 @@ TEST(EnvDuration, UnderstandsEveryUnit) {
   EXPECT_EQ(env_duration(Env::kTimeout, milliseconds(7)).value(), milliseconds(7));
 }
 
+// A locale whose decimal sign is a comma, made in a folder of its own and gone with this object.
+class CommaLocale {
+ public:
+  CommaLocale() : before_(std::setlocale(LC_NUMERIC, nullptr)) {
+    char folder[] = "/tmp/gossamer-locale-XXXXXX";
+    if (::mkdtemp(folder) == nullptr) return;
+    folder_ = folder;
+    const std::string make =
+        "localedef -i de_DE -f UTF-8 " + folder_ + "/de_DE.UTF-8 >/dev/null 2>&1";
+    if (std::system(make.c_str()) != 0) return;
+    const ScopedEnv path("LOCPATH", folder_.c_str());
+    set_ = std::setlocale(LC_NUMERIC, "de_DE.UTF-8") != nullptr;
+  }
+  CommaLocale(const CommaLocale&) = delete;
+  CommaLocale& operator=(const CommaLocale&) = delete;
+  ~CommaLocale() {
+    std::setlocale(LC_NUMERIC, before_.c_str());
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
+  bool set() const { return set_; }
+
+ private:
+  std::string before_;
+  std::string folder_;
+  bool set_ = false;
+};
+
 TEST(EnvDuration, ReadsAPointInALocaleOfCommas) {
-  const std::string before = std::setlocale(LC_NUMERIC, nullptr);
-  if (std::setlocale(LC_NUMERIC, "de_DE.UTF-8") == nullptr) GTEST_SKIP() << "no de_DE.UTF-8 here";
+  const CommaLocale locale;
+  if (!locale.set()) GTEST_SKIP() << "localedef can make no de_DE.UTF-8 here: package locales";
+  ASSERT_STREQ(std::localeconv()->decimal_point, ",");
   const ScopedEnv set("GOSS_TIMEOUT", "1.5s");
   const Result<milliseconds> result = env_duration(Env::kTimeout, milliseconds(1));
-  std::setlocale(LC_NUMERIC, before.c_str());
   ASSERT_TRUE(result.ok()) << result.status().message();
   EXPECT_EQ(result.value(), milliseconds(1500));
 }

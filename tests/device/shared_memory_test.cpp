@@ -66,6 +66,54 @@ TEST(SharedMemory, CanBeFreedOnceAndOnlyAtItsBeginning) {
   EXPECT_EQ(free_shared(&private_memory).code(), gossInvalidArgument);
 }
 
+// What another process has mapped.
+class Foreign {
+ public:
+  explicit Foreign(const SharedMemory& memory)
+      : bytes_(memory.file_bytes()),
+        data_(static_cast<std::byte*>(
+            ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, memory.fd(), 0))) {}
+  Foreign(const Foreign&) = delete;
+  Foreign& operator=(const Foreign&) = delete;
+  ~Foreign() { ::munmap(data_, bytes_); }
+  std::byte* data() const { return data_; }
+
+ private:
+  size_t bytes_;
+  std::byte* data_;
+};
+
+TEST(SharedMemory, KeepsItsContentButNotItsReadersWhenARangeIsCutOff) {
+  constexpr size_t kBytes = (size_t{5} << 20) + 100;  // several pieces and a part of a page
+  constexpr size_t kFirst = 3 * 4096;                 // of the range
+  std::byte* memory = allocate(kBytes);
+  const SharedMemoryPtr owner = find_shared(memory, kBytes);
+  const Foreign foreign(*owner);
+  for (size_t i = 0; i < kBytes; ++i) memory[i] = static_cast<std::byte>(i * 7);
+
+  ASSERT_TRUE(owner->cut_off(memory + kFirst, kBytes - kFirst).ok());
+  for (size_t i = 0; i < kBytes; ++i) ASSERT_EQ(memory[i], static_cast<std::byte>(i * 7)) << i;
+  std::memset(foreign.data() + kFirst, 0xee, kBytes - kFirst);
+  for (size_t i = 0; i < kBytes; ++i) ASSERT_EQ(memory[i], static_cast<std::byte>(i * 7)) << i;
+  foreign.data()[0] = std::byte{0xee};  // outside of the range
+  EXPECT_EQ(memory[0], std::byte{0xee});
+  EXPECT_EQ(find_shared(memory, kBytes), nullptr) << "it is not shared any more";
+  EXPECT_TRUE(free_shared(memory).ok());
+}
+
+TEST(SharedMemory, CanBeCutOffWhereNothingElseSharesAPage) {
+  constexpr size_t kBytes = 3 * 4096 + 100;
+  std::byte* memory = allocate(kBytes);
+  const SharedMemoryPtr owner = find_shared(memory, kBytes);
+  EXPECT_TRUE(owner->can_cut_off(memory, kBytes));
+  EXPECT_TRUE(owner->can_cut_off(memory, 4096));
+  EXPECT_TRUE(owner->can_cut_off(memory + 4096, 8192));
+  EXPECT_FALSE(owner->can_cut_off(memory, kBytes - 1)) << "the rest of the page is the user's";
+  EXPECT_FALSE(owner->can_cut_off(memory, 4097));
+  EXPECT_FALSE(owner->can_cut_off(memory + 1, kBytes - 1));
+  EXPECT_TRUE(free_shared(memory).ok());
+}
+
 // Its pages go at once (their content with them), its addresses when nobody uses them.
 TEST(SharedMemory, IsForgottenWhenFreedButStaysMappedForThoseWhoUseIt) {
   std::byte* memory = allocate(4096);

@@ -192,10 +192,10 @@ bool same(const Choice& a, const Choice& b) {
   return a.path == b.path && a.algorithm == b.algorithm;
 }
 
-TEST(Choose, TakesTheLineForUpTo56BytesThenOneShotThenTwoShot) {
+TEST(Choose, SendsUpTo1016BytesWithTheFlagThenTakesOneShotThenTwoShot) {
   for (int n : {2, 3, 8, 9, 64}) {
-    EXPECT_EQ(choose(all_reduce(gossFloat32, 14), n, Forced::kAuto).path, Path::kInline);
-    const Choice next = choose(all_reduce(gossFloat32, 15), n, Forced::kAuto);
+    EXPECT_EQ(choose(all_reduce(gossFloat32, 254), n, Forced::kAuto).path, Path::kInline);
+    const Choice next = choose(all_reduce(gossFloat32, 255), n, Forced::kAuto);
     EXPECT_EQ(next.path, Path::kMapped);
     EXPECT_EQ(next.algorithm, Algorithm::kAllReduceOneShot);
     const Choice large = choose(all_reduce(gossFloat32, 1 << 20), n, Forced::kAuto);
@@ -220,7 +220,7 @@ TEST(Choose, SwitchesOnceAsTheSizeGrows) {
 // Ranks decide for themselves: nothing that may differ between them may matter.
 TEST(Choose, IgnoresBuffersOpsAndElementTypesOfEqualBytes) {
   std::byte bytes[8];
-  for (size_t size : {8, 56, 64, 8192, 16384, 1 << 20}) {
+  for (size_t size : {8, 56, 64, 1016, 1024, 8192, 16384, 1 << 20}) {
     for (const Forced forced :
          {Forced::kAuto, Forced::kInline, Forced::kOneShot, Forced::kTwoShot}) {
       const Choice plain = choose(all_reduce(gossInt8, size), 4, forced);

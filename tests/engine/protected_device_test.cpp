@@ -7,13 +7,11 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstring>
 #include <mutex>
 #include <numeric>
 
 #include "engine/compute.h"
 #include "support/ranks.h"
-#include "support/test_scale.h"
 
 namespace goss::engine {
 namespace {

@@ -2,30 +2,15 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // The environment start: GOSS_RANK, GOSS_NRANKS, GOSS_PORT and GOSS_SECRET, right and wrong.
-#include <arpa/inet.h>
-#include <sys/socket.h>
-
 #include "faults/ranks.h"
+#include "support/free_port.h"
 
 namespace goss::faults {
 namespace {
 
+using support::free_port;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
-
-int free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof(address);
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(socket, generic, length) != 0 || ::getsockname(socket, generic, &length) != 0) {
-    throw std::bad_alloc();
-  }
-  ::close(socket);
-  return ntohs(address.sin_port);
-}
 
 void describe(const std::string& rank, const std::string& nranks, int port,
               const std::string& secret) {
@@ -44,17 +29,22 @@ void start_and_add(Rank& rank) {
   rank.failed(gossCommDestroy(rank.comm));
 }
 
+// All ranks have met and added their bits.
+void expect_sums(Ranks& ranks, uint64_t sum) {
+  ranks.expect_clean_end(kPatience);
+  for (int r = 0; r < ranks.size(); ++r) {
+    EXPECT_EQ(ranks.report(r).code, gossSuccess) << "rank " << r << ": " << ranks.report(r).text;
+    EXPECT_EQ(ranks.report(r).rounds, sum) << "rank " << r;
+  }
+}
+
 TEST(EnvironmentStartTest, FourProcessesMeet) {
   const int port = free_port();
   Ranks ranks(4, [&](Rank& rank) {
     describe(std::to_string(rank.rank), "4", port, "between us");
     start_and_add(rank);
   });
-  ranks.expect_clean_end(kPatience);
-  for (int r = 0; r < 4; ++r) {
-    EXPECT_EQ(ranks.report(r).code, gossSuccess) << ranks.report(r).text;
-    EXPECT_EQ(ranks.report(r).rounds, 15u);
-  }
+  expect_sums(ranks, 15);
 }
 
 // Two starts after one another at the same port, as a restarted job does.
@@ -64,11 +54,7 @@ TEST(EnvironmentStartTest, PortIsFreeAgainForTheNextStart) {
     describe(std::to_string(rank.rank), "3", port, "between us");
     for (int i = 0; i < 3; ++i) start_and_add(rank);
   });
-  ranks.expect_clean_end(kPatience);
-  for (int r = 0; r < 3; ++r) {
-    EXPECT_EQ(ranks.report(r).code, gossSuccess) << "rank " << r << ": " << ranks.report(r).text;
-    EXPECT_EQ(ranks.report(r).rounds, 7u);
-  }
+  expect_sums(ranks, 7);
 }
 
 TEST(EnvironmentStartTest, WrongSecretOfOneIsRefusedAndNamed) {
@@ -190,11 +176,7 @@ TEST(EnvironmentStartTest, WorkersOfTorchrunInsideOneSlurmTaskMeet) {
     ::setenv("WORLD_SIZE", "2", 1);
     start_and_add(rank);
   });
-  ranks.expect_clean_end(kPatience);
-  for (int r = 0; r < 2; ++r) {
-    EXPECT_EQ(ranks.report(r).code, gossSuccess) << ranks.report(r).text;
-    EXPECT_EQ(ranks.report(r).rounds, 3u);
-  }
+  expect_sums(ranks, 3);
 }
 
 TEST(EnvironmentStartTest, HalfOfALaunchersPairIsSkipped) {

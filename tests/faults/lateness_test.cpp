@@ -189,14 +189,7 @@ TEST(LatenessTest, LimitHoldsForAStreamBesideABusyOne) {
 
 TEST(LatenessTest, StoppedRankIsLateAndNotDead) {
   for (int victim : {0, 1}) {
-    Ranks ranks(3, [](Rank& rank) {
-      if (rank.failed(rank.join())) std::exit(3);
-      MixedWork work(&rank);
-      if (rank.failed(work.run())) std::exit(4);
-      if (rank.failed(gossCommFinalize(rank.comm))) std::exit(5);
-      if (rank.failed(gossCommDestroy(rank.comm))) std::exit(6);
-      std::exit(0);
-    });
+    Ranks ranks(3, work_and_leave);
     ASSERT_TRUE(ranks.all_complete(5));
     ranks.process(victim).send(SIGSTOP);
     support::sleep_for(milliseconds(1500));

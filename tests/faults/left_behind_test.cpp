@@ -3,14 +3,12 @@
 //
 // Nothing is left behind, however a job ends: no file, no shared memory with a name, no socket, no
 // process. Other programs use this machine too, so everything is looked for by what the ranks held.
-#include <arpa/inet.h>
-#include <sys/socket.h>
-
 #include <fstream>
 #include <set>
 #include <sstream>
 
 #include "faults/ranks.h"
+#include "support/free_port.h"
 
 namespace goss::faults {
 namespace {
@@ -141,15 +139,6 @@ class LeftBehindTest : public ::testing::Test {
                                                        {"/tmp", gossamer_names_in("/tmp")}};
 };
 
-void work_and_leave(Rank& rank) {
-  if (rank.failed(rank.join())) std::exit(3);
-  MixedWork work(&rank);
-  if (rank.failed(work.run())) std::exit(4);
-  if (rank.failed(gossCommFinalize(rank.comm))) std::exit(5);
-  if (rank.failed(gossCommDestroy(rank.comm))) std::exit(6);
-  std::exit(0);
-}
-
 TEST_F(LeftBehindTest, AfterNormalExitThereIsNothing) {
   run(work_and_leave, [](Ranks& ranks) {
     ranks.board().last_round = ranks.report(0).rounds + 20;
@@ -206,20 +195,6 @@ TEST_F(LeftBehindTest, AfterKillDuringInitThereIsNothing) {
   }
 }
 
-int free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof(address);
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(socket, generic, length) != 0 || ::getsockname(socket, generic, &length) != 0) {
-    throw std::bad_alloc();
-  }
-  ::close(socket);
-  return ntohs(address.sin_port);
-}
-
 std::vector<pid_t> pids_in(const std::string& directory) {
   std::vector<pid_t> pids;
   std::error_code gone;
@@ -237,7 +212,7 @@ TEST_F(LeftBehindTest, AfterControlCUnderMpirunThereIsNothing) {
   support::Process mpirun(
       {kMpirun, "-np", "4", "--oversubscribe", GOSS_FAULTS_WORKER, at_work.path()},
       {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "GOSS_SECRET=of this test",
-       "GOSS_PORT=" + std::to_string(free_port())},
+       "GOSS_PORT=" + std::to_string(support::free_port())},
       [&] {
         ::setsid();  // a terminal's Ctrl-C goes to a process group
         if (::chdir(work.path().c_str()) != 0) ::_exit(8);

@@ -8,6 +8,7 @@
 namespace goss::faults {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
@@ -249,6 +250,25 @@ TEST(MakingTest, RankKilledDuringANonBlockingInitIsReported) {
     EXPECT_LE(ms_between(killed, got.failed_at), kPromise.count());
   }
   ranks.expect_clean_end(kPromise, {2});
+}
+
+TEST(MakingTest, RanksOfDifferentHostIdsAreToldBothAndWhatToDo) {
+  Ranks ranks(3, [](Rank& rank) {
+    ::setenv("GOSS_HOSTID", rank.rank == 2 ? "blade-b" : "blade-a", 1);
+    rank.failed(rank.join());
+    linger_and_exit();
+  });
+  ranks.expect_clean_end(kPatience);
+  char host[256] = {};
+  ::gethostname(host, sizeof(host) - 1);
+  const std::string on = std::string("on host ") + host;
+  for (int r = 0; r < 3; ++r) {
+    EXPECT_EQ(ranks.report(r).code, gossInvalidUsage);
+    EXPECT_THAT(
+        std::string(ranks.report(r).text),
+        AllOf(HasSubstr("rank 0 is " + on + " (id blade-a) and rank 2 " + on + " (id blade-b)"),
+              HasSubstr("GOSS_HOSTID, to be unset or equal on all ranks")));
+  }
 }
 
 }  // namespace

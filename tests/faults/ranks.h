@@ -263,6 +263,16 @@ class MixedWork {
   int32_t* shared_ = nullptr;
 };
 
+// All of a well-behaved rank's life; the exit code says what failed.
+inline void work_and_leave(Rank& rank) {
+  if (rank.failed(rank.join())) std::exit(3);
+  MixedWork work(&rank);
+  if (rank.failed(work.run())) std::exit(4);
+  if (rank.failed(gossCommFinalize(rank.comm))) std::exit(5);
+  if (rank.failed(gossCommDestroy(rank.comm))) std::exit(6);
+  std::exit(0);
+}
+
 // Random moments differ from run to run; the seed is in the failure message.
 class Moment {
  public:

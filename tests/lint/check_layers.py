@@ -21,13 +21,14 @@ LAYERS = {
     "src/base": ["base", "gossamer/gossamer.h"],
     "src/device": ["base", "device"],
     "src/collectives": ["base", "collectives"],
+    "src/mixing": ["base", "mixing"],
     "src/reduce": ["base", "reduce"],
     "src/quant": ["base", "quant"],
     "src/quant/gpu": ["base", "quant", "device"],
     # A transport may not include another transport: the folder of each is added below.
     "src/transport": ["base", "device", "transport"],
     # The engine sees of a transport what is made for it, not its sockets and frames.
-    "src/engine": ["base", "device", "collectives", "reduce", "quant", "engine",
+    "src/engine": ["base", "device", "collectives", "mixing", "reduce", "quant", "engine",
                    "transport/transport.h", "transport/registry.h", "transport/hmac.h", "transport/shm",
                    "transport/bootstrap/bootstrap.h", "transport/bootstrap/unique_id.h",
                    "transport/bootstrap/fork_guard.h"],
@@ -35,7 +36,10 @@ LAYERS = {
     "bindings": [PUBLIC],
     # Tools are users: they see what users see. perf/bench times inner loops that users do not see.
     "perf": [PUBLIC, "perf"],
-    "perf/bench": [PUBLIC, "perf", "base", "collectives", "reduce", "quant", "engine", "transport"],
+    "perf/bench": [PUBLIC, "perf", "base", "collectives", "mixing", "reduce", "quant", "engine",
+                   "transport"],
+    # A model of schedules on a network needs the schedules, and no library.
+    "perf/scaling": ["base", "collectives"],
     # A test sees what the code it tests sees (added below), and tests/support.
     "tests": ["support", PUBLIC],
     "tests/support": ["support", "base", "device", "collectives", "transport", "engine", PUBLIC],
@@ -44,7 +48,8 @@ LAYERS = {
 
 # Outside headers (prefixes) -> the only places that may include them, and why.
 OUTSIDE = {
-    "hwy/": (["src/quant", "src/reduce", "tests/quant", "tests/reduce"], "vector code lives there"),
+    "hwy/": (["src/mixing", "src/quant", "src/reduce", "tests/quant", "tests/reduce"],
+             "vector code lives there"),
     "immintrin.h": (["src/quant/x86", "perf"], "use Highway"),
     "arm_neon.h": (["src/quant/arm"], "use Highway"),
     "openssl/": (["src/transport/hmac.cpp", "tests/transport"], "use transport/hmac.h"),

@@ -61,6 +61,10 @@ def main():
     if compare.check([], {}, {(2, 8, "near"): recorded(1.0)}) != 1:
         failures += 1
         print("FAILED: a recorded point without any sample")
+    with mock.patch.dict("os.environ", PATH="/nonexistent"):
+        if compare.commit() != "unknown":
+            failures += 1
+            print(f"FAILED: without git the commit is {compare.commit()}")
     for name, script, history, status, words in cases:
         got, said = check(script, history)
         if got != status or words not in said:

@@ -6,8 +6,8 @@
 usage: perf_smoke_test.py FOLDER_OF_THE_TOOLS GROUP
 
 Groups: data (every type and operation is right), table (text, JSON, plots, in the formats of
-nccl-tests), launch (threads, groups, processes), faults (wrong results, bad flags, killed ranks),
-mpirun (skipped with exit code 77 where there is none).
+nccl-tests), launch (threads, groups, processes), split (NCCL_TESTS_SPLIT), faults (wrong results,
+bad flags, killed ranks), mpirun (skipped with exit code 77 where there is none).
 """
 
 import json
@@ -172,6 +172,47 @@ def test_launch():
     expect(len(re.findall(r"^#  Rank ", outputs[0], re.M)) == 4, "environment start: ranks")
 
 
+def test_split():
+    def groups(text):
+        return [int(g) for g in re.findall(r"^#  Rank +\d+ Group +(\d+) ", text, re.M)]
+
+    for variable, value, expected in (
+            ("SPLIT", "AND 0x1", [0, 1, 0, 1]), ("SPLIT", "&1", [0, 1, 0, 1]),
+            ("SPLIT", "or 0b1", [1, 1, 3, 3]), ("SPLIT", "|3", [3, 3, 3, 3]),
+            ("SPLIT", "MOD 3", [0, 1, 2, 0]), ("SPLIT", "%2", [0, 1, 0, 1]),
+            ("SPLIT", "DIV 2", [0, 0, 1, 1]), ("SPLIT", " / 3 ", [0, 0, 0, 1]),
+            ("SPLIT_MASK", "0x2", [0, 0, 2, 2]), ("SPLIT_MASK", "10", [0, 0, 0, 0])):
+        text = good("all_reduce_perf", "--procs 4 -b 8 -e 8 -n 2",
+                    1, env={f"NCCL_TESTS_{variable}": value})
+        expect(groups(text) == expected, f"{variable}={value}: groups {groups(text)}")
+    both = {"NCCL_TESTS_SPLIT": "DIV 1", "NCCL_TESTS_SPLIT_MASK": "1"}
+    text = good("all_reduce_perf", "--procs 2 -t 2 -g 2 -b 8 -e 4K -f 512 -n 2 -d all", 24, env=both)
+    expect(groups(text) == [0] * 4 + [1] * 4, f"all ranks of a process in one group: {groups(text)}")
+    # Three processes in groups of two and one: as many roots as the smaller has.
+    uneven = {"NCCL_TESTS_SPLIT": "DIV 2"}
+    good("broadcast_perf", "--procs 3 -g 2 -b 8 -e 64K -f 8192 -n 2 -r all", 2 * 2, env=uneven)
+    good("barrier_perf", "--procs 3 -n 2 -c 6", 1, env=uneven)
+    done = run("broadcast_perf", "--procs 3 -b 8 -e 8 -r 1", env=uneven)
+    expect(done.returncode == 1 and "only 1 ranks in a group" in done.stderr, "a root too high")
+    done = run("all_reduce_perf", "--procs 4 -b 64 -e 64 -n 2 --inject-error", env=uneven)
+    expect(done.returncode == 1 and "rank 3: " in done.stderr, f"an error in group 1: {done.stderr}")
+    expect([line.split()[8] for line in rows(done.stdout)] == ["1"], "#wrong of another group")
+    # Two groups of two have the bus bandwidth of two ranks, that is algbw; one of four 1.5 times.
+    for env, factor in ((uneven, 1.0), ({}, 1.5)):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "out.json"
+            good("all_reduce_perf", f"--procs 4 -b 64K -e 64K -n 2 -J {path}", 1, env=env)
+            half = json.loads(path.read_text())["results"][0]["out_of_place"]
+            expect(abs(half["bus_bw"] / half["alg_bw"] - factor) < 1e-9, f"busbw of {env}: {half}")
+    for variable, value in (("SPLIT", "MOD 0"), ("SPLIT", "DIV 0"), ("SPLIT", "XOR 1"),
+                            ("SPLIT", "AND"), ("SPLIT", "AND 1x"), ("SPLIT", "AND -1"),
+                            ("SPLIT", ""), ("SPLIT", "8"), ("SPLIT", "& 99999999999"),
+                            ("SPLIT_MASK", "7g"), ("SPLIT_MASK", ""), ("MIN_BW", "fast")):
+        done = run("all_reduce_perf", "-b 8 -e 8", env={f"NCCL_TESTS_{variable}": value})
+        expect(done.returncode == 2 and f"NCCL_TESTS_{variable}={value}: expected" in done.stderr,
+               f"{variable}={value}: exit code {done.returncode}, {done.stderr}")
+
+
 def children(pid):
     out = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(child) for child in out.split()]
@@ -216,7 +257,10 @@ def test_faults():
     done = run("all_reduce_perf", "-b 8 -e 8 -J /nonexistent/out.json -t 2")
     expect(done.returncode == 1 and "/nonexistent/out.json" in done.stderr, "JSON: bad path")
     done = run("all_reduce_perf", "-t 2 -b 8 -e 8", env={"NCCL_TESTS_MIN_BW": "1e9"})
-    expect(done.returncode == 1 and "FAILED" in done.stdout, "NCCL_TESTS_MIN_BW")
+    expect(done.returncode == 1 and re.search(r"^# Avg bus bandwidth    : \S+ FAILED$", done.stdout,
+                                              re.M), "NCCL_TESTS_MIN_BW is not reached")
+    text = good("all_reduce_perf", "-t 2 -b 8 -e 8", 1, env={"NCCL_TESTS_MIN_BW": "1e-9"})
+    expect(re.search(r"^# Avg bus bandwidth    : \S+ OK$", text, re.M), "NCCL_TESTS_MIN_BW reached")
     expect(run("all_reduce_perf", "--help").returncode == 0, "--help")
     done = run("all_reduce_perf", "-b 8 -e 8 -G 1")
     expect(done.returncode == 0 and "no effect on host memory" in done.stdout, "-G")
@@ -247,7 +291,7 @@ def test_mpirun():
 
 def main():
     groups = {"data": test_data, "table": test_table, "launch": test_launch,
-              "faults": test_faults, "mpirun": test_mpirun}
+              "split": test_split, "faults": test_faults, "mpirun": test_mpirun}
     if len(sys.argv) != 3 or sys.argv[2] not in groups:
         sys.exit(__doc__)
     groups[sys.argv[2]]()

@@ -24,7 +24,8 @@ struct Layout {
   bool second = false;
   Store store = Store::kCached;
   Store store2 = Store::kCached;
-  int in_place = -1;  // source that dst is equal to
+  int in_place = -1;   // source that dst is equal to
+  int in_place2 = -1;  // and dst2; none, or another
 };
 
 void PrintTo(const Layout& x, std::ostream* out) {
@@ -32,7 +33,7 @@ void PrintTo(const Layout& x, std::ostream* out) {
        << ",source_offset=" << x.source_offset << ",dst_offset=" << x.dst_offset
        << ",dst2_offset=" << x.dst2_offset << ",second=" << x.second
        << ",stream=" << (x.store == Store::kStream) << (x.store2 == Store::kStream)
-       << ",in_place=" << x.in_place;
+       << ",in_place=" << x.in_place << ",in_place2=" << x.in_place2;
 }
 
 class Buffer {
@@ -93,7 +94,8 @@ class KernelParity : public testing::TestWithParam<Case> {
     scalar_kernel(c.type, c.op)(a);
 
     Buffer own(bytes, layout.dst_offset);
-    Buffer second(bytes, layout.dst2_offset);
+    Buffer own2(bytes, layout.dst2_offset);
+    Buffer& second = layout.in_place2 < 0 ? own2 : sources[static_cast<size_t>(layout.in_place2)];
     Buffer& dst = layout.in_place < 0 ? own : sources[static_cast<size_t>(layout.in_place)];
     a.dst = dst.data();
     if (layout.second) a.dst2 = second.data();
@@ -172,6 +174,26 @@ TEST_P(KernelParity, TheDestinationMayBeAnySource) {
                  .second = count % 2 == 0,
                  .store = store,
                  .in_place = in_place});
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelParity, BothDestinationsMayBeSources) {
+  for (const int nsources : {2, 3, 6}) {
+    for (int in_place = 0; in_place < nsources; ++in_place) {
+      for (const size_t count : {5, 64, 130, 523, 1031}) {
+        for (const Store store : {Store::kCached, Store::kStream}) {
+          check({.nsources = static_cast<size_t>(nsources),
+                 .count = count,
+                 .divisor = 7,
+                 .second = true,
+                 .store = store,
+                 .store2 = store,
+                 .in_place = in_place,
+                 .in_place2 = (in_place + 1) % nsources});
           if (HasFatalFailure()) return;
         }
       }

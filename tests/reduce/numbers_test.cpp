@@ -12,7 +12,6 @@
 #include <cstring>
 #include <limits>
 #include <random>
-#include <vector>
 
 #include "support/test_scale.h"
 

@@ -12,7 +12,6 @@
 #include <gossamer/gossamer.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <functional>
 #include <mutex>
 #include <stdexcept>

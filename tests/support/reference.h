@@ -7,13 +7,10 @@
 
 #include <gossamer/gossamer.h>
 
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <string>
-#include <type_traits>
 #include <vector>
 
 namespace goss::test {

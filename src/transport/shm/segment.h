@@ -4,7 +4,7 @@
 // Segment: the shared memory of one communicator on one host, and the layout of what is in it.
 //
 //   header      who it belongs to, the first fault, the count of sleepers
-//   rank areas  flags, inline lines and operation records of each rank, written by that rank only
+//   rank areas  flags, inline payloads and records of each rank, written by that rank only
 //   rings       staging cells of each rank, written by that rank, read by all
 //
 // Every counter only grows, so nothing is ever reset. The pages of header and areas are allocated
@@ -30,7 +30,8 @@ constexpr int kCells = 32;
 constexpr size_t kRingBytes = kCellBytes * kCells;
 constexpr int kPhases = 4;
 constexpr int kRecords = 64;
-constexpr size_t kInlineBytes = 56;
+constexpr size_t kLineBytes = 56;      // payload in the flag's own line
+constexpr size_t kInlineBytes = 1016;  // and in the lines that follow it
 constexpr int kBroadcastLines = 48;
 
 // A line of 64 bytes that its owner writes and everybody polls.
@@ -49,24 +50,28 @@ struct alignas(kCacheLine) FlagLine {
 };
 static_assert(sizeof(FlagLine) == kCacheLine);
 
-// Payload and flag in one line: an operation of <= 56 bytes is one store and n-1 loads.
-struct alignas(kCacheLine) PayloadLine {
+// Payload behind its flag: an operation of <= kLineBytes is one line, stored once and loaded n-1
+// times; up to kInlineBytes the lines that follow come with the first.
+template <size_t kBytes>
+struct alignas(kCacheLine) Payload {
   std::atomic<uint64_t> signature{0};  // as FlagLine::signature; stored after the payload
-  std::byte payload[kInlineBytes];
+  std::byte payload[kBytes];
 };
+using PayloadLine = Payload<kLineBytes>;
 static_assert(sizeof(PayloadLine) == kCacheLine);
-
-// The line after it is kept free: prefetchers fetch pairs, and a vector load may reach into it.
-struct alignas(2 * kCacheLine) InlineLine : PayloadLine {};
-static_assert(sizeof(InlineLine) == 2 * kCacheLine);
+// Larger than one line even when one is used: prefetchers fetch pairs, and a vector load may reach
+// beyond it.
+struct alignas(2 * kCacheLine) InlinePayload : Payload<kInlineBytes> {};
+static_assert(sizeof(InlinePayload) == kInlineBytes + sizeof(uint64_t));
 
 // One operation of the flight recorder, which is also its signature for the other ranks.
 struct alignas(kCacheLine) Record {
   std::atomic<uint64_t> signature{0};  // as above; stored last
   std::atomic<uint64_t> what{0};  // packed kind, type, op, algorithm, root (engine/operation.h)
   std::atomic<uint64_t> count{0};
-  // Where the owner's buffers are when peers may read them in place: id of the allocation (0: not
-  // shared) and byte offset.
+  // Where the owner's buffers are when peers may use them in place: id of the allocation (0: not
+  // shared) and byte offset. kWritable in output_offset: peers store their results there.
+  static constexpr uint64_t kWritable = uint64_t{1} << 63;
   std::atomic<uint64_t> input_id{0};
   std::atomic<uint64_t> input_offset{0};
   std::atomic<uint64_t> output_id{0};
@@ -78,11 +83,12 @@ enum class RankState : uint32_t { kAbsent, kAttached, kLeft };
 
 struct alignas(4096) RankArea {
   FlagLine flags;
-  InlineLine lines[2];
+  InlinePayload inlines[2];                                   // used in turn
   alignas(2 * kCacheLine) std::atomic<uint32_t> doorbell{0};  // futex word of the owner
   std::atomic<uint32_t> dozing{0};                            // 1 while the owner sleeps on it
   std::atomic<RankState> state{RankState::kAbsent};
   std::atomic<uint32_t> completed{0};  // operations completed, for messages about this rank
+  std::atomic<uint32_t> writing{0};    // 1 while the owner may be storing into peers' buffers
   alignas(2 * kCacheLine) Record records[kRecords];
   PayloadLine broadcasts[kBroadcastLines];  // of this rank as root, used in turn
 };

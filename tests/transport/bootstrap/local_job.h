@@ -134,6 +134,10 @@ struct LocalJob {
         limit);
   }
 
+  void expect_all_well() const {
+    for (const Status& failure : failures) EXPECT_TRUE(failure.ok()) << failure.message();
+  }
+
   // Every rank with an object has failed with `code` and a message that holds all of `parts`.
   void expect_failures(Code code, const std::vector<std::string>& parts) const {
     for (size_t rank = 0; rank < size(); ++rank) {

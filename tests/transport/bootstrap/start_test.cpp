@@ -114,12 +114,12 @@ TEST(Start, RetriesUntilTheRootListens) {
   for (Options& options : job.options) options.id = made_by_environment;
   job.create_all();
   EXPECT_FALSE(job.connect(milliseconds(700)));
-  for (const Status& failure : job.failures) EXPECT_TRUE(failure.ok()) << failure.message();
+  job.expect_all_well();
   Result<std::unique_ptr<Root>> root = Root::create_at(made_by_environment);
   ASSERT_TRUE(root.ok()) << root.status().message();
   job.root = root.take();
   ASSERT_TRUE(job.connect(seconds(3)));
-  for (const Status& failure : job.failures) EXPECT_TRUE(failure.ok()) << failure.message();
+  job.expect_all_well();
 }
 
 TEST(Start, FailsSoonWhenTheMakerOfTheUniqueIdIsGone) {
@@ -266,7 +266,7 @@ TEST(Start, LetsARestartedRankTakeItsPlaceAgain) {
   LocalJob::until(joined, milliseconds(600));
   job.create(2);
   ASSERT_TRUE(job.connect(seconds(2)));
-  for (const Status& failure : job.failures) EXPECT_TRUE(failure.ok()) << failure.message();
+  job.expect_all_well();
 }
 
 TEST(Start, ReportsTheDeathOfAWaitingRankWithinASecond) {

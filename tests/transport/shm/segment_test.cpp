@@ -56,9 +56,9 @@ TEST(Segment, KeepsWhatDifferentRanksWriteOnDifferentLines) {
   auto made = Segment::create(2, kNonce);
   ASSERT_TRUE(made.ok());
   RankArea& area = made.value()->area(0);
-  EXPECT_NE(line(&area.flags), line(&area.lines[0]));
-  EXPECT_NE(line(&area.lines[0]), line(&area.lines[1]));
-  EXPECT_NE(line(&area.doorbell), line(&area.lines[1]));
+  EXPECT_NE(line(&area.flags), line(&area.inlines[0]));
+  EXPECT_NE(line(&area.inlines[0]), line(&area.inlines[1]));
+  EXPECT_NE(line(&area.doorbell), line(&area.inlines[1]));
   EXPECT_NE(line(&area.doorbell), line(&area.records[0]));
   Header& header = made.value()->header();
   EXPECT_NE(line(&header.fault), line(&header.dozing)) << "sleepers must not disturb checks";

@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The Gossamer authors */
 /**
- * Adaptive mini-batching and adaptive precision, for anybody's trainer.
+ * Adaptive mini-batching, for anybody's trainer.
  *
  * A *batch planner* turns the losses of single samples into the batches of the next epoch: small
  * batches for samples with a high loss, large ones for those with a low loss, hence fewer updates
- * and messages. A *precision controller* turns losses and validation into the bits with which the
- * gradients of each kind of batch travel. An *AdaScale estimator* says how much a larger batch is
- * worth. None of them communicates, computes gradients, reads clocks or draws chance: they are
- * functions of what they are given, bit-identical on every machine and rank. docs/adaptive.md has
- * the mathematics and a complete program. In outline:
+ * and messages. It does not communicate, compute gradients, read clocks or draw chance: it is a
+ * function of what it is given, bit-identical on every machine and rank. In outline:
  *
  * @code{.c}
  * gossBatchConfig_t config = GOSS_BATCH_CONFIG_INITIALIZER;
  * config.samples = 60000;
  * gossBatchPlannerCreate(&planner, &config);
  * for (int e = 0; e < epochs; ++e) {
- *   gossExchange_t x;                             // what the ranks must tell each other, if anything
+ *   gossExchange_t x;                            // what the ranks must tell each other
  *   while (gossBatchPlannerExchange(planner, &x) == gossSuccess && x.count > 0)
  *     gossAllReduce(x.buffer, x.buffer, x.count, x.datatype, x.op, comm, NULL);
  *   gossBatchPlannerGetEpoch(planner, &epoch);
@@ -49,8 +46,6 @@ extern "C" {
 #endif
 
 typedef struct gossBatchPlanner* gossBatchPlanner_t;
-typedef struct gossPrecision* gossPrecision_t;
-typedef struct gossAdaScale* gossAdaScale_t;
 
 #define GOSS_MAX_BUCKETS 8
 /** In place of a sample where a rank has none at all; its weight is 0. */
@@ -65,25 +60,6 @@ typedef enum {
   gossRateConstant = 2 /**< g = 1: samples of small batches weigh r times as much */
 } gossRateRule_t;
 
-/** How the learning rate follows the samples seen. */
-typedef enum {
-  gossDecayNone = 0,
-  gossDecayLinear = 1, /**< a straight line from 1 to `last` */
-  gossDecayCosine = 2  /**< half a cosine from 1 to `last` */
-} gossDecay_t;
-
-/** A schedule of the learning rate in samples, so that all batch sizes decay alike. */
-typedef struct {
-  size_t size;            /**< sizeof(gossRateSchedule_t) as the caller was compiled */
-  uint64_t warmupSamples; /**< rises from 0 to 1 on a straight line */
-  uint64_t totalSamples;  /**< where `last` is reached */
-  gossDecay_t decay;
-  double last; /**< 0 or more */
-} gossRateSchedule_t;
-
-#define GOSS_RATE_SCHEDULE_INITIALIZER \
-  { sizeof(gossRateSchedule_t), 0, 0, gossDecayNone, 0.0 }
-
 /**
  * The factor g(batch / reference) by which a batch's learning rate exceeds the reference batch's.
  *
@@ -96,94 +72,6 @@ typedef struct {
  */
 GOSS_API gossResult_t gossRateScale(gossRateRule_t rule, uint64_t batch, uint64_t reference,
                                     double* scale);
-
-/**
- * The factor of the schedule after `samples` samples, at most 1.
- *
- * Shapes   schedule: read only.
- * Units    samples: seen so far, gossBatch_t::samples_before.
- * Alias    None.
- * Order    Pure. Beyond totalSamples the factor stays `last`.
- * Exact    The same bits on every machine; the cosine within 1e-9.
- * Errors   gossInvalidArgument (NULL, warmupSamples > totalSamples with a decay, last < 0).
- */
-GOSS_API gossResult_t gossRateAfter(const gossRateSchedule_t* schedule, uint64_t samples,
-                                    double* factor);
-
-/**
- * Momentum that forgets per sample and not per update: momentum ^ (batch / reference).
- *
- * Shapes   batch, reference > 0; momentum in [0, 1].
- * Units    Samples.
- * Alias    None.
- * Order    Pure.
- * Exact    The same bits on every machine; within 1e-12 of the real number.
- * Errors   gossInvalidArgument.
- */
-GOSS_API gossResult_t gossRateMomentum(double momentum, uint64_t batch, uint64_t reference,
-                                       double* scaled);
-
-/**
- * An estimator of AdaScale gains (Johnson et al. 2020, as AdaptDL does it), one pair per bucket.
- *
- * Shapes   buckets: 1 to GOSS_MAX_BUCKETS. adam: 1 takes the square root of the gain.
- * Units    None.
- * Alias    The handle is the caller's until gossAdaScaleDestroy.
- * Order    Returns when done.
- * Exact    The same inputs give the same bits on every machine.
- * Errors   gossInvalidArgument (NULL, a number outside its range), gossSystemError (memory).
- */
-GOSS_API gossResult_t gossAdaScaleCreate(gossAdaScale_t* estimator, int buckets, int adam);
-
-/**
- * Take in what one update says about the noise of gradients.
- *
- * With n ranks that have the mean gradients g_i of their shares of a batch, and their mean g:
- * groups = n, mean_square = mean of |g_i|^2, square_of_mean = |g|^2, scale = gossBatch_t::scale.
- * With one rank, from this gradient g and the previous one h of the same bucket: groups = 2,
- * mean_square = (|g|^2 + |h|^2) / 2, square_of_mean = |(g + h) / 2|^2, scale = twice
- * gossBatch_t::scale.
- *
- * Shapes   bucket: below the number of buckets. groups: 2 or more.
- * Units    scale: batch size as a multiple of the reference batch.
- * Alias    None.
- * Order    Updates of a bucket count in the order of the calls, averaged with factor 0.999^scale.
- * Exact    Give all ranks the same numbers and they have the same gains.
- * Errors   gossInvalidArgument (also for numbers that are not finite, naming them).
- */
-GOSS_API gossResult_t gossAdaScaleUpdate(gossAdaScale_t estimator, int bucket, int groups,
-                                         double mean_square, double square_of_mean, double scale);
-
-/**
- * The gain of a batch of `scale` reference batches: between 1 and scale. 1 before the first update.
- *
- * Shapes   noise_batch may be NULL.
- * Units    *noise_batch: the gradient noise scale in reference batches (0 before the first update,
- *          infinite when no signal has been seen).
- * Alias    None.
- * Order    Changes nothing.
- * Exact    (var + sqr) / (var / scale + sqr) in double; its square root for Adam.
- * Errors   gossInvalidArgument (NULL, scale not above 0).
- */
-GOSS_API gossResult_t gossAdaScaleGetGain(gossAdaScale_t estimator, int bucket, double scale,
-                                          double* gain, double* noise_batch);
-
-/**
- * Save and restore an estimator, and free it. As their namesakes of the batch planner.
- *
- * Shapes   state NULL: only *bytes is written.
- * Units    Bytes.
- * Alias    The state is copied. Restore makes a new handle.
- * Order    At any time.
- * Exact    A restored estimator goes on bit for bit.
- * Errors   gossInvalidArgument (NULL, capacity too small, a damaged or foreign state, saying what
- *          and where). Destroy of NULL succeeds.
- */
-GOSS_API gossResult_t gossAdaScaleSave(gossAdaScale_t estimator, void* state,
-                                       size_t capacity_bytes, size_t* bytes);
-GOSS_API gossResult_t gossAdaScaleRestore(gossAdaScale_t* estimator, const void* state,
-                                          size_t bytes);
-GOSS_API gossResult_t gossAdaScaleDestroy(gossAdaScale_t estimator);
 
 /* ------------------------------------------------------------------ batch planner -------- */
 
@@ -216,26 +104,25 @@ typedef struct {
   int buckets;      /**< 1 to GOSS_MAX_BUCKETS */
   double share[GOSS_MAX_BUCKETS]; /**< of the samples, hardest first; their sum is 1 */
   int batch[GOSS_MAX_BUCKETS];    /**< global batch sizes, ascending */
-  double trim;             /**< this share with the highest losses goes to the last bucket instead */
-  double keep;             /**< loss = keep * loss of earlier epochs + (1 - keep) * this epoch's */
+  double trim; /**< this share with the highest losses goes to the last bucket instead */
+  double keep; /**< loss = keep * loss of earlier epochs + (1 - keep) * this epoch's */
   gossRateRule_t rateRule; /**< of gossBatch_t::rate */
   double rateMax;          /**< bound of gossBatch_t::rate; 0: none */
   int ramp;                /**< 1: rates go from 1 to their rule in the first epoch of buckets */
   int correctWeights;      /**< 1: weights undo what a rule other than linear does to samples */
   int guardPatience;       /**< epochs without a fall until the guard acts, see there; 0: never */
-  int growthEvery;         /**< growth: epochs of one size */
+  int growthEvery;         /**< growth: epochs of one size, from the end of warm-up */
   double growthFactor;     /**< growth: from one size to the next */
   double infoPrune;        /**< InfoBatch: share of the easy samples that is left out */
   double infoFull;         /**< InfoBatch: share of the epochs, at the end, with all samples */
   int epochs;              /**< InfoBatch: number of epochs; 0: leave out to the end */
 } gossBatchConfig_t;
 
-#define GOSS_BATCH_CONFIG_INITIALIZER                                                        \
-  {                                                                                          \
-    sizeof(gossBatchConfig_t), GOSS_API_MAGIC, GOSS_VERSION_CODE, gossBatchAdaptive, 0, 0,   \
-        0, 0, 1, 2, 0, 0, 0, 3, {0.25, 0.25, 0.5, 0, 0, 0, 0, 0},                            \
-        {32, 64, 256, 0, 0, 0, 0, 0}, 0.05, 0.5, gossRateLinear, 0.0, 1, 0, 2, 10, 2.0, 0.5, \
-        0.125, 0                                                                             \
+#define GOSS_BATCH_CONFIG_INITIALIZER                                                            \
+  {                                                                                              \
+    sizeof(gossBatchConfig_t), GOSS_API_MAGIC, GOSS_VERSION_CODE, gossBatchAdaptive, 0, 0, 0, 0, \
+        1, 2, 0, 0, 0, 3, {0.25, 0.25, 0.5, 0, 0, 0, 0, 0}, {32, 64, 256, 0, 0, 0, 0, 0}, 0.05,  \
+        0.5, gossRateLinear, 0.0, 1, 0, 2, 10, 2.0, 0.5, 0.125, 0                                \
   }
 
 /** A buffer to be all-reduced in place over all ranks. */
@@ -270,8 +157,8 @@ typedef struct {
   double rate;             /**< factor for the learning rate: 1 + (g(scale) - 1) * ramp, bounded */
 } gossBatch_t;
 
-/** What is known about a bucket: its plan, and the losses by which it was formed (without those
- * that were trimmed, sent off by the guard, or never seen). */
+/** What is known about a bucket: its plan, and the losses by which it was formed, without those
+ * that were trimmed or never seen. */
 typedef struct {
   uint64_t samples; /**< that take part, of all ranks */
   uint64_t steps;   /**< batches */
@@ -286,7 +173,7 @@ typedef struct {
 /**
  * Make a planner. Run gossBatchPlannerExchange before the first epoch.
  *
- * Shapes   config: copied. Every rank gives the same one; with `sharded`, but for samples and rank.
+ * Shapes   config: copied. The same on every rank, but for rank and, with `sharded`, samples.
  * Units    Batch sizes are global. They need not divide anything.
  * Alias    The handle is the caller's until gossBatchPlannerDestroy.
  * Order    Returns when done.
@@ -340,7 +227,7 @@ GOSS_API gossResult_t gossBatchPlannerExchange(gossBatchPlanner_t planner,
 GOSS_API gossResult_t gossBatchPlannerGetEpoch(gossBatchPlanner_t planner, gossEpoch_t* epoch);
 
 /**
- * What is known about the buckets of the planned epoch: the input of gossPrecisionDecide.
+ * What is known about the buckets of the planned epoch.
  *
  * Shapes   buckets: room for `capacity`; *count are written.
  * Units    Elements.
@@ -354,10 +241,26 @@ GOSS_API gossResult_t gossBatchPlannerGetBuckets(gossBatchPlanner_t planner, gos
                                                  size_t capacity, size_t* count);
 
 /**
+ * The options of a planner, for one that was restored.
+ *
+ * Shapes   config: `size` filled in, the rest written.
+ * Units    As given.
+ * Alias    None.
+ * Order    Changes nothing; also before the first exchange.
+ * Exact    As given; shares and batches of buckets that are not used are 0.
+ * Errors   gossInvalidArgument (NULL, size).
+ */
+GOSS_API gossResult_t gossBatchPlannerGetConfig(gossBatchPlanner_t planner,
+                                                gossBatchConfig_t* config);
+
+/**
  * Batch `step` of the epoch as rank `rank` of `nranks` sees it.
  *
- * Slots that only fill up a rank's share repeat a sample of the batch with weight 0. All other
- * weights are 1, except with InfoBatch (samples that stand for those left out) and correctWeights.
+ * A bucket's samples are spread evenly over its batches. Rank r has elements r, r + nranks, .. of a
+ * batch; with `sharded` those of its own samples that are in it. Slots that only fill up a rank's
+ * share repeat another sample with weight 0. All other weights are 1, except with InfoBatch
+ * (samples that stand for those left out) and correctWeights.
+ *
  * Without `sharded` rank and nranks may change at any step: the plan does not depend on them, so
  * survivors share the samples of a rank that died.
  *
@@ -381,7 +284,8 @@ GOSS_API gossResult_t gossBatchPlannerGetBatch(gossBatchPlanner_t planner, uint6
  * Order    Steps in any order; a sample that is recorded again is overwritten.
  * Exact    Kept as they are.
  * Errors   gossInvalidArgument (as GetBatch; count; a NaN or an infinity, naming sample, epoch and
- *          step: nothing of this call is taken), gossInvalidUsage.
+ *          step: nothing else of this call is taken, and the next exchange says it on all ranks),
+ *          gossInvalidUsage.
  */
 GOSS_API gossResult_t gossBatchPlannerRecord(gossBatchPlanner_t planner, uint64_t step, int rank,
                                              int nranks, const float* losses, size_t count);
@@ -402,10 +306,11 @@ GOSS_API gossResult_t gossBatchPlannerEndEpoch(gossBatchPlanner_t planner);
  * The guard against wrong labels: show it the validation losses once per epoch, before EndEpoch.
  *
  * It follows the hard part of the held-out samples: the share[0] of them with the highest losses
- * in the epochs of warm-up. When their mean loss has not fallen below its best value (paired
- * differences, 95 %) for guardPatience epochs, what the hard bucket learns does not carry over.
- * Then half of its samples with the highest losses, later all, are the excess: from the next plan
- * on they change places with samples drawn at random. Sizes and numbers of batches stay.
+ * in the epochs of warm-up (of the first call without). When their mean loss has not fallen below
+ * its best value (paired differences, 95 %) for guardPatience epochs, what the hard bucket learns
+ * does not carry over. Then the half of its samples with the highest losses, later all, are the
+ * excess: from the next plan on they change places with samples drawn at random. Sizes and numbers
+ * of batches stay.
  *
  * Shapes   losses: `count` elements, the same samples in the same order in every epoch and rank.
  * Units    Losses of single samples.
@@ -422,7 +327,7 @@ GOSS_API gossResult_t gossBatchPlannerGuard(gossBatchPlanner_t planner, const fl
  * Save a planner, at any step of an epoch. What this rank has recorded is part of it.
  *
  * Shapes   state: `capacity_bytes`; NULL: only *bytes is written.
- * Units    Bytes: about 13 per sample.
+ * Units    Bytes: about 8 per sample.
  * Alias    Copied.
  * Order    Not between EndEpoch and the end of the exchange.
  * Exact    A restored planner goes on bit for bit.
@@ -444,187 +349,6 @@ GOSS_API gossResult_t gossBatchPlannerSave(gossBatchPlanner_t planner, void* sta
  */
 GOSS_API gossResult_t gossBatchPlannerRestore(gossBatchPlanner_t* planner, const void* state,
                                               size_t bytes);
-
-/* ------------------------------------------------------------------ precision ------------ */
-
-/** What the bits of a bucket follow. Epochs always count: see reduceEvery. */
-typedef enum {
-  gossPrecisionCombined = 0, /**< the root of level times flatness, both relative to the first
-                                  epoch of buckets */
-  gossPrecisionLevel = 1,    /**< the mean loss (an ablation) */
-  gossPrecisionFlatness = 2, /**< (p90 - p10) / p50 of the losses (an ablation) */
-  gossPrecisionEpochs = 3    /**< nothing else (an ablation) */
-} gossPrecisionRule_t;
-
-/** Options of a precision controller. Start from GOSS_PRECISION_CONFIG_INITIALIZER. Bits are 8, 6,
- * 5, 4, 3 or 2. */
-typedef struct {
-  size_t size;          /**< sizeof(gossPrecisionConfig_t) as the caller was compiled */
-  unsigned int magic;   /**< GOSS_API_MAGIC */
-  unsigned int version; /**< GOSS_VERSION_CODE as the caller was compiled */
-  gossPrecisionRule_t rule;
-  int buckets;        /**< of the epochs after warm-up, 1 to GOSS_MAX_BUCKETS */
-  int warmupEpochs;   /**< epochs with warmupBits; the planner's */
-  int warmupBits;     /**< 32: not compressed */
-  int maxBits;        /**< at the start and after a reset */
-  int minBits;        /**< 2 with error feedback, 3 or 4 without */
-  int reduceEvery;    /**< epochs between two steps down */
-  int reduceEveryMax; /**< a reset doubles reduceEvery, up to this */
-  int holdEpochs;     /**< epochs with maxBits after a reset */
-  int confirmEpochs;  /**< so many epochs in a row must be worse than the best one */
-  int recoveryEpochs; /**< so soon after a reset the loss must have come down */
-  double tolerance;   /**< a rise below this share of the best loss is none */
-  double epochNoise;  /**< least standard deviation that is assumed between epochs, as a share */
-} gossPrecisionConfig_t;
-
-#define GOSS_PRECISION_CONFIG_INITIALIZER                                                         \
-  {                                                                                               \
-    sizeof(gossPrecisionConfig_t), GOSS_API_MAGIC, GOSS_VERSION_CODE, gossPrecisionCombined, 3, 2, \
-        32, 8, 2, 1, 8, 1, 2, 2, 0.01, 0.01                                                       \
-  }
-
-/** What happened in the epoch that ended. */
-typedef enum {
-  gossPrecisionWarmup = 0,    /**< it was an epoch of warm-up */
-  gossPrecisionWatching = 1,  /**< no alarm */
-  gossPrecisionSuspected = 2, /**< worse than the best epoch, not confirmed yet: bits stay */
-  gossPrecisionReset = 3,     /**< confirmed: all buckets go back to maxBits */
-  gossPrecisionHolding = 4,   /**< after a reset, the loss has not come down yet */
-  gossPrecisionRecovered = 5, /**< after a reset, the loss has come down: it was precision */
-  gossPrecisionNotCause = 6,  /**< "not precision": the reset did not help, or there was nothing
-                                   to reset. This rise raises no alarm again */
-  gossPrecisionMuted = 7      /**< still that rise: it ends with a new best epoch */
-} gossPrecisionEvent_t;
-
-/** A decision. Fill in `size` before the call. */
-typedef struct {
-  size_t size;    /**< sizeof(gossDecision_t) as the caller was compiled */
-  uint64_t epoch; /**< that ended */
-  gossPrecisionEvent_t event;
-  int buckets;                /**< number of entries of `bits` */
-  int bits[GOSS_MAX_BUCKETS]; /**< for the next epoch */
-  int cap;                    /**< what the epochs allow at most */
-  int reduceEvery;            /**< now */
-  uint64_t resets;            /**< so far */
-  uint64_t best_epoch;        /**< with the lowest mean validation loss */
-  double loss;                /**< mean validation loss */
-  double rise;                /**< mean paired difference to the best epoch */
-  double bound;               /**< lower 95 % bound of the rise; above 0: alarm */
-} gossDecision_t;
-
-/**
- * Make a precision controller.
- *
- * Shapes   config: copied; the same on every rank.
- * Units    Bits per gradient element.
- * Alias    The handle is the caller's until gossPrecisionDestroy.
- * Order    Returns when done.
- * Exact    Decisions are a function of config and inputs.
- * Errors   gossInvalidArgument (NULL, a field outside its range, naming it), gossSystemError.
- */
-GOSS_API gossResult_t gossPrecisionCreate(gossPrecision_t* controller,
-                                          const gossPrecisionConfig_t* config);
-
-/**
- * Free a controller. NULL succeeds.
- *
- * Shapes   None.
- * Units    None.
- * Alias    The handle and texts of the log are invalid from now on.
- * Order    At any time.
- * Exact    Nothing is written.
- * Errors   None.
- */
-GOSS_API gossResult_t gossPrecisionDestroy(gossPrecision_t controller);
-
-/**
- * End an epoch: bits for the next one. Before the first call, gossPrecisionGetBits has those of
- * epoch 0.
- *
- * The alarm: the mean of the paired differences of the validation losses to those of the best
- * epoch, less a 95 % bound that allows for the scatter of samples and of epochs, is above 0 in
- * confirmEpochs epochs in a row. Show it held-out data, never the test set.
- *
- * Shapes   buckets: `nbuckets` of gossBatchPlannerGetBuckets, ignored in warm-up; config.buckets
- *          after it. losses: `count` elements, the same samples in the same order in every epoch;
- *          0: no validation, no alarm.
- * Units    Losses of single samples.
- * Alias    Copied.
- * Order    Once per epoch, with the buckets of the epoch to come. All ranks give the same inputs.
- * Exact    The same decision on every machine.
- * Errors   gossInvalidArgument (NULL, another count than before, a NaN or an infinity, naming the
- *          sample or the bucket).
- */
-GOSS_API gossResult_t gossPrecisionDecide(gossPrecision_t controller, const gossBucket_t* buckets,
-                                          size_t nbuckets, const float* losses, size_t count,
-                                          gossDecision_t* decision);
-
-/**
- * The bits of the epoch to come, one per bucket, and a hash of the controller's state with which
- * ranks can compare themselves.
- *
- * Shapes   bits: room for GOSS_MAX_BUCKETS; config.buckets are written, the same in warm-up.
- * Units    Bits per gradient element.
- * Alias    None. bits and hash may be NULL.
- * Order    Changes nothing.
- * Exact    Equal states have equal hashes.
- * Errors   gossInvalidArgument (NULL).
- */
-GOSS_API gossResult_t gossPrecisionGetBits(gossPrecision_t controller, int* bits, uint64_t* hash);
-
-/**
- * The log: one line of JSON with the config, and one with the last decision and all it rests on.
- * Write them to a file; gossPrecisionReplay checks it.
- *
- * Shapes   header, line: set to texts that end in a newline and a 0; either may be NULL.
- * Units    None.
- * Alias    The texts are the controller's, valid until its next gossPrecisionDecide.
- * Order    *line is "" before the first decision.
- * Exact    Numbers are written so that reading gives the same bits.
- * Errors   gossInvalidArgument (NULL).
- */
-GOSS_API gossResult_t gossPrecisionGetLog(gossPrecision_t controller, const char** header,
-                                          const char** line);
-
-/**
- * Decide again from a log, and compare with what it says.
- *
- * Shapes   log: `bytes` bytes, header line first. A last line without its newline is left out.
- * Units    *decisions: lines that were decided again and agree. May be NULL.
- * Alias    None.
- * Order    Needs no controller.
- * Exact    Every line must come out the same, character by character.
- * Errors   gossInvalidArgument (NULL, a line that cannot be read, naming it), gossInvalidUsage (a
- *          line that comes out differently, with both).
- */
-GOSS_API gossResult_t gossPrecisionReplay(const char* log, size_t bytes, uint64_t* decisions);
-
-/**
- * Save a controller. As gossBatchPlannerSave.
- *
- * Shapes   state: `capacity_bytes`; NULL: only *bytes is written.
- * Units    Bytes: about 8 per validation sample.
- * Alias    Copied.
- * Order    At any time.
- * Exact    A restored controller goes on bit for bit.
- * Errors   gossInvalidArgument (NULL, capacity, saying how much is needed).
- */
-GOSS_API gossResult_t gossPrecisionSave(gossPrecision_t controller, void* state,
-                                        size_t capacity_bytes, size_t* bytes);
-
-/**
- * Make a controller from a saved state; config and all.
- *
- * Shapes   state: `bytes` bytes as saved.
- * Units    Bytes.
- * Alias    Copied.
- * Order    Returns when done.
- * Exact    States are the same on every machine.
- * Errors   gossInvalidArgument (NULL; truncated, damaged, of another object or version: saying
- *          which, and at which byte), gossSystemError (memory).
- */
-GOSS_API gossResult_t gossPrecisionRestore(gossPrecision_t* controller, const void* state,
-                                           size_t bytes);
 
 #ifdef __cplusplus
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Philox: the counter-based random numbers of plans, Philox4x32-10 of Salmon, Moraes, Dror and Shaw,
-// "Parallel random numbers: as easy as 1, 2, 3" (SC 2011). A number is a pure function of (seed,
-// purpose, epoch, lane, index), so plans are the same on every machine and need no saved generator.
-// The standard library's generators are exact, but its distributions and shuffles are not specified.
+// Philox: the counter-based random numbers of plans, Philox4x32-10 of Salmon, Moraes, Dror and
+// Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011). A number is a pure function of
+// (seed, purpose, epoch, lane, index), so plans are the same on every machine and need no saved
+// generator. The standard library's generators are exact, but its distributions and shuffles are
+// not specified.
 #pragma once
 
 #include <array>

@@ -51,8 +51,9 @@ Result<StateReader> StateReader::open(std::span<const std::byte> state, StateKin
   StateReader reader(state, kind);
   const char* name = to_string(kind);
   if (state.size() < kHeaderBytes) {
-    return fail(gossInvalidArgument, "state of a %s : truncated: %zu bytes, the header alone has %zu",
-                name, state.size(), kHeaderBytes);
+    return fail(gossInvalidArgument,
+                "state of a %s : truncated: %zu bytes, the header alone has %zu", name,
+                state.size(), kHeaderBytes);
   }
   if (std::memcmp(state.data(), kMagic, 8) != 0) {
     return fail(gossInvalidArgument,

@@ -69,6 +69,12 @@ class StateWriter {
   }
   // Header and fields.
   std::vector<std::byte> finish(StateKind kind) const;
+  // Of the fields.
+  uint64_t hash() const {
+    Fnv1a sum;
+    sum.add(fields_);
+    return sum.value();
+  }
 
  private:
   std::vector<std::byte> fields_;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Gossamer authors
 set(GOSS_API_SOURCES
+  api/adaptive.cpp
   api/c_api.cpp
   api/last_error.cpp)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The Gossamer authors */
 /**
- * Adaptive mini-batching, for anybody's trainer.
+ * Adaptive mini-batching and adaptive precision, for anybody's trainer.
  *
  * A *batch planner* turns the losses of single samples into the batches of the next epoch: small
  * batches for samples with a high loss, large ones for those with a low loss, hence fewer updates
- * and messages. It does not communicate, compute gradients, read clocks or draw chance: it is a
- * function of what it is given, bit-identical on every machine and rank. In outline:
+ * and messages. A *precision controller* turns losses and validation into the bits with which the
+ * gradients of each kind of batch travel. Neither communicates, computes gradients, reads clocks or
+ * draws chance: they are functions of what they are given, bit-identical on every machine and rank.
+ * In outline:
  *
  * @code{.c}
  * gossBatchConfig_t config = GOSS_BATCH_CONFIG_INITIALIZER;
@@ -46,6 +48,7 @@ extern "C" {
 #endif
 
 typedef struct gossBatchPlanner* gossBatchPlanner_t;
+typedef struct gossPrecision* gossPrecision_t;
 
 #define GOSS_MAX_BUCKETS 8
 /** In place of a sample where a rank has none at all; its weight is 0. */
@@ -227,7 +230,7 @@ GOSS_API gossResult_t gossBatchPlannerExchange(gossBatchPlanner_t planner,
 GOSS_API gossResult_t gossBatchPlannerGetEpoch(gossBatchPlanner_t planner, gossEpoch_t* epoch);
 
 /**
- * What is known about the buckets of the planned epoch.
+ * What is known about the buckets of the planned epoch: the input of gossPrecisionDecide.
  *
  * Shapes   buckets: room for `capacity`; *count are written.
  * Units    Elements.
@@ -349,6 +352,194 @@ GOSS_API gossResult_t gossBatchPlannerSave(gossBatchPlanner_t planner, void* sta
  */
 GOSS_API gossResult_t gossBatchPlannerRestore(gossBatchPlanner_t* planner, const void* state,
                                               size_t bytes);
+
+/* ------------------------------------------------------------------ precision ------------ */
+
+/** What the bits of a bucket follow. Epochs always count: see reduceEvery. */
+typedef enum {
+  gossPrecisionCombined = 0, /**< the root of level times flatness, both relative to the first
+                                  epoch of buckets */
+  gossPrecisionLevel = 1,    /**< the mean loss (an ablation) */
+  gossPrecisionFlatness = 2, /**< (p90 - p10) / p50 of the losses (an ablation) */
+  gossPrecisionEpochs = 3    /**< nothing else (an ablation) */
+} gossPrecisionRule_t;
+
+/** Options of a precision controller. Start from GOSS_PRECISION_CONFIG_INITIALIZER. Bits are 8, 6,
+ * 5, 4, 3 or 2. */
+typedef struct {
+  size_t size;          /**< sizeof(gossPrecisionConfig_t) as the caller was compiled */
+  unsigned int magic;   /**< GOSS_API_MAGIC */
+  unsigned int version; /**< GOSS_VERSION_CODE as the caller was compiled */
+  gossPrecisionRule_t rule;
+  int buckets;        /**< of the epochs after warm-up, 1 to GOSS_MAX_BUCKETS */
+  int warmupEpochs;   /**< epochs with warmupBits; the planner's */
+  int warmupBits;     /**< 32: not compressed */
+  int maxBits;        /**< at the start and after a reset */
+  int minBits;        /**< 2 with error feedback, 3 or 4 without */
+  int reduceEvery;    /**< epochs between two steps down */
+  int reduceEveryMax; /**< a reset doubles reduceEvery, up to this */
+  int holdEpochs;     /**< epochs with maxBits after a reset, 1 or more */
+  int confirmEpochs;  /**< so many epochs in a row must be worse than the best one */
+  int recoveryEpochs; /**< so soon after a reset the loss must have come down */
+  double tolerance;   /**< a rise below this share of the best loss is none */
+  double epochNoise;  /**< least standard deviation that is assumed between epochs, likewise */
+} gossPrecisionConfig_t;
+
+#define GOSS_PRECISION_CONFIG_INITIALIZER                                                          \
+  {                                                                                                \
+    sizeof(gossPrecisionConfig_t), GOSS_API_MAGIC, GOSS_VERSION_CODE, gossPrecisionCombined, 3, 2, \
+        32, 8, 2, 1, 8, 1, 2, 2, 0.01, 0.005                                                       \
+  }
+
+/** What happened in the epoch that ended. */
+typedef enum {
+  gossPrecisionWarmup = 0,    /**< it was an epoch of warm-up */
+  gossPrecisionWatching = 1,  /**< no alarm */
+  gossPrecisionSuspected = 2, /**< worse than the best epoch, not confirmed yet: bits stay */
+  gossPrecisionReset = 3,     /**< confirmed: all buckets go back to maxBits */
+  gossPrecisionHolding = 4,   /**< after a reset, the loss has not come down yet */
+  gossPrecisionRecovered = 5, /**< after a reset, at most half of the rise is left: it was
+                                   precision */
+  gossPrecisionNotCause = 6,  /**< "not precision": the reset did not help, or there was nothing
+                                   to reset. This rise raises no alarm again */
+  gossPrecisionMuted = 7      /**< still that rise: it ends with a new best epoch */
+} gossPrecisionEvent_t;
+
+/** A decision. Fill in `size` before the call. */
+typedef struct {
+  size_t size;    /**< sizeof(gossDecision_t) as the caller was compiled */
+  uint64_t epoch; /**< that ended */
+  gossPrecisionEvent_t event;
+  int buckets;                /**< number of entries of `bits` */
+  int bits[GOSS_MAX_BUCKETS]; /**< for the next epoch */
+  int cap;                    /**< what the epochs allow at most */
+  int reduceEvery;            /**< now */
+  uint64_t resets;            /**< so far */
+  uint64_t best_epoch;        /**< with the lowest mean validation loss */
+  double loss;                /**< mean validation loss */
+  double rise;                /**< mean paired difference to the best epoch */
+  double bound;               /**< lower 95 % bound of the rise, above 0 in an alarm; 0 where there
+                                 are too few epochs to tell */
+} gossDecision_t;
+
+/**
+ * Make a precision controller.
+ *
+ * Shapes   config: copied; the same on every rank.
+ * Units    Bits per gradient element.
+ * Alias    The handle is the caller's until gossPrecisionDestroy.
+ * Order    Returns when done.
+ * Exact    Decisions are a function of config and inputs.
+ * Errors   gossInvalidArgument (NULL, a field outside its range, naming it), gossSystemError.
+ */
+GOSS_API gossResult_t gossPrecisionCreate(gossPrecision_t* controller,
+                                          const gossPrecisionConfig_t* config);
+
+/**
+ * Free a controller. NULL succeeds.
+ *
+ * Shapes   None.
+ * Units    None.
+ * Alias    The handle and texts of the log are invalid from now on.
+ * Order    At any time.
+ * Exact    Nothing is written.
+ * Errors   None.
+ */
+GOSS_API gossResult_t gossPrecisionDestroy(gossPrecision_t controller);
+
+/**
+ * End an epoch: bits for the next one. Before the first call, gossPrecisionGetBits has those of
+ * epoch 0.
+ *
+ * The bits of bucket b are minBits + (maxBits - minBits) * min(1, x / 2^b), x being what the rule
+ * measures, rounded up to what is allowed; at most what the epochs allow; and they rise by a reset
+ * only. After a reset they fall by one step at a time.
+ *
+ * The alarm: the mean of the paired differences of the validation losses to those of the best
+ * epoch has a lower 95 % bound above 0, and is above the tolerance, in confirmEpochs epochs in a
+ * row. The bound allows for the scatter of samples and of epochs, and for asking after every
+ * epoch. Show it held-out data, never the test set.
+ *
+ * Shapes   buckets: `nbuckets` of gossBatchPlannerGetBuckets, ignored in warm-up; config.buckets
+ *          after it. losses: `count` elements, the same samples in the same order in every epoch;
+ *          0: no validation, no alarm.
+ * Units    Losses of single samples.
+ * Alias    Copied.
+ * Order    Once per epoch, with the buckets of the epoch to come. All ranks give the same inputs.
+ * Exact    The same decision on every machine.
+ * Errors   gossInvalidArgument (NULL, another count than before, a NaN or an infinity, naming the
+ *          sample or the bucket).
+ */
+GOSS_API gossResult_t gossPrecisionDecide(gossPrecision_t controller, const gossBucket_t* buckets,
+                                          size_t nbuckets, const float* losses, size_t count,
+                                          gossDecision_t* decision);
+
+/**
+ * The bits of the epoch to come, one per bucket, and a hash of the controller's state with which
+ * ranks can compare themselves.
+ *
+ * Shapes   bits: room for GOSS_MAX_BUCKETS; config.buckets are written, the same in warm-up.
+ * Units    Bits per gradient element.
+ * Alias    None. bits and hash may be NULL.
+ * Order    Changes nothing.
+ * Exact    Equal states have equal hashes.
+ * Errors   gossInvalidArgument (NULL).
+ */
+GOSS_API gossResult_t gossPrecisionGetBits(gossPrecision_t controller, int* bits, uint64_t* hash);
+
+/**
+ * The log: one line of JSON with the config, and one with the last decision and all it rests on.
+ * Write them to a file; gossPrecisionReplay checks it.
+ *
+ * Shapes   header, line: set to texts that end in a newline and a 0; either may be NULL.
+ * Units    None.
+ * Alias    The texts are the controller's, valid until its next gossPrecisionDecide.
+ * Order    *line is "" before the first decision.
+ * Exact    Numbers are written so that reading gives the same bits.
+ * Errors   gossInvalidArgument (NULL).
+ */
+GOSS_API gossResult_t gossPrecisionGetLog(gossPrecision_t controller, const char** header,
+                                          const char** line);
+
+/**
+ * Decide again from a log, and compare with what it says.
+ *
+ * Shapes   log: `bytes` bytes, header line first. A last line without its newline is left out.
+ * Units    *decisions: lines that were decided again and agree. May be NULL.
+ * Alias    None.
+ * Order    Needs no controller.
+ * Exact    Every line must come out the same, character by character.
+ * Errors   gossInvalidArgument (NULL, a line that cannot be read, naming it), gossInvalidUsage (a
+ *          line that comes out differently, with both).
+ */
+GOSS_API gossResult_t gossPrecisionReplay(const char* log, size_t bytes, uint64_t* decisions);
+
+/**
+ * Save a controller. As gossBatchPlannerSave.
+ *
+ * Shapes   state: `capacity_bytes`; NULL: only *bytes is written.
+ * Units    Bytes: about 8 per validation sample.
+ * Alias    Copied.
+ * Order    At any time.
+ * Exact    A restored controller goes on bit for bit.
+ * Errors   gossInvalidArgument (NULL, capacity, saying how much is needed).
+ */
+GOSS_API gossResult_t gossPrecisionSave(gossPrecision_t controller, void* state,
+                                        size_t capacity_bytes, size_t* bytes);
+
+/**
+ * Make a controller from a saved state; config and all.
+ *
+ * Shapes   state: `bytes` bytes as saved.
+ * Units    Bytes.
+ * Alias    Copied.
+ * Order    Returns when done.
+ * Exact    States are the same on every machine.
+ * Errors   gossInvalidArgument (NULL; truncated, damaged, of another object or version: saying
+ *          which, and at which byte), gossSystemError (memory).
+ */
+GOSS_API gossResult_t gossPrecisionRestore(gossPrecision_t* controller, const void* state,
+                                           size_t bytes);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "adaptive/config_struct.h"
+
 namespace goss::adaptive {
 
 namespace {
@@ -155,21 +157,8 @@ using Plain = std::conditional_t<std::is_enum_v<T>, int32_t, T>;
 }  // namespace
 
 Result<gossBatchConfig_t> read_config(const gossBatchConfig_t* given) {
-  if (given->size < sizeof(gossBatchConfig_t) || given->magic != GOSS_API_MAGIC) {
-    return fail(gossInvalidArgument,
-                "batch config : size %zu and magic %08x, expected %zu and %08x: start from "
-                "GOSS_BATCH_CONFIG_INITIALIZER",
-                given->size, given->magic, sizeof(gossBatchConfig_t), GOSS_API_MAGIC);
-  }
-  // A struct from a newer header may be longer; what is not known here must not be set.
-  const auto* bytes = reinterpret_cast<const unsigned char*>(given);
-  for (size_t i = sizeof(gossBatchConfig_t); i < given->size; ++i) {
-    if (bytes[i] == 0) continue;
-    return fail(gossInvalidArgument,
-                "batch config : byte %zu of %zu is set, this library (version %d) knows %zu: use "
-                "the library that belongs to the header",
-                i, given->size, GOSS_VERSION_CODE, sizeof(gossBatchConfig_t));
-  }
+  GOSS_TRY(check_struct("batch config", "GOSS_BATCH_CONFIG_INITIALIZER", given,
+                        sizeof(gossBatchConfig_t)));
   gossBatchConfig_t config = *given;
   config.size = sizeof(config);
   GOSS_TRY(check(config));

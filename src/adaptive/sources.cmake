@@ -12,4 +12,10 @@ set(GOSS_ADAPTIVE_SOURCES
   adaptive/loss_order.cpp
   adaptive/paired.cpp
   adaptive/plan.cpp
-  adaptive/state.cpp)
+  adaptive/portable_math.cpp
+  adaptive/precision_controller.cpp
+  adaptive/precision_log.cpp
+  adaptive/precision_rule.cpp
+  adaptive/precision_state.cpp
+  adaptive/state.cpp
+  adaptive/validation_alarm.cpp)

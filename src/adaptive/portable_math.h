@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Elementary functions with the same bits on every machine. Those of the C library differ in the
+// last bit between versions and platforms; these use only IEEE additions, multiplications and
+// divisions in a fixed order (and -ffp-contract=off keeps them so). Errors are below 1e-14 relative
+// for log and exp, absolute for cos_pi. Square roots are correctly rounded everywhere, so
+// std::sqrt is fine.
+#pragma once
+
+namespace goss::adaptive {
+
+// Natural logarithm of a finite x > 0.
+double portable_log(double x);
+// e^x; 0 below -700. x <= 700.
+double portable_exp(double x);
+// cos(pi x), 0 <= x <= 1.
+double portable_cos_pi(double x);
+
+}  // namespace goss::adaptive

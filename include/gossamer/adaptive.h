@@ -6,9 +6,9 @@
  * A *batch planner* turns the losses of single samples into the batches of the next epoch: small
  * batches for samples with a high loss, large ones for those with a low loss, hence fewer updates
  * and messages. A *precision controller* turns losses and validation into the bits with which the
- * gradients of each kind of batch travel. Neither communicates, computes gradients, reads clocks or
- * draws chance: they are functions of what they are given, bit-identical on every machine and rank.
- * In outline:
+ * gradients of each kind of batch travel. Neither communicates, computes gradients or reads clocks:
+ * the same inputs give the same bits on every machine and rank. docs/adaptive.md is the guide,
+ * examples/adaptive_batches.c a complete program. In outline:
  *
  * @code{.c}
  * gossBatchConfig_t config = GOSS_BATCH_CONFIG_INITIALIZER;
@@ -22,7 +22,7 @@
  *   for (uint64_t step = 0; step < epoch.steps; ++step) {
  *     gossBatchPlannerGetBatch(planner, step, rank, nranks, &batch, samples, weights, capacity);
  *     // forward of batch.slots samples; gradient of the sum of weight * loss; all-reduce (sum);
- *     // p -= eta(batch.samples_before) * batch.rate * gradient / batch.real
+ *     // p -= lr(batch.samples_before) * batch.lr_scale * gradient / batch.real
  *     gossBatchPlannerRecord(planner, step, rank, nranks, losses, batch.slots);
  *   }
  *   gossBatchPlannerEndEpoch(planner);
@@ -30,10 +30,12 @@
  * @endcode
  *
  * Buckets are numbered from 0, the one with the smallest batches (the hardest samples unless
- * reversed). Epochs and steps are numbered from 0. `count` and `capacity` are elements, a name with
- * `_bytes` is bytes. An object belongs to one thread at a time; different objects are independent.
- * After an error nothing has changed unless it is said here, and gossGetLastError(NULL) has the
- * sentence. Structures only grow at their ends; `size` says what the caller knows.
+ * reversed); epochs and steps from 0. `count` and `capacity` are elements, a name with `_bytes` is
+ * bytes; losses are those of single samples, not weighted. What is passed in is copied. An object
+ * belongs to one thread at a time; different objects are independent. Calls whose names have Get
+ * change nothing. Unless it is said, nothing has changed after an error; gossGetLastError(NULL)
+ * has the sentence. gossInvalidArgument for NULL, and for a `size` that was not filled in, is not
+ * repeated below. Structures with a `size` only grow at their ends, the others do not change.
  */
 #ifndef GOSSAMER_ADAPTIVE_H_
 #define GOSSAMER_ADAPTIVE_H_
@@ -47,85 +49,119 @@
 extern "C" {
 #endif
 
-typedef struct gossBatchPlanner* gossBatchPlanner_t;
-typedef struct gossPrecision* gossPrecision_t;
-
 #define GOSS_MAX_BUCKETS 8
 /** In place of a sample where a rank has none at all; its weight is 0. */
 #define GOSS_NO_SAMPLE UINT32_MAX
 
 /* ------------------------------------------------------------------ learning rate -------- */
 
-/** How the learning rate follows the batch, g of r = batch / reference batch. */
+/** How the learning rate follows the batch: factor g of r = batch / reference batch. */
 typedef enum {
-  gossRateLinear = 0,  /**< g = r: every sample weighs the same in an epoch */
-  gossRateSqrt = 1,    /**< g = sqrt(r): samples of small batches weigh more; for Adam */
-  gossRateConstant = 2 /**< g = 1: samples of small batches weigh r times as much */
-} gossRateRule_t;
+  gossLrLinear = 0,  /**< g = r: every sample weighs the same in an epoch; for SGD */
+  gossLrSqrt = 1,    /**< g = sqrt(r): samples of small batches weigh more; for Adam */
+  gossLrConstant = 2 /**< g = 1: samples of small batches weigh r times as much */
+} gossLrRule_t;
 
 /**
- * The factor g(batch / reference) by which a batch's learning rate exceeds the reference batch's.
- *
- * Shapes   batch, reference: numbers of samples, both > 0.
- * Units    Samples.
- * Alias    None.
- * Order    Pure.
- * Exact    Linear and constant exactly, the square root correctly rounded.
- * Errors   gossInvalidArgument (NULL, 0 samples, an unknown rule).
+ * The factor g(batch / reference); linear and constant exact, the root correctly rounded.
+ * Errors: gossInvalidArgument (0 samples, an unknown rule).
  */
-GOSS_API gossResult_t gossRateScale(gossRateRule_t rule, uint64_t batch, uint64_t reference,
-                                    double* scale);
+GOSS_API gossResult_t gossLrScale(gossLrRule_t rule, uint64_t batch, uint64_t reference,
+                                  double* scale);
+
+/**
+ * AdaScale (Johnson et al. 2020): a factor between 1 and r that is as large as the noise of the
+ * gradient allows. This is the running estimate of signal and noise; keep one per bucket, their
+ * noise differs. Plain data: start from GOSS_ADASCALE_INITIALIZER, copy it into a checkpoint.
+ */
+typedef struct {
+  size_t size;     /**< sizeof(gossAdaScale_t) as the caller was compiled */
+  double weight;   /**< of all that was taken in; the two sums divided by it are the estimates */
+  double signal;   /**< sum of: squared norm of the true gradient */
+  double variance; /**< sum of: squared norm of the noise of a gradient of the reference batch */
+} gossAdaScale_t;
+
+#define GOSS_ADASCALE_INITIALIZER \
+  { sizeof(gossAdaScale_t), 0, 0, 0 }
+
+/** Squared norms of one step's gradients, each a mean over its samples. */
+typedef struct {
+  int parts; /**< gradients that were averaged, of equally many samples: ranks; 2 or more */
+  double part_squares; /**< mean of the parts' squared norms; all-reduce it */
+  double mean_squares; /**< squared norm of the mean of the parts */
+  double batch_ratio;  /**< samples of all parts / reference batch: gossBatch_t::batch_ratio */
+} gossGradientNorms_t;
+
+/**
+ * Take a step in, weighted by 1 - 0.999^batch_ratio against all before it. With one rank and no
+ * accumulation the parts are the gradients of the last two steps, and batch_ratio is twice that of
+ * one. All ranks give the same numbers.
+ * Errors: gossInvalidArgument (parts below 2, a number that is negative or not finite, ratio 0).
+ */
+GOSS_API gossResult_t gossAdaScaleUpdate(gossAdaScale_t* estimate,
+                                         const gossGradientNorms_t* norms);
+/**
+ * The factor (variance + signal) / (variance / batch_ratio + signal); 1 before the first update.
+ * The learning rate is multiplied by 1 + (gain - 1) * gossBatch_t::lr_ramp; with Adam by the root
+ * of that.
+ * Errors: gossInvalidArgument (a ratio that is not above 0, an estimate that is none).
+ */
+GOSS_API gossResult_t gossAdaScaleGain(const gossAdaScale_t* estimate, double batch_ratio,
+                                       double* gain);
 
 /* ------------------------------------------------------------------ batch planner -------- */
 
+typedef struct gossBatchPlanner* gossBatchPlanner_t;
+
 /** Which samples meet in which batches. */
 typedef enum {
-  gossBatchFixed = 0,    /**< random samples, batches of `reference` */
+  gossBatchFixed = 0,    /**< random samples, batches of referenceBatch */
   gossBatchAdaptive = 1, /**< buckets by loss, hard samples in small batches */
   gossBatchRandom = 2,   /**< the batches of adaptive, samples at random (a control) */
   gossBatchReversed = 3, /**< the batches of adaptive, easy samples in the small ones (a control) */
-  gossBatchSorted = 4,   /**< the buckets of adaptive, all batches of `reference` (a control) */
+  gossBatchSorted = 4,   /**< the buckets of adaptive, all batches of referenceBatch (a control) */
   gossBatchGrowth = 5,   /**< random samples, batches that grow with the epochs (AdaBatch) */
-  gossBatchInfo = 6      /**< random samples, some easy ones left out (InfoBatch) */
+  gossBatchInfoBatch = 6 /**< random samples, some easy ones left out (InfoBatch) */
 } gossBatchMode_t;
 
-/** Options of a batch planner. Start from GOSS_BATCH_CONFIG_INITIALIZER and set `samples`. */
+/** Options of a batch planner. Start from GOSS_BATCH_CONFIG_INITIALIZER and set `samples`. Batch
+ * sizes are global, of all ranks together, and need not divide anything. */
 typedef struct {
   size_t size;          /**< sizeof(gossBatchConfig_t) as the caller was compiled */
   unsigned int magic;   /**< GOSS_API_MAGIC */
   unsigned int version; /**< GOSS_VERSION_CODE as the caller was compiled */
   gossBatchMode_t mode;
-  uint64_t samples; /**< of the data set; with `sharded`, of this rank. Below 2^32 */
-  uint64_t seed;    /**< of all shuffles */
-  int sharded;      /**< 0: every rank can read every sample. 1: each rank has its own */
-  int rank;         /**< with `sharded` */
-  int nranks;       /**< with `sharded` */
-  int warmupEpochs; /**< epochs of random batches of `reference` before buckets are formed */
-  int reference;    /**< global batch size that the learning rate is for; 0: batch[0] */
-  int batchMin;     /**< global; smaller batches become so large; 0: no bound */
-  int batchMax;     /**< global; larger batches become so small, growth ends there; 0: no bound */
-  int buckets;      /**< 1 to GOSS_MAX_BUCKETS */
+  uint64_t samples;   /**< of the data set; with `sharded`, of this rank. Below 2^32 - 1 */
+  uint64_t seed;      /**< of all shuffles */
+  int sharded;        /**< 0: every rank can read every sample. 1: each rank has its own */
+  int rank;           /**< with `sharded` */
+  int nranks;         /**< with `sharded` */
+  int warmupEpochs;   /**< epochs of random batches of referenceBatch before buckets are formed */
+  int referenceBatch; /**< the batch that the learning rate is for; 0: batch[0] */
+  int batchMin;       /**< smaller batches become so large; 0: no bound */
+  int batchMax;       /**< larger batches become so small, growth ends there; 0: no bound */
+  int buckets;        /**< 1 to GOSS_MAX_BUCKETS */
   double share[GOSS_MAX_BUCKETS]; /**< of the samples, hardest first; their sum is 1 */
-  int batch[GOSS_MAX_BUCKETS];    /**< global batch sizes, ascending */
-  double trim; /**< this share with the highest losses goes to the last bucket instead */
-  double keep; /**< loss = keep * loss of earlier epochs + (1 - keep) * this epoch's */
-  gossRateRule_t rateRule; /**< of gossBatch_t::rate */
-  double rateMax;          /**< bound of gossBatch_t::rate; 0: none */
-  int ramp;                /**< 1: rates go from 1 to their rule in the first epoch of buckets */
-  int correctWeights;      /**< 1: weights undo what a rule other than linear does to samples */
-  int guardPatience;       /**< epochs without a fall until the guard acts, see there; 0: never */
-  int growthEvery;         /**< growth: epochs of one size, from the end of warm-up */
-  double growthFactor;     /**< growth: from one size to the next */
-  double infoPrune;        /**< InfoBatch: share of the easy samples that is left out */
-  double infoFull;         /**< InfoBatch: share of the epochs, at the end, with all samples */
-  int epochs;              /**< InfoBatch: number of epochs; 0: leave out to the end */
+  int batch[GOSS_MAX_BUCKETS];    /**< batch sizes, ascending */
+  double trim;         /**< this share with the highest losses goes to the last bucket instead */
+  double lossDecay;    /**< loss = lossDecay * loss before + (1 - lossDecay) * this epoch's */
+  gossLrRule_t lrRule; /**< of gossBatch_t::lr_scale */
+  double lrScaleMax;   /**< bound of gossBatch_t::lr_scale; 0: none */
+  int lrRamp;          /**< 1: lr_scale goes from 1 to its rule in the first epoch of buckets */
+  int correctWeights;  /**< 1: weights undo what a rule other than linear does to samples */
+  int guardPatience;   /**< of gossBatchPlannerGuard, epochs; 0: it never acts */
+  int growthEvery;     /**< growth: epochs of one size, from the end of warm-up */
+  double growthFactor; /**< growth: from one size to the next */
+  double infoPrune;    /**< InfoBatch: share of the easy samples that is left out */
+  double infoFull;     /**< InfoBatch: share of the epochs, at the end, with all samples */
+  int epochs;          /**< InfoBatch: number of epochs; 0: leave out to the end */
 } gossBatchConfig_t;
 
 #define GOSS_BATCH_CONFIG_INITIALIZER                                                            \
   {                                                                                              \
     sizeof(gossBatchConfig_t), GOSS_API_MAGIC, GOSS_VERSION_CODE, gossBatchAdaptive, 0, 0, 0, 0, \
         1, 2, 0, 0, 0, 3, {0.25, 0.25, 0.5, 0, 0, 0, 0, 0}, {32, 64, 256, 0, 0, 0, 0, 0}, 0.05,  \
-        0.5, gossRateLinear, 0.0, 1, 0, 2, 10, 2.0, 0.5, 0.125, 0                                \
+        0.5, gossLrLinear, 0.0, 1, 0, 2, 10, 2.0, 0.5, 0.125, 0                                  \
   }
 
 /** A buffer to be all-reduced in place over all ranks. */
@@ -142,8 +178,8 @@ typedef struct {
   uint64_t epoch;     /**< its number */
   uint64_t steps;     /**< batches, on every rank */
   uint64_t samples;   /**< that take part, of all ranks */
-  uint64_t hash;      /**< of the plan, the same on all ranks */
-  uint64_t next_step; /**< one behind the last step that was recorded */
+  uint64_t hash;      /**< of the batches and, unless sharded, their samples; equal on all ranks */
+  uint64_t next_step; /**< one behind the last step that was recorded: where to go on */
   double excess;      /**< share of the hard bucket that the guard has sent to random batches */
   int buckets;        /**< 1 in epochs of random batches of one size */
 } gossEpoch_t;
@@ -154,14 +190,14 @@ typedef struct {
   int bucket;              /**< 0: smallest batches */
   uint64_t real;           /**< samples of all ranks; divide the summed gradient by it */
   uint64_t slots;          /**< entries of every rank, padding included */
-  uint64_t samples_before; /**< the schedule's clock: samples seen before this batch */
-  double scale;            /**< real / reference */
-  double ramp;             /**< 1 but in the first epoch of buckets, when it rises to 1 */
-  double rate;             /**< factor for the learning rate: 1 + (g(scale) - 1) * ramp, bounded */
+  uint64_t samples_before; /**< seen before this batch: index learning-rate schedules by it */
+  double batch_ratio;      /**< real / referenceBatch */
+  double lr_ramp;          /**< 1, but rising from 0 to 1 in the first epoch of buckets (lrRamp) */
+  double lr_scale;         /**< 1 + (g(batch_ratio) - 1) * lr_ramp, at most lrScaleMax */
 } gossBatch_t;
 
-/** What is known about a bucket: its plan, and the losses by which it was formed, without those
- * that were trimmed or never seen. */
+/** A bucket of the planned epoch, and the losses by which it was formed, without those that were
+ * trimmed or never seen. */
 typedef struct {
   uint64_t samples; /**< that take part, of all ranks */
   uint64_t steps;   /**< batches */
@@ -170,202 +206,133 @@ typedef struct {
   double p10; /**< a tenth of the losses is not above it */
   double p50;
   double p90;
-  int batch; /**< global batch size */
+  int batch; /**< batch size */
 } gossBucket_t;
 
 /**
- * Make a planner. Run gossBatchPlannerExchange before the first epoch.
- *
- * Shapes   config: copied. The same on every rank, but for rank and, with `sharded`, samples.
- * Units    Batch sizes are global. They need not divide anything.
- * Alias    The handle is the caller's until gossBatchPlannerDestroy.
- * Order    Returns when done.
- * Exact    A plan is a function of config and losses: the same on every machine and in every run.
- * Errors   gossInvalidArgument (NULL, a field outside its range, naming it), gossSystemError.
+ * Make a planner. The config is the same on every rank, but for rank and, with `sharded`, samples.
+ * Errors: gossInvalidArgument (a field outside its range, naming it), gossSystemError (memory).
  */
 GOSS_API gossResult_t gossBatchPlannerCreate(gossBatchPlanner_t* planner,
                                              const gossBatchConfig_t* config);
-
-/**
- * Free a planner. NULL succeeds.
- *
- * Shapes   None.
- * Units    None.
- * Alias    The handle and buffers of gossExchange_t are invalid from now on.
- * Order    At any time, also between exchanges.
- * Exact    Nothing is written.
- * Errors   None.
- */
+/** Free a planner, at any time. NULL: success. */
 GOSS_API gossResult_t gossBatchPlannerDestroy(gossBatchPlanner_t planner);
 
 /**
- * The next buffer that the ranks must all-reduce before the epoch can begin.
- *
- * Call it, all-reduce the buffer in place, call it again, until count is 0. Every rank gets the
- * same sequence. One rank alone need not reduce anything. The losses travel here (4 bytes per
- * sample; with `sharded` a histogram and the counts of buckets), and at the end the hash of the
- * plan, so ranks that would train differently are told.
- *
- * Shapes   exchange: written. Its count is the same on all ranks.
- * Units    count is elements.
- * Alias    The buffer is the planner's; it is read by the next call.
- * Order    After create and after gossBatchPlannerEndEpoch. Otherwise count is 0 at once.
- * Exact    Only maxima and sums of integers: any all-reduce will do.
- * Errors   gossInvalidArgument (NULL; a loss that is no finite number, naming the sample),
- *          gossInvalidUsage (plans of the ranks differ; more samples than 2^32 - 1). Both stay.
+ * The next buffer that the ranks must all-reduce before the epoch can begin: after create and after
+ * gossBatchPlannerEndEpoch. Call it, all-reduce in place, call it again, until count is 0. Counts,
+ * types and operations are the same on every rank; one rank alone need not reduce anything.
+ * The losses travel here (4 bytes per sample; with `sharded` a histogram and the counts of
+ * buckets), then the hash of the plan, so ranks that would train differently are told. Only maxima
+ * and sums of integers: any all-reduce will do.
+ * Errors: gossInvalidArgument (a loss that is no finite number, naming the sample),
+ * gossInvalidUsage (the ranks' plans differ; 2^32 - 1 samples or more). Both stay.
  */
 GOSS_API gossResult_t gossBatchPlannerExchange(gossBatchPlanner_t planner,
                                                gossExchange_t* exchange);
 
-/**
- * What is planned.
- *
- * Shapes   epoch: `size` filled in, the rest written.
- * Units    Samples and steps.
- * Alias    None.
- * Order    Changes nothing.
- * Exact    hash is of the batches and, unless sharded, of their samples.
- * Errors   gossInvalidArgument (NULL, size), gossInvalidUsage (exchange first).
- */
+/** What is planned. Errors: gossInvalidUsage (exchange first). */
 GOSS_API gossResult_t gossBatchPlannerGetEpoch(gossBatchPlanner_t planner, gossEpoch_t* epoch);
 
 /**
- * What is known about the buckets of the planned epoch: the input of gossPrecisionDecide.
- *
- * Shapes   buckets: room for `capacity`; *count are written.
- * Units    Elements.
- * Alias    None.
- * Order    Changes nothing.
- * Exact    The same on all ranks. With `sharded` the four numbers come from a histogram with eight
- *          classes per octave between 2^-20 and 2^12: within 1/16 of the true ones.
- * Errors   gossInvalidArgument (NULL, capacity below the number of buckets), gossInvalidUsage.
+ * The *count buckets of the planned epoch, equal on all ranks: the input of gossPrecisionDecide.
+ * With `sharded` the four numbers come from a histogram with eight classes per octave between
+ * 2^-20 and 2^12: within 1/16 of the true ones.
+ * Errors: gossInvalidArgument (capacity below the number of buckets), gossInvalidUsage (exchange
+ * first).
  */
 GOSS_API gossResult_t gossBatchPlannerGetBuckets(gossBatchPlanner_t planner, gossBucket_t* buckets,
                                                  size_t capacity, size_t* count);
 
-/**
- * The options of a planner, for one that was restored.
- *
- * Shapes   config: `size` filled in, the rest written.
- * Units    As given.
- * Alias    None.
- * Order    Changes nothing; also before the first exchange.
- * Exact    As given; shares and batches of buckets that are not used are 0.
- * Errors   gossInvalidArgument (NULL, size).
- */
+/** The options of a planner, for one that was restored. Fill in `size` before the call. */
 GOSS_API gossResult_t gossBatchPlannerGetConfig(gossBatchPlanner_t planner,
                                                 gossBatchConfig_t* config);
 
 /**
- * Batch `step` of the epoch as rank `rank` of `nranks` sees it.
+ * Batch `step` of the epoch as rank `rank` of `nranks` sees it; steps in any order.
  *
  * A bucket's samples are spread evenly over its batches. Rank r has elements r, r + nranks, .. of a
  * batch; with `sharded` those of its own samples that are in it. Slots that only fill up a rank's
  * share repeat another sample with weight 0. All other weights are 1, except with InfoBatch
- * (samples that stand for those left out) and correctWeights.
+ * (samples that stand for those left out) and correctWeights. Over an epoch every sample that takes
+ * part appears with a weight once, over all ranks.
  *
  * Without `sharded` rank and nranks may change at any step: the plan does not depend on them, so
  * survivors share the samples of a rank that died.
  *
- * Shapes   samples, weights: `capacity` elements each, batch->slots are written; both may be NULL.
- * Units    capacity is elements. samples are indices below config.samples, of this rank if sharded.
- * Alias    None.
- * Order    Changes nothing; steps in any order.
- * Exact    Over an epoch every sample that takes part appears with a weight once, over all ranks.
- * Errors   gossInvalidArgument (NULL, size, step, rank, capacity below slots), gossInvalidUsage.
+ * samples (indices below config.samples) and weights have room for `capacity`, batch->slots are
+ * written; both may be NULL.
+ * Errors: gossInvalidArgument (step, rank, capacity below slots), gossInvalidUsage (exchange
+ * first).
  */
 GOSS_API gossResult_t gossBatchPlannerGetBatch(gossBatchPlanner_t planner, uint64_t step, int rank,
                                                int nranks, gossBatch_t* batch, uint32_t* samples,
                                                float* weights, size_t capacity);
 
 /**
- * Take in the losses that the samples of gossBatchPlannerGetBatch had in the forward pass.
- *
- * Shapes   losses: `count` elements, count = batch.slots; those of padding are ignored.
- * Units    Losses of single samples, not weighted.
- * Alias    Copied.
- * Order    Steps in any order; a sample that is recorded again is overwritten.
- * Exact    Kept as they are.
- * Errors   gossInvalidArgument (as GetBatch; count; a NaN or an infinity, naming sample, epoch and
- *          step: nothing else of this call is taken, and the next exchange says it on all ranks),
- *          gossInvalidUsage.
+ * Take in the losses that the samples of gossBatchPlannerGetBatch had in the forward pass, `count`
+ * = batch.slots of them; those of padding are ignored. Steps in any order; a sample that is
+ * recorded again is overwritten.
+ * Errors: as GetBatch; gossInvalidArgument (count; a loss that is no finite number, naming sample,
+ * epoch and step: nothing else of this call is taken, the next exchange says it on all ranks).
  */
 GOSS_API gossResult_t gossBatchPlannerRecord(gossBatchPlanner_t planner, uint64_t step, int rank,
                                              int nranks, const float* losses, size_t count);
 
 /**
- * End the epoch: what was recorded becomes the next plan. Run gossBatchPlannerExchange next.
- *
- * Shapes   None.
- * Units    None.
- * Alias    None.
- * Order    Samples that were not recorded keep their earlier loss; those never seen come first.
- * Exact    loss = keep * old + (1 - keep) * new in double, rounded to float.
- * Errors   gossInvalidArgument (NULL), gossInvalidUsage (exchange first).
- */
-GOSS_API gossResult_t gossBatchPlannerEndEpoch(gossBatchPlanner_t planner);
-
-/**
- * The guard against wrong labels: show it the validation losses once per epoch, before EndEpoch.
+ * The guard against wrong labels, in mode adaptive: show it the validation losses once per epoch,
+ * before EndEpoch, the same samples in the same order in every epoch and on every rank.
  *
  * It follows the hard part of the held-out samples: the share[0] of them with the highest losses
  * in the epochs of warm-up (of the first call without). When their mean loss has not fallen below
  * its best value (paired differences, 95 %) for guardPatience epochs, what the hard bucket learns
  * does not carry over. Then the half of its samples with the highest losses, later all, are the
  * excess: from the next plan on they change places with samples drawn at random. Sizes and numbers
- * of batches stay.
- *
- * Shapes   losses: `count` elements, the same samples in the same order in every epoch and rank.
- * Units    Losses of single samples.
- * Alias    Copied. excess may be NULL.
- * Order    Once per epoch. Only mode adaptive uses the result.
- * Exact    The same inputs give the same result on every machine.
- * Errors   gossInvalidArgument (NULL, another count than before, a NaN or an infinity, naming the
- *          sample), gossInvalidUsage (exchange first).
+ * of batches stay. gossEpoch_t::excess tells.
+ * Errors: gossInvalidArgument (another count than before, a loss that is no finite number, naming
+ * the sample), gossInvalidUsage (exchange first).
  */
 GOSS_API gossResult_t gossBatchPlannerGuard(gossBatchPlanner_t planner, const float* losses,
-                                            size_t count, double* excess);
+                                            size_t count);
 
 /**
- * Save a planner, at any step of an epoch. What this rank has recorded is part of it.
- *
- * Shapes   state: `capacity_bytes`; NULL: only *bytes is written.
- * Units    Bytes: about 8 per sample.
- * Alias    Copied.
- * Order    Not between EndEpoch and the end of the exchange.
- * Exact    A restored planner goes on bit for bit.
- * Errors   gossInvalidArgument (NULL, capacity, saying how much is needed), gossInvalidUsage.
+ * End the epoch: what was recorded becomes the next plan. Samples that were not recorded keep their
+ * earlier loss; those never seen come first. Run gossBatchPlannerExchange next.
+ * Errors: gossInvalidUsage (exchange first).
+ */
+GOSS_API gossResult_t gossBatchPlannerEndEpoch(gossBatchPlanner_t planner);
+
+/**
+ * Save a planner, at any step of an epoch: *bytes, about 8 per sample. What this rank has recorded
+ * is part of it. With state NULL only *bytes is written.
+ * Errors: gossInvalidArgument (capacity_bytes, saying how much is needed), gossInvalidUsage (not
+ * between EndEpoch and the end of the exchange).
  */
 GOSS_API gossResult_t gossBatchPlannerSave(gossBatchPlanner_t planner, void* state,
                                            size_t capacity_bytes, size_t* bytes);
-
 /**
- * Make a planner from a saved state; config and all.
- *
- * Shapes   state: `bytes` bytes as saved.
- * Units    Bytes.
- * Alias    Copied.
- * Order    Returns when done; no exchange is needed.
- * Exact    States are the same on every machine.
- * Errors   gossInvalidArgument (NULL; truncated, damaged, of another object or version, with a
- *          field that cannot be: saying which, and at which byte), gossSystemError (memory).
+ * Make a planner, config and all, from a state that was saved on any machine. It goes on bit for
+ * bit, without an exchange.
+ * Errors: gossInvalidArgument (truncated, damaged, of another object or version, with a field that
+ * cannot be: saying which, and at which byte), gossSystemError (memory).
  */
 GOSS_API gossResult_t gossBatchPlannerRestore(gossBatchPlanner_t* planner, const void* state,
                                               size_t bytes);
 
 /* ------------------------------------------------------------------ precision ------------ */
 
+typedef struct gossPrecision* gossPrecision_t;
+
 /** What the bits of a bucket follow. Epochs always count: see reduceEvery. */
 typedef enum {
-  gossPrecisionCombined = 0, /**< the root of level times flatness, both relative to the first
-                                  epoch of buckets */
-  gossPrecisionLevel = 1,    /**< the mean loss (an ablation) */
-  gossPrecisionFlatness = 2, /**< (p90 - p10) / p50 of the losses (an ablation) */
-  gossPrecisionEpochs = 3    /**< nothing else (an ablation) */
+  gossPrecisionCombined = 0, /**< the root of level times flatness */
+  gossPrecisionLevel = 1,    /**< the mean loss, relative to the first epoch of buckets */
+  gossPrecisionFlatness = 2, /**< (p90 - p10) / p50 of the losses, likewise */
+  gossPrecisionEpochs = 3    /**< nothing else */
 } gossPrecisionRule_t;
 
-/** Options of a precision controller. Start from GOSS_PRECISION_CONFIG_INITIALIZER. Bits are 8, 6,
- * 5, 4, 3 or 2. */
+/** Options of a precision controller. Start from GOSS_PRECISION_CONFIG_INITIALIZER. Bits, per
+ * element of the gradient, are 8, 6, 5, 4, 3 or 2. */
 typedef struct {
   size_t size;          /**< sizeof(gossPrecisionConfig_t) as the caller was compiled */
   unsigned int magic;   /**< GOSS_API_MAGIC */
@@ -373,7 +340,7 @@ typedef struct {
   gossPrecisionRule_t rule;
   int buckets;        /**< of the epochs after warm-up, 1 to GOSS_MAX_BUCKETS */
   int warmupEpochs;   /**< epochs with warmupBits; the planner's */
-  int warmupBits;     /**< 32: not compressed */
+  int warmupBits;     /**< 32 or 16: not compressed; or of the above */
   int maxBits;        /**< at the start and after a reset */
   int minBits;        /**< 2 with error feedback, 3 or 4 without */
   int reduceEvery;    /**< epochs between two steps down */
@@ -413,7 +380,7 @@ typedef struct {
   int buckets;                /**< number of entries of `bits` */
   int bits[GOSS_MAX_BUCKETS]; /**< for the next epoch */
   int cap;                    /**< what the epochs allow at most */
-  int reduceEvery;            /**< now */
+  int reduce_every;           /**< now */
   uint64_t resets;            /**< so far */
   uint64_t best_epoch;        /**< with the lowest mean validation loss */
   double loss;                /**< mean validation loss */
@@ -423,33 +390,17 @@ typedef struct {
 } gossDecision_t;
 
 /**
- * Make a precision controller.
- *
- * Shapes   config: copied; the same on every rank.
- * Units    Bits per gradient element.
- * Alias    The handle is the caller's until gossPrecisionDestroy.
- * Order    Returns when done.
- * Exact    Decisions are a function of config and inputs.
- * Errors   gossInvalidArgument (NULL, a field outside its range, naming it), gossSystemError.
+ * Make a precision controller. The config is the same on every rank.
+ * Errors: gossInvalidArgument (a field outside its range, naming it), gossSystemError (memory).
  */
 GOSS_API gossResult_t gossPrecisionCreate(gossPrecision_t* controller,
                                           const gossPrecisionConfig_t* config);
-
-/**
- * Free a controller. NULL succeeds.
- *
- * Shapes   None.
- * Units    None.
- * Alias    The handle and texts of the log are invalid from now on.
- * Order    At any time.
- * Exact    Nothing is written.
- * Errors   None.
- */
+/** Free a controller, at any time. NULL: success. */
 GOSS_API gossResult_t gossPrecisionDestroy(gossPrecision_t controller);
 
 /**
- * End an epoch: bits for the next one. Before the first call, gossPrecisionGetBits has those of
- * epoch 0.
+ * End an epoch and decide the bits of the next one, once per epoch, with the buckets of the epoch
+ * to come. All ranks give the same inputs and come to the same decision.
  *
  * The bits of bucket b are minBits + (maxBits - minBits) * min(1, x / 2^b), x being what the rule
  * measures, rounded up to what is allowed; at most what the epochs allow; and they rise by a reset
@@ -460,84 +411,42 @@ GOSS_API gossResult_t gossPrecisionDestroy(gossPrecision_t controller);
  * row. The bound allows for the scatter of samples and of epochs, and for asking after every
  * epoch. Show it held-out data, never the test set.
  *
- * Shapes   buckets: `nbuckets` of gossBatchPlannerGetBuckets, ignored in warm-up; config.buckets
- *          after it. losses: `count` elements, the same samples in the same order in every epoch;
- *          0: no validation, no alarm.
- * Units    Losses of single samples.
- * Alias    Copied.
- * Order    Once per epoch, with the buckets of the epoch to come. All ranks give the same inputs.
- * Exact    The same decision on every machine.
- * Errors   gossInvalidArgument (NULL, another count than before, a NaN or an infinity, naming the
- *          sample or the bucket).
+ * buckets: the `nbuckets` of gossBatchPlannerGetBuckets, ignored while the epoch to come is one of
+ * warm-up, else config.buckets. losses: `count`, the same samples in the same order in every epoch;
+ * 0: the epoch was not validated.
+ * Errors: gossInvalidArgument (another count than before, a number that is not finite, naming the
+ * sample or the bucket).
  */
 GOSS_API gossResult_t gossPrecisionDecide(gossPrecision_t controller, const gossBucket_t* buckets,
                                           size_t nbuckets, const float* losses, size_t count,
                                           gossDecision_t* decision);
 
 /**
- * The bits of the epoch to come, one per bucket, and a hash of the controller's state with which
- * ranks can compare themselves.
- *
- * Shapes   bits: room for GOSS_MAX_BUCKETS; config.buckets are written, the same in warm-up.
- * Units    Bits per gradient element.
- * Alias    None. bits and hash may be NULL.
- * Order    Changes nothing.
- * Exact    Equal states have equal hashes.
- * Errors   gossInvalidArgument (NULL).
+ * The bits of the epoch to come (room for GOSS_MAX_BUCKETS; config.buckets are written), also
+ * before the first decision; and a hash of the controller's state, equal when all ranks are in
+ * step. Either may be NULL.
  */
 GOSS_API gossResult_t gossPrecisionGetBits(gossPrecision_t controller, int* bits, uint64_t* hash);
 
 /**
- * The log: one line of JSON with the config, and one with the last decision and all it rests on.
- * Write them to a file; gossPrecisionReplay checks it.
- *
- * Shapes   header, line: set to texts that end in a newline and a 0; either may be NULL.
- * Units    None.
- * Alias    The texts are the controller's, valid until its next gossPrecisionDecide.
- * Order    *line is "" before the first decision.
- * Exact    Numbers are written so that reading gives the same bits.
- * Errors   gossInvalidArgument (NULL).
+ * The log: a line of JSON with the config, and one with the last decision and all it rests on (""
+ * before the first), for a file that gossPrecisionReplay checks. Each ends in a newline and a 0;
+ * either may be NULL. The texts are the controller's, valid until its next gossPrecisionDecide.
  */
 GOSS_API gossResult_t gossPrecisionGetLog(gossPrecision_t controller, const char** header,
                                           const char** line);
-
 /**
- * Decide again from a log, and compare with what it says.
- *
- * Shapes   log: `bytes` bytes, header line first. A last line without its newline is left out.
- * Units    *decisions: lines that were decided again and agree. May be NULL.
- * Alias    None.
- * Order    Needs no controller.
- * Exact    Every line must come out the same, character by character.
- * Errors   gossInvalidArgument (NULL, a line that cannot be read, naming it), gossInvalidUsage (a
- *          line that comes out differently, with both).
+ * Decide again from a log of `bytes`, header line first, and compare character by character. A last
+ * line without its newline is left out. *decisions, which may be NULL: lines that agree.
+ * Errors: gossInvalidArgument (a line that cannot be read, naming it), gossInvalidUsage (a line
+ * that comes out differently, with both).
  */
 GOSS_API gossResult_t gossPrecisionReplay(const char* log, size_t bytes, uint64_t* decisions);
 
-/**
- * Save a controller. As gossBatchPlannerSave.
- *
- * Shapes   state: `capacity_bytes`; NULL: only *bytes is written.
- * Units    Bytes: about 8 per validation sample.
- * Alias    Copied.
- * Order    At any time.
- * Exact    A restored controller goes on bit for bit.
- * Errors   gossInvalidArgument (NULL, capacity, saying how much is needed).
- */
+/** As gossBatchPlannerSave, at any time: about 4 bytes per validation sample. */
 GOSS_API gossResult_t gossPrecisionSave(gossPrecision_t controller, void* state,
                                         size_t capacity_bytes, size_t* bytes);
-
-/**
- * Make a controller from a saved state; config and all.
- *
- * Shapes   state: `bytes` bytes as saved.
- * Units    Bytes.
- * Alias    Copied.
- * Order    Returns when done.
- * Exact    States are the same on every machine.
- * Errors   gossInvalidArgument (NULL; truncated, damaged, of another object or version: saying
- *          which, and at which byte), gossSystemError (memory).
- */
+/** As gossBatchPlannerRestore. */
 GOSS_API gossResult_t gossPrecisionRestore(gossPrecision_t* controller, const void* state,
                                            size_t bytes);
 

@@ -30,8 +30,8 @@ Status check_flag(const char* field, int value) {
 }
 
 Status check_data(const gossBatchConfig_t& c) {
-  if (static_cast<int>(c.mode) < gossBatchFixed || static_cast<int>(c.mode) > gossBatchInfo) {
-    return refuse_int("mode", static_cast<int>(c.mode), "gossBatchFixed to gossBatchInfo");
+  if (static_cast<int>(c.mode) < gossBatchFixed || static_cast<int>(c.mode) > gossBatchInfoBatch) {
+    return refuse_int("mode", static_cast<int>(c.mode), "gossBatchFixed to gossBatchInfoBatch");
   }
   if (c.samples >= GOSS_NO_SAMPLE) {
     return fail(gossInvalidArgument, "batch config : samples = %llu (below 2^32 - 1)",
@@ -77,26 +77,24 @@ Status check_buckets(const gossBatchConfig_t& c) {
                 "batch config : trim = %g is more than the last bucket takes (share[%d] = %g)",
                 c.trim, c.buckets - 1, c.share[c.buckets - 1]);
   }
-  return check_share("keep", c.keep);
+  return check_share("lossDecay", c.lossDecay);
 }
 
 Status check_sizes_and_rates(const gossBatchConfig_t& c) {
-  if (c.reference < 0) return refuse_int("reference", c.reference, "0 or more");
+  if (c.referenceBatch < 0) return refuse_int("referenceBatch", c.referenceBatch, "0 or more");
   if (c.batchMin < 0) return refuse_int("batchMin", c.batchMin, "0 or more");
   if (c.batchMax < 0) return refuse_int("batchMax", c.batchMax, "0 or more");
   if (c.batchMax > 0 && c.batchMin > c.batchMax) {
     return fail(gossInvalidArgument, "batch config : batchMin = %d is above batchMax = %d",
                 c.batchMin, c.batchMax);
   }
-  if (static_cast<int>(c.rateRule) < gossRateLinear ||
-      static_cast<int>(c.rateRule) > gossRateConstant) {
-    return refuse_int("rateRule", static_cast<int>(c.rateRule),
-                      "gossRateLinear to gossRateConstant");
+  if (static_cast<int>(c.lrRule) < gossLrLinear || static_cast<int>(c.lrRule) > gossLrConstant) {
+    return refuse_int("lrRule", static_cast<int>(c.lrRule), "gossLrLinear to gossLrConstant");
   }
-  if (!(c.rateMax >= 0) || std::isinf(c.rateMax)) {
-    return fail(gossInvalidArgument, "batch config : rateMax = %g (0 or more)", c.rateMax);
+  if (!(c.lrScaleMax >= 0) || std::isinf(c.lrScaleMax)) {
+    return fail(gossInvalidArgument, "batch config : lrScaleMax = %g (0 or more)", c.lrScaleMax);
   }
-  GOSS_TRY(check_flag("ramp", c.ramp));
+  GOSS_TRY(check_flag("lrRamp", c.lrRamp));
   return check_flag("correctWeights", c.correctWeights);
 }
 
@@ -130,17 +128,17 @@ void visit_shared(gossBatchConfig_t& c, Visit visit) {
   visit("sharded", c.sharded);
   visit("nranks", c.nranks);
   visit("warmupEpochs", c.warmupEpochs);
-  visit("reference", c.reference);
+  visit("referenceBatch", c.referenceBatch);
   visit("batchMin", c.batchMin);
   visit("batchMax", c.batchMax);
   visit("buckets", c.buckets);
   for (double& share : c.share) visit("share", share);
   for (int& batch : c.batch) visit("batch", batch);
   visit("trim", c.trim);
-  visit("keep", c.keep);
-  visit("rateRule", c.rateRule);
-  visit("rateMax", c.rateMax);
-  visit("ramp", c.ramp);
+  visit("lossDecay", c.lossDecay);
+  visit("lrRule", c.lrRule);
+  visit("lrScaleMax", c.lrScaleMax);
+  visit("lrRamp", c.lrRamp);
   visit("correctWeights", c.correctWeights);
   visit("guardPatience", c.guardPatience);
   visit("growthEvery", c.growthEvery);
@@ -209,7 +207,7 @@ EpochKind epoch_kind(const gossBatchConfig_t& config, uint64_t epoch) {
     case gossBatchRandom:
     case gossBatchReversed:
     case gossBatchSorted: return EpochKind::kBuckets;
-    case gossBatchInfo: break;
+    case gossBatchInfoBatch: break;
   }
   // The last part of the training sees all samples, so that no sample keeps a stale loss.
   const double pruned_epochs = config.epochs * (1 - config.infoFull);
@@ -218,7 +216,7 @@ EpochKind epoch_kind(const gossBatchConfig_t& config, uint64_t epoch) {
 }
 
 int reference_batch(const gossBatchConfig_t& config) {
-  return config.reference > 0 ? config.reference : config.batch[0];
+  return config.referenceBatch > 0 ? config.referenceBatch : config.batch[0];
 }
 
 int batch_size(const gossBatchConfig_t& config, uint64_t epoch, int bucket) {
@@ -245,8 +243,12 @@ int bucket_count(const gossBatchConfig_t& config, uint64_t epoch) {
   return epoch_kind(config, epoch) == EpochKind::kBuckets ? config.buckets : 1;
 }
 
+bool uses_guard(const gossBatchConfig_t& config, uint64_t epoch) {
+  return config.mode == gossBatchAdaptive && epoch_kind(config, epoch) == EpochKind::kBuckets;
+}
+
 bool is_ramp(const gossBatchConfig_t& config, uint64_t epoch) {
-  return config.ramp == 1 && epoch == static_cast<uint64_t>(config.warmupEpochs) &&
+  return config.lrRamp == 1 && epoch == static_cast<uint64_t>(config.warmupEpochs) &&
          epoch_kind(config, epoch) == EpochKind::kBuckets;
 }
 

@@ -40,6 +40,8 @@ int bucket_count(const gossBatchConfig_t& config, uint64_t epoch);
 inline std::span<const double> shares(const gossBatchConfig_t& config) {
   return {config.share, static_cast<size_t>(config.buckets)};
 }
+// True in epochs in which the excess of the hard bucket goes to random batches.
+bool uses_guard(const gossBatchConfig_t& config, uint64_t epoch);
 // True in the one epoch in which rates rise from 1 to their rule.
 bool is_ramp(const gossBatchConfig_t& config, uint64_t epoch);
 

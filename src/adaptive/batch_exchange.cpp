@@ -77,7 +77,7 @@ Status BatchPlanner::absorb_losses() {
     return broken_loss(static_cast<uint64_t>(broken - recorded_.begin()), epoch_ - 1, -1);
   }
   merge_recorded();
-  planned_excess_ = guard_.excess();
+  planned_excess_ = uses_guard(config_, epoch_) ? guard_.excess() : 0;
   bucketed_ = bucket_samples(config_, epoch_, losses_, nullptr, planned_excess_);
   std::vector<uint64_t> counts;
   for (const auto& bucket : bucketed_.own) counts.push_back(bucket.size());
@@ -123,7 +123,7 @@ Status BatchPlanner::absorb_histogram() {
 }
 
 void BatchPlanner::offer_counts() {
-  planned_excess_ = guard_.excess();
+  planned_excess_ = uses_guard(config_, epoch_) ? guard_.excess() : 0;
   bucketed_ = bucket_samples(config_, epoch_, losses_, &shared_, planned_excess_);
   const size_t buckets = bucketed_.own.size();
   message_.assign(static_cast<size_t>(config_.nranks) * buckets, 0);

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "adaptive/batch_config.h"
-#include "adaptive/batch_rates.h"
 #include "adaptive/loss_code.h"
+#include "adaptive/lr_scale.h"
 
 namespace goss::adaptive {
 
@@ -54,28 +54,28 @@ void BatchPlanner::weigh() {
   if (config_.correctWeights == 0) return;
   double sum = 0;
   for (uint64_t step = 0; step < plan_.steps(); ++step) {
-    sum += static_cast<double>(plan_.real(step)) * scale(step) / rate(step);
+    sum += static_cast<double>(plan_.real(step)) * batch_ratio(step) / lr_scale(step);
   }
   if (sum > 0) correction_ = static_cast<double>(plan_.total()) / sum;
 }
 
-double BatchPlanner::scale(uint64_t step) const {
+double BatchPlanner::batch_ratio(uint64_t step) const {
   return static_cast<double>(plan_.real(step)) / reference_batch(config_);
 }
 
-double BatchPlanner::ramp(uint64_t step) const {
+double BatchPlanner::lr_ramp(uint64_t step) const {
   if (!is_ramp(config_, epoch_)) return 1;
   return static_cast<double>(plan_.before(step)) / static_cast<double>(plan_.total());
 }
 
-double BatchPlanner::rate(uint64_t step) const {
-  return batch_rate(config_.rateRule, scale(step), ramp(step), config_.rateMax);
+double BatchPlanner::lr_scale(uint64_t step) const {
+  return batch_lr_scale(config_.lrRule, batch_ratio(step), lr_ramp(step), config_.lrScaleMax);
 }
 
 float BatchPlanner::sample_weight(uint64_t step, uint32_t sample) const {
   double weight = 1;
   if (!bucketed_.heavy.empty() && bucketed_.heavy[sample]) weight = bucketed_.heavy_weight;
-  if (config_.correctWeights == 1) weight *= correction_ * scale(step) / rate(step);
+  if (config_.correctWeights == 1) weight *= correction_ * batch_ratio(step) / lr_scale(step);
   return static_cast<float>(weight);
 }
 
@@ -116,7 +116,7 @@ Status BatchPlanner::epoch(gossEpoch_t* out) const {
   out->samples = plan_.total();
   out->hash = hash_;
   out->next_step = next_step_;
-  out->excess = guard_.excess();
+  out->excess = planned_excess_;
   out->buckets = static_cast<int>(plan_.buckets());
   return {};
 }
@@ -145,9 +145,9 @@ Status BatchPlanner::describe_batch(uint64_t step, Seat seat, gossBatch_t* out) 
   out->real = plan_.real(step);
   out->slots = slots(step, seat);
   out->samples_before = clock_ + plan_.before(step);
-  out->scale = scale(step);
-  out->ramp = ramp(step);
-  out->rate = rate(step);
+  out->batch_ratio = batch_ratio(step);
+  out->lr_ramp = lr_ramp(step);
+  out->lr_scale = lr_scale(step);
   return {};
 }
 
@@ -216,7 +216,8 @@ void BatchPlanner::merge_recorded() {
     }
     const double old = double{decode_loss(losses_[i])};
     const double now = double{decode_loss(recorded_[i])};
-    losses_[i] = encode_loss(static_cast<float>(config_.keep * old + (1 - config_.keep) * now));
+    losses_[i] =
+        encode_loss(static_cast<float>(config_.lossDecay * old + (1 - config_.lossDecay) * now));
   }
   std::fill(recorded_.begin(), recorded_.end(), kNoLoss);
 }
@@ -230,11 +231,10 @@ Status BatchPlanner::end_epoch() {
   return {};
 }
 
-Result<double> BatchPlanner::guard(std::span<const float> losses) {
+Status BatchPlanner::guard(std::span<const float> losses) {
   GOSS_TRY(ready());
   const bool choosing = epoch_ + 1 < static_cast<uint64_t>(config_.warmupEpochs);
-  GOSS_TRY(guard_.observe(losses, choosing));
-  return guard_.excess();
+  return guard_.observe(losses, choosing);
 }
 
 }  // namespace goss::adaptive

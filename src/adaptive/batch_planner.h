@@ -51,7 +51,7 @@ class BatchPlanner {
   Status fill_batch(uint64_t step, Seat seat, Slots slots) const;
   Status record(uint64_t step, Seat seat, std::span<const float> losses);
   Status end_epoch();
-  Result<double> guard(std::span<const float> losses);
+  Status guard(std::span<const float> losses);
 
  private:
   // What the buffer that was handed out last was for.
@@ -73,9 +73,9 @@ class BatchPlanner {
   void make_plan(std::vector<std::vector<uint64_t>> counts);
   void weigh();
   float sample_weight(uint64_t step, uint32_t sample) const;
-  double ramp(uint64_t step) const;
-  double rate(uint64_t step) const;
-  double scale(uint64_t step) const;
+  double lr_ramp(uint64_t step) const;
+  double lr_scale(uint64_t step) const;
+  double batch_ratio(uint64_t step) const;
   size_t slots(uint64_t step, Seat seat) const;
   void read(StateReader& state);
 
@@ -86,7 +86,7 @@ class BatchPlanner {
   std::vector<uint32_t> losses_;    // codes, see loss_code.h: averaged over the epochs
   std::vector<uint32_t> recorded_;  // codes of this epoch
   LabelGuard guard_;
-  double planned_excess_ = 0;  // the guard's when the plan was made
+  double planned_excess_ = 0;  // the guard's, as this plan uses it
   SharedLosses shared_;
   BucketedSamples bucketed_;
   Plan plan_;

@@ -172,9 +172,7 @@ BucketedSamples bucket_samples(const gossBatchConfig_t& config, uint64_t epoch,
   BucketedSamples result = shared == nullptr ? bucket_global(config, epoch, codes)
                                              : bucket_sharded(config, epoch, codes, *shared);
   if (epoch_kind(config, epoch) == EpochKind::kPruned) prune(config, epoch, codes, shared, result);
-  const bool guarded =
-      epoch_kind(config, epoch) == EpochKind::kBuckets && config.mode == gossBatchAdaptive;
-  if (guarded && excess > 0) {
+  if (excess > 0 && uses_guard(config, epoch)) {
     send_back(result.own, excess, random_for(config, Purpose::kExcess, epoch));
   }
   return result;

@@ -9,7 +9,6 @@ namespace goss::adaptive {
 
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
 // ln 2 in two parts; the first has 21 zero bits at its end, so small multiples of it are exact.
 constexpr double kLn2High = 0x1.62e42feep-1;
 constexpr double kLn2Low = 0x1.a39ef35793c76p-33;
@@ -48,14 +47,6 @@ double portable_exp(double x) {
   double sum = 1;
   for (int k = 14; k >= 1; --k) sum = 1 + sum * r / k;
   return sum * power_of_two(n);
-}
-
-double portable_cos_pi(double x) {
-  if (x > 0.5) return -portable_cos_pi(1 - x);
-  const double square = (kPi * x) * (kPi * x);
-  double sum = 1;
-  for (int k = 24; k >= 2; k -= 2) sum = 1 - sum * square / (k * (k - 1));
-  return sum;
 }
 
 }  // namespace goss::adaptive

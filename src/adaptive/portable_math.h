@@ -3,9 +3,8 @@
 //
 // Elementary functions with the same bits on every machine. Those of the C library differ in the
 // last bit between versions and platforms; these use only IEEE additions, multiplications and
-// divisions in a fixed order (and -ffp-contract=off keeps them so). Errors are below 1e-14 relative
-// for log and exp, absolute for cos_pi. Square roots are correctly rounded everywhere, so
-// std::sqrt is fine.
+// divisions in a fixed order (and -ffp-contract=off keeps them so). Relative errors
+// are below 1e-14. Square roots are correctly rounded everywhere, so std::sqrt is fine.
 #pragma once
 
 namespace goss::adaptive {
@@ -14,7 +13,5 @@ namespace goss::adaptive {
 double portable_log(double x);
 // e^x; 0 below -700. x <= 700.
 double portable_exp(double x);
-// cos(pi x), 0 <= x <= 1.
-double portable_cos_pi(double x);
 
 }  // namespace goss::adaptive

@@ -79,8 +79,8 @@ void PrecisionController::reset() {
 // Half the rise is several times what epochs scatter by, or there would have been no alarm; so a
 // lucky epoch does not pass for a recovery.
 gossPrecisionEvent_t PrecisionController::recover(const Verdict& verdict) {
-  const bool better = evidence_.count > 0 && evidence_.rise <= rise_at_reset_ / 2;
-  if (verdict.best || better) {
+  if (evidence_.count == 0) return gossPrecisionHolding;  // it cannot be told
+  if (verdict.best || evidence_.rise <= rise_at_reset_ / 2) {
     phase_ = Phase::kWatching;
     return gossPrecisionRecovered;
   }
@@ -183,7 +183,7 @@ Status PrecisionController::decide(std::span<const gossBucket_t> buckets,
   decision_.buckets = config_.buckets;
   std::copy(bits_.begin(), bits_.end(), decision_.bits);
   decision_.cap = cap_;
-  decision_.reduceEvery = every_;
+  decision_.reduce_every = every_;
   decision_.resets = resets_;
   decision_.best_epoch = alarm_.best_epoch();
   decision_.loss = evidence.loss;

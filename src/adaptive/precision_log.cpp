@@ -200,7 +200,7 @@ std::string log_line(const PrecisionController& controller) {
   text += "],\"cap\":";
   append(text, decision.cap);
   text += ",\"reduceEvery\":";
-  append(text, decision.reduceEvery);
+  append(text, decision.reduce_every);
   text += ",\"resets\":";
   append(text, decision.resets);
   text += ",\"bestEpoch\":";

@@ -24,7 +24,6 @@ const char* to_string(StateKind kind) {
   switch (kind) {
     case StateKind::kBatchPlanner: return "batch planner";
     case StateKind::kPrecision: return "precision controller";
-    case StateKind::kAdaScale: return "AdaScale estimator";
   }
   return "unknown object";
 }

@@ -22,7 +22,7 @@
 
 namespace goss::adaptive {
 
-enum class StateKind : uint32_t { kBatchPlanner = 1, kPrecision = 2, kAdaScale = 3 };
+enum class StateKind : uint32_t { kBatchPlanner = 1, kPrecision = 2 };
 const char* to_string(StateKind kind);
 constexpr uint32_t kStateVersion = 1;
 

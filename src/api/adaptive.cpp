@@ -7,7 +7,6 @@
 #include <algorithm>
 
 #include "adaptive/batch_planner.h"
-#include "adaptive/batch_rates.h"
 #include "api/adaptive.h"
 
 using goss::fail;
@@ -23,27 +22,6 @@ struct gossBatchPlanner {
 };
 
 extern "C" {
-
-gossResult_t gossRateScale(gossRateRule_t rule, uint64_t batch, uint64_t reference, double* scale) {
-  return guarded([&]() -> Status {
-    GOSS_TRY(check_pointer("gossRateScale", "scale", scale));
-    const auto number = static_cast<int>(rule);
-    if (number < gossRateLinear || number > gossRateConstant) {
-      return fail(gossInvalidArgument, "gossRateScale : rule = %d (0 to %d)", number,
-                  gossRateConstant);
-    }
-    if (batch == 0 || reference == 0) {
-      return fail(gossInvalidArgument,
-                  "gossRateScale : batch of %llu, reference of %llu samples (both "
-                  "above 0)",
-                  static_cast<unsigned long long>(batch),
-                  static_cast<unsigned long long>(reference));
-    }
-    const double ratio = static_cast<double>(batch) / static_cast<double>(reference);
-    *scale = goss::adaptive::rate_scale(rule, ratio);
-    return {};
-  });
-}
 
 gossResult_t gossBatchPlannerCreate(gossBatchPlanner_t* planner, const gossBatchConfig_t* config) {
   return guarded([&]() -> Status {
@@ -138,14 +116,11 @@ gossResult_t gossBatchPlannerEndEpoch(gossBatchPlanner_t planner) {
   });
 }
 
-gossResult_t gossBatchPlannerGuard(gossBatchPlanner_t planner, const float* losses, size_t count,
-                                   double* excess) {
+gossResult_t gossBatchPlannerGuard(gossBatchPlanner_t planner, const float* losses, size_t count) {
   return guarded([&]() -> Status {
     GOSS_TRY(check_pointer("gossBatchPlannerGuard", "planner", planner));
     GOSS_TRY(check_pointer("gossBatchPlannerGuard", "losses", losses));
-    GOSS_TRY_ASSIGN(const double share, planner->planner->guard({losses, count}));
-    if (excess != nullptr) *excess = share;
-    return {};
+    return planner->planner->guard({losses, count});
   });
 }
 

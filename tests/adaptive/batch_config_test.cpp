@@ -31,7 +31,7 @@ TEST(BatchConfig, EveryFieldOutsideItsRangeIsRefusedByName) {
       {"nranks", [](auto& c) { c.nranks = 0; }},
       {"rank", [](auto& c) { c.rank = 1; }},
       {"warmupEpochs", [](auto& c) { c.warmupEpochs = -1; }},
-      {"reference", [](auto& c) { c.reference = -1; }},
+      {"referenceBatch", [](auto& c) { c.referenceBatch = -1; }},
       {"batchMin", [](auto& c) { c.batchMin = -1; }},
       {"batchMax", [](auto& c) { c.batchMax = -1; }},
       {"batchMin", [](auto& c) { c.batchMin = 9, c.batchMax = 8; }},
@@ -44,9 +44,9 @@ TEST(BatchConfig, EveryFieldOutsideItsRangeIsRefusedByName) {
       {"batch[0]", [](auto& c) { c.batch[0] = 0; }},
       {"trim", [](auto& c) { c.trim = -0.1; }},
       {"trim", [](auto& c) { c.trim = 0.6; }},
-      {"keep", [](auto& c) { c.keep = NAN; }},
-      {"rateMax", [](auto& c) { c.rateMax = -1; }},
-      {"ramp", [](auto& c) { c.ramp = 2; }},
+      {"lossDecay", [](auto& c) { c.lossDecay = NAN; }},
+      {"lrScaleMax", [](auto& c) { c.lrScaleMax = -1; }},
+      {"lrRamp", [](auto& c) { c.lrRamp = 2; }},
       {"correctWeights", [](auto& c) { c.correctWeights = -1; }},
       {"guardPatience", [](auto& c) { c.guardPatience = -1; }},
       {"growthEvery", [](auto& c) { c.growthEvery = 0; }},
@@ -73,7 +73,7 @@ TEST(BatchConfig, AnUnknownModeOrRuleIsRefused) {
   std::memcpy(&config.mode, &unknown, sizeof(unknown));
   EXPECT_FALSE(read_config(&config).ok());
   config = config_of(gossBatchAdaptive);
-  std::memcpy(&config.rateRule, &unknown, sizeof(unknown));
+  std::memcpy(&config.lrRule, &unknown, sizeof(unknown));
   EXPECT_FALSE(read_config(&config).ok());
 }
 
@@ -91,7 +91,7 @@ TEST(BatchConfig, ALongerStructIsTakenWhenItsTailIsNotSet) {
 }
 
 TEST(BatchConfig, ComesBackFromAState) {
-  gossBatchConfig_t config = config_of(gossBatchInfo);
+  gossBatchConfig_t config = config_of(gossBatchInfoBatch);
   config.seed = 123;
   config.growthFactor = 1.25;
   StateWriter writer;
@@ -101,7 +101,7 @@ TEST(BatchConfig, ComesBackFromAState) {
   const gossBatchConfig_t back = get_batch_config(reader);
   EXPECT_TRUE(reader.finish().ok());
   EXPECT_EQ(back.seed, 123u);
-  EXPECT_EQ(back.mode, gossBatchInfo);
+  EXPECT_EQ(back.mode, gossBatchInfoBatch);
   EXPECT_EQ(shared_hash(back), shared_hash(read_config(&config).take()));
 }
 
@@ -133,8 +133,15 @@ TEST(BatchConfig, SizesFollowTheModeAndTheirBounds) {
   EXPECT_EQ(batch_size(config, 2, 2), 100);
   EXPECT_EQ(batch_size(config, 2, 0), 40);
   config = config_of(gossBatchSorted);
-  config.reference = 48;
+  config.referenceBatch = 48;
   EXPECT_EQ(batch_size(config, 2, 2), 48);
+}
+
+TEST(BatchConfig, TheGuardIsUsedByTheBucketsOfAdaptiveOnly) {
+  EXPECT_TRUE(uses_guard(config_of(gossBatchAdaptive), 2));
+  EXPECT_FALSE(uses_guard(config_of(gossBatchAdaptive), 1));
+  EXPECT_FALSE(uses_guard(config_of(gossBatchRandom), 2));
+  EXPECT_FALSE(uses_guard(config_of(gossBatchReversed), 2));
 }
 
 TEST(BatchConfig, GrowthMultipliesFromTheEndOfWarmUpToItsBound) {
@@ -150,7 +157,7 @@ TEST(BatchConfig, GrowthMultipliesFromTheEndOfWarmUpToItsBound) {
 }
 
 TEST(BatchConfig, InfoBatchEndsWithAllSamples) {
-  gossBatchConfig_t config = config_of(gossBatchInfo);
+  gossBatchConfig_t config = config_of(gossBatchInfoBatch);
   config.epochs = 16;
   EXPECT_EQ(epoch_kind(config, 1), EpochKind::kPlain);
   EXPECT_EQ(epoch_kind(config, 2), EpochKind::kPruned);

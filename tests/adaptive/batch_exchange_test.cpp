@@ -125,9 +125,9 @@ TEST(BatchExchange, WrongArgumentsAreNamed) {
   EXPECT_EQ(gossBatchPlannerCreate(nullptr, nullptr), gossInvalidArgument);
   EXPECT_EQ(gossBatchPlannerDestroy(nullptr), gossSuccess);
   double scale = 0;
-  EXPECT_EQ(gossRateScale(gossRateSqrt, 64, 16, &scale), gossSuccess);
+  EXPECT_EQ(gossLrScale(gossLrSqrt, 64, 16, &scale), gossSuccess);
   EXPECT_EQ(scale, 2);
-  EXPECT_EQ(gossRateScale(gossRateSqrt, 64, 0, &scale), gossInvalidArgument);
+  EXPECT_EQ(gossLrScale(gossLrSqrt, 64, 0, &scale), gossInvalidArgument);
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ std::vector<std::vector<unsigned char>> run(gossBatchConfig_t config, uint64_t s
       for (int rank = 0; rank < 3; ++rank) planners.record(step, rank, changing_loss);
     }
     for (int rank = 0; rank < 3; ++rank) {
-      EXPECT_EQ(gossBatchPlannerGuard(planners[rank], held_out.data(), 4, nullptr), gossSuccess);
+      EXPECT_EQ(gossBatchPlannerGuard(planners[rank], held_out.data(), 4), gossSuccess);
     }
     planners.end_epoch();
     planners.exchange_well();
@@ -58,7 +58,7 @@ std::vector<std::vector<unsigned char>> run(gossBatchConfig_t config, uint64_t s
 
 TEST(BatchState, ARestoredPlannerGoesOnBitForBit) {
   for (const gossBatchMode_t mode : {gossBatchFixed, gossBatchAdaptive, gossBatchRandom,
-                                     gossBatchReversed, gossBatchGrowth, gossBatchInfo}) {
+                                     gossBatchReversed, gossBatchGrowth, gossBatchInfoBatch}) {
     for (const int sharded : {0, 1}) {
       gossBatchConfig_t config = batch_config(mode);
       config.sharded = sharded;
@@ -85,7 +85,7 @@ TEST(BatchState, BatchesAreTheSameAfterRestoring) {
   for (uint64_t step = 0; step < planners.epoch().steps; ++step) {
     EXPECT_EQ(planners.batch(step, 1).samples, others.batch(step, 1).samples);
     EXPECT_EQ(planners.batch(step, 1).weights, others.batch(step, 1).weights);
-    EXPECT_EQ(planners.batch(step, 1).batch.rate, others.batch(step, 1).batch.rate);
+    EXPECT_EQ(planners.batch(step, 1).batch.lr_scale, others.batch(step, 1).batch.lr_scale);
   }
 }
 

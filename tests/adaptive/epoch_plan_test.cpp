@@ -96,7 +96,7 @@ TEST(BucketSamples, TheGuardsExcessChangesPlacesWithRandomSamples) {
 
 TEST(BucketSamples, InfoBatchLeavesOutHalfOfTheEasyOnesAndLetsTheOthersStandForThem) {
   const auto result =
-      bucket_samples(config_of(gossBatchInfo, 101), kEpoch, rising(101), nullptr, 0);
+      bucket_samples(config_of(gossBatchInfoBatch, 101), kEpoch, rising(101), nullptr, 0);
   // The mean is 50: samples 0 to 49 are easy, 25 of them stay.
   ASSERT_EQ(result.own.size(), 1u);
   EXPECT_EQ(result.own[0].size(), 76u);
@@ -110,13 +110,14 @@ TEST(BucketSamples, InfoBatchLeavesOutHalfOfTheEasyOnesAndLetsTheOthersStandForT
 }
 
 TEST(BucketSamples, InfoBatchKeepsOneOfTheEasyOnesAndAllWithoutALoss) {
-  auto config = config_of(gossBatchInfo, 3);
+  auto config = config_of(gossBatchInfoBatch, 3);
   config.infoPrune = 0.99;
   const auto result = bucket_samples(config, kEpoch, rising(3), nullptr, 0);
   EXPECT_EQ(result.own[0].size(), 3u);  // only sample 0 is below the mean
   const std::vector<uint32_t> unseen(10, kNoLoss);
-  EXPECT_EQ(bucket_samples(config_of(gossBatchInfo, 10), kEpoch, unseen, nullptr, 0).own[0].size(),
-            10u);
+  EXPECT_EQ(
+      bucket_samples(config_of(gossBatchInfoBatch, 10), kEpoch, unseen, nullptr, 0).own[0].size(),
+      10u);
 }
 
 TEST(BucketSamples, OfOneShardAreThoseOfGlobalDataUpToTheClasses) {

@@ -24,16 +24,11 @@ TEST(PortableMath, AgreesWithTheCLibrary) {
     EXPECT_NEAR(portable_exp(x), std::exp(x), 1e-13 * std::exp(x)) << x;
   }
   EXPECT_EQ(portable_exp(-701), 0);
-  for (double x = 0; x <= 1; x += 0.001) {
-    EXPECT_NEAR(portable_cos_pi(x), std::cos(3.14159265358979323846 * x), 1e-14) << x;
-  }
 }
 
 TEST(PortableMath, IsExactWhereItMatters) {
   EXPECT_EQ(portable_log(1), 0);
   EXPECT_EQ(portable_exp(0), 1);
-  EXPECT_EQ(portable_cos_pi(0), 1);
-  EXPECT_EQ(portable_cos_pi(1), -1);
 }
 
 // The same bits on every machine and with every compiler: this number must never change.
@@ -42,9 +37,8 @@ TEST(PortableMath, HasTheSameBitsEverywhere) {
   for (int i = 1; i < 1000; ++i) {
     sum.add(portable_log(i * 0.37));
     sum.add(portable_exp(i * 0.037 - 20));
-    sum.add(portable_cos_pi(i / 1000.0));
   }
-  EXPECT_EQ(sum.value(), 0x18db545b63086f39u) << std::hex << "0x" << sum.value();
+  EXPECT_EQ(sum.value(), 0x8950ea8a013a67ceu) << std::hex << "0x" << sum.value();
 }
 
 }  // namespace

@@ -141,7 +141,7 @@ TEST(PrecisionController, EveryResetMakesTheNextDescentSlower) {
     const bool damaged = *std::min_element(bits.begin(), bits.end()) <= 2;
     ASSERT_TRUE(controller.decide(buckets_at(1), model.losses(damaged ? 1.3 : 1.0)).ok());
     if (controller.decision().event == gossPrecisionReset) {
-      every.push_back(controller.decision().reduceEvery);
+      every.push_back(controller.decision().reduce_every);
     }
   }
   ASSERT_GE(every.size(), 4u);
@@ -185,6 +185,25 @@ TEST(PrecisionController, IsHeardAgainAfterANewBestEpoch) {
   });
   EXPECT_EQ(twice.count(gossPrecisionReset), 2);
   EXPECT_EQ(twice.count(gossPrecisionNotCause), 2);
+}
+
+// Whether a reset helped is not decided by epochs that nobody validated.
+TEST(PrecisionController, WaitsForAValidatedEpochToJudgeAReset) {
+  ValidationModel model(1, 300, 0.003, 0.05);
+  PrecisionController controller(default_config());
+  const std::vector<float> not_validated;
+  while (controller.decision().event != gossPrecisionReset) {
+    const bool damaged = *std::min_element(controller.bits().begin(), controller.bits().end()) <= 2;
+    ASSERT_TRUE(controller.decide(buckets_at(1), model.losses(damaged ? 1.3 : 1.0)).ok());
+    ASSERT_LT(controller.decision().epoch, 20u);
+  }
+  for (int epoch = 0; epoch < 5; ++epoch) {
+    ASSERT_TRUE(controller.decide(buckets_at(1), not_validated).ok());
+    EXPECT_EQ(controller.decision().event, gossPrecisionHolding);
+    EXPECT_EQ(bits_of(controller), (std::vector<int>{8, 8, 8}));
+  }
+  ASSERT_TRUE(controller.decide(buckets_at(1), model.losses(1.0)).ok());
+  EXPECT_EQ(controller.decision().event, gossPrecisionRecovered);
 }
 
 // 1,000 runs of 40 epochs in which nothing happens but scatter: of epochs by up to 1 %, of samples

@@ -31,7 +31,7 @@ TEST(State, ComesBackAsItWasPut) {
 TEST(State, IsLittleEndianOnEveryMachine) {
   StateWriter state;
   state.put(uint32_t{0x01020304});
-  const auto bytes = state.finish(StateKind::kAdaScale);
+  const auto bytes = state.finish(StateKind::kPrecision);
   ASSERT_EQ(bytes.size(), 44u);
   EXPECT_EQ(std::to_integer<int>(bytes[40]), 4);
   EXPECT_EQ(std::to_integer<int>(bytes[43]), 1);

@@ -70,10 +70,9 @@ NOT_PURE = ["thread", "mutex", "chrono", "random", "cstdio", "condition_variable
 PURE = {"src/collectives": NOT_PURE, "src/adaptive": NOT_PURE}
 PUBLIC_C_HEADERS = ["stddef.h", "stdint.h", "mpi.h", "gossamer/gossamer.h"]
 
-# Collectives and headers whose documentation has these six lines in this order.
+# Collectives, whose documentation has these six lines in this order.
 SIX_LINES = ["Shapes", "Units", "Alias", "Order", "Exact", "Errors"]
 COLLECTIVES = {"gossAllReduce", "gossBroadcast", "gossBarrier"}
-SIX_LINE_HEADERS = {"include/gossamer/adaptive.h"}
 
 MAX_LINES = 600
 MAX_COLUMNS = 100
@@ -236,7 +235,7 @@ def check_documented(house):
             if functions and not comments:
                 house.report(name, line, "documentation", f"{', '.join(functions)}: no /** ... */ "
                              "directly before")
-            if COLLECTIVES & set(functions) or (functions and name in SIX_LINE_HEADERS):
+            if COLLECTIVES & set(functions):
                 found = re.findall(r"^ \* (\w+)   *\S", comments[-1] if comments else "", re.MULTILINE)
                 if [word for word in found if word in SIX_LINES] != SIX_LINES:
                     house.report(name, line, "documentation", f"{functions[0]}: needs the lines "

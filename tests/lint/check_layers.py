@@ -36,6 +36,7 @@ LAYERS = {
                    "transport/bootstrap/fork_guard.h", "transport/bootstrap/process_token.h"],
     "src/api": ["base", "adaptive", "engine", "api", PUBLIC],
     "bindings": [PUBLIC],
+    "examples": [PUBLIC],
     # Tools are users: they see what users see. perf/bench times inner loops that users do not see.
     "perf": [PUBLIC, "perf"],
     "perf/bench": [PUBLIC, "perf", "base", "collectives", "mixing", "reduce", "quant", "engine",
@@ -78,7 +79,7 @@ MAX_LINES = 600
 MAX_COLUMNS = 100
 CODE = {".h", ".cpp", ".c", ".hip"}
 SPDX_ALSO = {".py", ".sh", ".cmake"}
-SEARCHED = ["include", "src", "bindings", "trainer", "perf", "tests", "scripts", "cmake", ".ci"]
+SEARCHED = ["include", "src", "bindings", "examples", "trainer", "perf", "tests", "scripts", "cmake", ".ci"]
 SHARED = re.compile(r"//.*\bshared: \S")
 
 

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "adaptive/config_struct.h"
+#include "adaptive/portable_math.h"
 
 namespace goss::adaptive {
 
@@ -223,12 +224,11 @@ int batch_size(const gossBatchConfig_t& config, uint64_t epoch, int bucket) {
   const int most = config.batchMax > 0 ? config.batchMax : std::numeric_limits<int>::max();
   int size = reference_batch(config);
   const auto warmup = static_cast<uint64_t>(config.warmupEpochs);
-  if (epoch_kind(config, epoch) == EpochKind::kBuckets && config.mode != gossBatchSorted) {
+  if (has_buckets(config, epoch) && config.mode != gossBatchSorted) {
     size = config.batch[bucket];
-  } else if (config.mode == gossBatchGrowth && epoch >= warmup && config.growthFactor > 1) {
-    double grown = size;
+  } else if (config.mode == gossBatchGrowth && epoch >= warmup) {
     const uint64_t times = (epoch - warmup) / static_cast<uint64_t>(config.growthEvery);
-    for (uint64_t i = 0; i < times && grown < most; ++i) grown *= config.growthFactor;
+    const double grown = size * power(config.growthFactor, times);
     size = static_cast<int>(std::min(grown + 0.5, static_cast<double>(most)));
   }
   return std::clamp(size, std::max(1, config.batchMin), most);
@@ -240,16 +240,16 @@ int batch_size_per_source(const gossBatchConfig_t& config, uint64_t epoch, int b
 }
 
 int bucket_count(const gossBatchConfig_t& config, uint64_t epoch) {
-  return epoch_kind(config, epoch) == EpochKind::kBuckets ? config.buckets : 1;
+  return has_buckets(config, epoch) ? config.buckets : 1;
 }
 
 bool uses_guard(const gossBatchConfig_t& config, uint64_t epoch) {
-  return config.mode == gossBatchAdaptive && epoch_kind(config, epoch) == EpochKind::kBuckets;
+  return config.mode == gossBatchAdaptive && has_buckets(config, epoch);
 }
 
 bool is_ramp(const gossBatchConfig_t& config, uint64_t epoch) {
   return config.lrRamp == 1 && epoch == static_cast<uint64_t>(config.warmupEpochs) &&
-         epoch_kind(config, epoch) == EpochKind::kBuckets;
+         has_buckets(config, epoch);
 }
 
 }  // namespace goss::adaptive

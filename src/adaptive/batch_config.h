@@ -29,6 +29,9 @@ enum class EpochKind {
   kPruned    // InfoBatch
 };
 EpochKind epoch_kind(const gossBatchConfig_t& config, uint64_t epoch);
+inline bool has_buckets(const gossBatchConfig_t& config, uint64_t epoch) {
+  return epoch_kind(config, epoch) == EpochKind::kBuckets;
+}
 
 int reference_batch(const gossBatchConfig_t& config);
 // Global batch size of a bucket in an epoch, bounds applied.

@@ -7,10 +7,8 @@
 // One thread at a time. Called by src/api only.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -78,6 +76,7 @@ class BatchPlanner {
   double batch_ratio(uint64_t step) const;
   size_t slots(uint64_t step, Seat seat) const;
   void read(StateReader& state);
+  std::vector<std::vector<uint64_t>> read_counts(StateReader& state) const;
 
   gossBatchConfig_t config_;
   uint64_t epoch_ = 0;

@@ -54,11 +54,34 @@ void BatchPlanner::read(StateReader& state) {
   if (!(planned_excess_ >= 0 && planned_excess_ <= 1)) state.refuse("excess", "is not a share");
   for (uint64_t& count : shared_.all) count = state.get<uint64_t>("histogram");
   shared_.sum = state.get<int64_t>("sum");
+  if (!state.status().ok()) return;  // losses that are none have no class
   const Histogram own = count_classes(losses_);
   for (size_t c = 0; config_.sharded == 1 && c < kClasses; ++c) {
     const bool possible = own[c] <= shared_.all[c] && shared_.all[c] < GOSS_NO_SAMPLE;
     if (!possible) state.refuse("histogram", "does not contain this rank's losses");
   }
+  if (total_of(shared_.all) >= GOSS_NO_SAMPLE) state.refuse("histogram", "has too many samples");
+}
+
+// [source][bucket]. Bounded by the samples, so that the plan is no larger than its data.
+std::vector<std::vector<uint64_t>> BatchPlanner::read_counts(StateReader& state) const {
+  const bool sharded = config_.sharded == 1;
+  std::vector<std::vector<uint64_t>> counts(sharded ? static_cast<size_t>(config_.nranks) : 1);
+  uint64_t left = sharded ? total_of(shared_.all) : config_.samples;
+  for (auto& source : counts) {
+    source = state.get_vector<uint64_t>("counts");
+    if (source.size() != bucketed_.own.size()) state.refuse("counts", "does not fit the buckets");
+    for (const uint64_t count : source) {
+      if (count > left) state.refuse("counts", "are more than there are samples");
+      left -= std::min(count, left);
+    }
+  }
+  if (!state.status().ok()) return counts;
+  const auto& own = counts[sharded ? static_cast<size_t>(config_.rank) : 0];
+  for (size_t b = 0; b < own.size(); ++b) {
+    if (own[b] != bucketed_.own[b].size()) state.refuse("counts", "does not fit the losses");
+  }
+  return counts;
 }
 
 Result<std::unique_ptr<BatchPlanner>> BatchPlanner::restore(std::span<const std::byte> bytes) {
@@ -70,23 +93,12 @@ Result<std::unique_ptr<BatchPlanner>> BatchPlanner::restore(std::span<const std:
   GOSS_TRY(state.status());
   std::unique_ptr<BatchPlanner> planner(new BatchPlanner(config));
   planner->read(state);
-  std::vector<std::vector<uint64_t>> counts(config.sharded == 1 ? static_cast<size_t>(config.nranks)
-                                                                : size_t{1});
-  const auto buckets = static_cast<size_t>(bucket_count(config, planner->epoch_));
-  for (auto& source : counts) {
-    source = state.get_vector<uint64_t>("counts");
-    if (source.size() != buckets) state.refuse("counts", "does not fit the number of buckets");
-  }
-  const auto hash = state.get<uint64_t>("hash");
   GOSS_TRY(state.status());
-  const SharedLosses* shared = config.sharded == 1 ? &planner->shared_ : nullptr;
   planner->bucketed_ =
-      bucket_samples(config, planner->epoch_, planner->losses_, shared, planner->planned_excess_);
-  const auto& own = counts[config.sharded == 1 ? static_cast<size_t>(config.rank) : 0];
-  for (size_t b = 0; b < buckets; ++b) {
-    if (own[b] != planner->bucketed_.own[b].size())
-      state.refuse("counts", "does not fit the losses");
-  }
+      bucket_samples(config, planner->epoch_, planner->losses_,
+                     config.sharded == 1 ? &planner->shared_ : nullptr, planner->planned_excess_);
+  auto counts = planner->read_counts(state);
+  const auto hash = state.get<uint64_t>("hash");
   GOSS_TRY(state.status());
   planner->make_plan(std::move(counts));
   if (planner->hash_ != hash) state.refuse("hash", "is not that of the plan that follows from it");

@@ -23,12 +23,6 @@ Philox random_for(const gossBatchConfig_t& config, Purpose purpose, uint64_t epo
   return Philox(config.seed, purpose, epoch, static_cast<uint32_t>(source));
 }
 
-uint64_t total_of(const Histogram& counts) {
-  uint64_t sum = 0;
-  for (const uint64_t count : counts) sum += count;
-  return sum;
-}
-
 std::vector<Samples> split(const Samples& order, std::span<const uint64_t> ends) {
   std::vector<Samples> buckets;
   uint64_t begin = 0;
@@ -38,6 +32,16 @@ std::vector<Samples> split(const Samples& order, std::span<const uint64_t> ends)
     begin = end;
   }
   return buckets;
+}
+
+bool by_loss(const gossBatchConfig_t& config, uint64_t epoch) {
+  return has_buckets(config, epoch) && config.mode != gossBatchRandom;
+}
+
+// One share of everything in epochs without buckets.
+std::span<const double> epoch_shares(const gossBatchConfig_t& config, uint64_t epoch) {
+  static constexpr double kWhole[] = {1.0};
+  return has_buckets(config, epoch) ? shares(config) : std::span<const double>(kWhole);
 }
 
 uint64_t trimmed_samples(const gossBatchConfig_t& config, uint64_t total, uint64_t known) {
@@ -71,7 +75,7 @@ void describe_global(std::span<const uint32_t> codes, uint64_t trimmed, Bucketed
 // Samples in the order in which buckets are cut from them.
 Samples order_samples(const gossBatchConfig_t& config, uint64_t epoch,
                       std::span<const uint32_t> codes, uint64_t trimmed) {
-  if (config.mode == gossBatchRandom || epoch_kind(config, epoch) != EpochKind::kBuckets) {
+  if (!by_loss(config, epoch)) {
     return shuffled(codes.size(), random_for(config, Purpose::kOrder, epoch));
   }
   Samples order = hardest_first(codes, trimmed, random_for(config, Purpose::kUnseen, epoch));
@@ -82,13 +86,10 @@ Samples order_samples(const gossBatchConfig_t& config, uint64_t epoch,
 BucketedSamples bucket_global(const gossBatchConfig_t& config, uint64_t epoch,
                               std::span<const uint32_t> codes) {
   BucketedSamples result;
-  const bool by_loss =
-      epoch_kind(config, epoch) == EpochKind::kBuckets && config.mode != gossBatchRandom;
-  const uint64_t trimmed = by_loss ? trimmed_samples(config, codes.size(), count_known(codes)) : 0;
+  const uint64_t trimmed =
+      by_loss(config, epoch) ? trimmed_samples(config, codes.size(), count_known(codes)) : 0;
   const Samples order = order_samples(config, epoch, codes, trimmed);
-  const double whole[] = {1.0};
-  const bool buckets = epoch_kind(config, epoch) == EpochKind::kBuckets;
-  result.own = split(order, cut(order.size(), buckets ? shares(config) : std::span(whole)));
+  result.own = split(order, cut(order.size(), epoch_shares(config, epoch)));
   describe_global(codes, trimmed, result);
   return result;
 }
@@ -98,11 +99,9 @@ BucketedSamples bucket_sharded(const gossBatchConfig_t& config, uint64_t epoch,
   BucketedSamples result;
   const Histogram own = count_classes(codes);
   const uint64_t total = total_of(shared.all);
-  if (epoch_kind(config, epoch) != EpochKind::kBuckets || config.mode == gossBatchRandom) {
-    const bool buckets = epoch_kind(config, epoch) == EpochKind::kBuckets;
-    const double whole[] = {1.0};
+  if (!by_loss(config, epoch)) {
     const Samples order = order_samples(config, epoch, codes, 0);
-    result.own = split(order, cut(order.size(), buckets ? shares(config) : std::span(whole)));
+    result.own = split(order, cut(order.size(), epoch_shares(config, epoch)));
     const SharedOrder all(shared.all, own, 0, Walk::kEasiestFirst);
     result.described.assign(result.own.size(), all.describe(0, total));
     return result;

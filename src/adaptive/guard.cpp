@@ -84,7 +84,8 @@ LabelGuard LabelGuard::get(StateReader& state, double share, int patience) {
   guard.halves_ = state.get<uint32_t>("guard.halves");
   const bool sums = guard.sums_.empty() || guard.sums_.size() == guard.count_;
   const bool best = guard.best_.empty() || guard.best_.size() == guard.hard_.size();
-  const bool hard = guard.hard_.empty() || guard.hard_.back() < guard.count_;
+  const bool hard =
+      std::ranges::all_of(guard.hard_, [&](uint32_t sample) { return sample < guard.count_; });
   if (!sums || !best || !hard || guard.halves_ > 2) state.refuse("guard", "contradicts itself");
   return guard;
 }

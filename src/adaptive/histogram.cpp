@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "adaptive/loss_code.h"
+#include "adaptive/portable_math.h"
 
 namespace goss::adaptive {
 
@@ -20,10 +21,6 @@ static_assert(kHighClass == 1 + (kHighestExponent - kLowestExponent) * kPerOctav
 // part of whole, as `take` is of `all`, to the nearest. Below 2^32 each, so nothing overflows.
 uint64_t share_of(uint64_t own, uint64_t take, uint64_t all) {
   return all == 0 ? 0 : (own * take + all / 2) / all;
-}
-
-double power_of_two(int exponent) {
-  return std::bit_cast<double>(static_cast<uint64_t>(exponent + 1023) << 52);
 }
 
 }  // namespace
@@ -51,6 +48,12 @@ Histogram count_classes(std::span<const uint32_t> codes) {
   Histogram counts{};
   for (const uint32_t code : codes) ++counts[static_cast<size_t>(loss_class(code))];
   return counts;
+}
+
+uint64_t total_of(const Histogram& counts) {
+  uint64_t sum = 0;
+  for (const uint64_t count : counts) sum += count;
+  return sum;
 }
 
 SharedOrder::SharedOrder(const Histogram& all, const Histogram& own, uint64_t trimmed, Walk walk) {

@@ -29,6 +29,7 @@ int loss_class(uint32_t code);
 double class_value(int loss_class);
 
 Histogram count_classes(std::span<const uint32_t> codes);
+uint64_t total_of(const Histogram& counts);
 
 // How the order of all samples is walked: as hardest_first(), or from the easiest, then the unseen.
 enum class Walk { kHardestFirst, kEasiestFirst };

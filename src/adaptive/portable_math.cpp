@@ -3,7 +3,6 @@
 #include "adaptive/portable_math.h"
 
 #include <bit>
-#include <cstdint>
 
 namespace goss::adaptive {
 
@@ -13,11 +12,20 @@ namespace {
 constexpr double kLn2High = 0x1.62e42feep-1;
 constexpr double kLn2Low = 0x1.a39ef35793c76p-33;
 
+}  // namespace
+
 double power_of_two(int exponent) {
   return std::bit_cast<double>(static_cast<uint64_t>(exponent + 1023) << 52);
 }
 
-}  // namespace
+double power(double base, uint64_t exponent) {
+  double result = 1;
+  for (; exponent > 0; exponent >>= 1) {
+    if ((exponent & 1) != 0) result *= base;
+    base *= base;
+  }
+  return result;
+}
 
 double portable_log(double x) {
   int exponent = 0;

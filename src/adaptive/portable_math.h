@@ -7,8 +7,14 @@
 // are below 1e-14. Square roots are correctly rounded everywhere, so std::sqrt is fine.
 #pragma once
 
+#include <cstdint>
+
 namespace goss::adaptive {
 
+// 2^exponent, -1022 <= exponent <= 1023.
+double power_of_two(int exponent);
+// base^exponent; base 1 or more.
+double power(double base, uint64_t exponent);
 // Natural logarithm of a finite x > 0.
 double portable_log(double x);
 // e^x; 0 below -700. x <= 700.

@@ -29,6 +29,11 @@ TEST(PortableMath, AgreesWithTheCLibrary) {
 TEST(PortableMath, IsExactWhereItMatters) {
   EXPECT_EQ(portable_log(1), 0);
   EXPECT_EQ(portable_exp(0), 1);
+  EXPECT_EQ(power_of_two(-20), 0x1p-20);
+  EXPECT_EQ(power(2, 10), 1024);
+  EXPECT_EQ(power(1.5, 0), 1);
+  EXPECT_EQ(power(1, UINT64_MAX), 1);
+  EXPECT_EQ(power(2, UINT64_MAX), HUGE_VAL);
 }
 
 // The same bits on every machine and with every compiler: this number must never change.

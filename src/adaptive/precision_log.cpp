@@ -31,23 +31,6 @@ void append_real(std::string& text, double number) {
     text += "null";
 }
 
-// Field names and places of a config, in the order in which they are written.
-template <class Visit>
-void visit_fields(gossPrecisionConfig_t& c, Visit visit) {
-  visit("buckets", c.buckets);
-  visit("warmupEpochs", c.warmupEpochs);
-  visit("warmupBits", c.warmupBits);
-  visit("maxBits", c.maxBits);
-  visit("minBits", c.minBits);
-  visit("reduceEvery", c.reduceEvery);
-  visit("reduceEveryMax", c.reduceEveryMax);
-  visit("holdEpochs", c.holdEpochs);
-  visit("confirmEpochs", c.confirmEpochs);
-  visit("recoveryEpochs", c.recoveryEpochs);
-  visit("tolerance", c.tolerance);
-  visit("epochNoise", c.epochNoise);
-}
-
 // Reads what append() wrote, in order. After the first mismatch everything fails.
 class Cursor {
  public:

@@ -4,8 +4,6 @@
 // Bits: the ladder of allowed numbers, and what the losses of a bucket ask for. Pure functions.
 #pragma once
 
-#include <string>
-
 #include "base/result.h"
 #include "gossamer/adaptive.h"
 
@@ -15,6 +13,24 @@ namespace goss::adaptive {
 Result<gossPrecisionConfig_t> read_config(const gossPrecisionConfig_t* given);
 // What is wrong with it, if anything.
 Status check(const gossPrecisionConfig_t& config);
+
+// Names and places of the fields of a config but its rule, in the order in which logs and states
+// have them.
+template <class Visit>
+void visit_fields(gossPrecisionConfig_t& c, Visit visit) {
+  visit("buckets", c.buckets);
+  visit("warmupEpochs", c.warmupEpochs);
+  visit("warmupBits", c.warmupBits);
+  visit("maxBits", c.maxBits);
+  visit("minBits", c.minBits);
+  visit("reduceEvery", c.reduceEvery);
+  visit("reduceEveryMax", c.reduceEveryMax);
+  visit("holdEpochs", c.holdEpochs);
+  visit("confirmEpochs", c.confirmEpochs);
+  visit("recoveryEpochs", c.recoveryEpochs);
+  visit("tolerance", c.tolerance);
+  visit("epochNoise", c.epochNoise);
+}
 
 bool on_ladder(int bits);
 // The next allowed number below; 2 below 2.

@@ -12,22 +12,11 @@ namespace goss::adaptive {
 
 namespace {
 
-template <class Visit>
-void visit_config(gossPrecisionConfig_t& c, Visit visit) {
-  for (int* field :
-       {&c.buckets, &c.warmupEpochs, &c.warmupBits, &c.maxBits, &c.minBits, &c.reduceEvery,
-        &c.reduceEveryMax, &c.holdEpochs, &c.confirmEpochs, &c.recoveryEpochs}) {
-    visit(*field);
-  }
-  visit(c.tolerance);
-  visit(c.epochNoise);
-}
-
 gossPrecisionConfig_t get_config(StateReader& state) {
   gossPrecisionConfig_t config = GOSS_PRECISION_CONFIG_INITIALIZER;
   config.rule = static_cast<gossPrecisionRule_t>(state.get<int>("rule"));
-  visit_config(config, [&](auto& field) {
-    field = state.get<std::remove_reference_t<decltype(field)>>("config");
+  visit_fields(config, [&](const char* name, auto& field) {
+    field = state.get<std::remove_reference_t<decltype(field)>>(name);
   });
   const Status checked = state.status().ok() ? check(config) : Status();
   if (!checked.ok()) state.refuse("config", "cannot be: " + checked.message());
@@ -39,7 +28,7 @@ gossPrecisionConfig_t get_config(StateReader& state) {
 void PrecisionController::put(StateWriter& state) const {
   gossPrecisionConfig_t config = config_;
   state.put(static_cast<int>(config.rule));
-  visit_config(config, [&](auto& field) { state.put(field); });
+  visit_fields(config, [&](const char*, auto& field) { state.put(field); });
   alarm_.put(state);
   state.put(epoch_);
   state.put(static_cast<uint32_t>(phase_));

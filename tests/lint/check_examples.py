@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Gossamer authors
-"""The program in gossamer.h's introduction and the one in README.md are the same, build and run.
+"""The program of gossamer.h's introduction and README.md, which is one, and examples/ build and run.
 
-Built as a user builds it: a C compiler, the installed header and library. Run alone, and by
-mpirun with 4 ranks when one is given.
+Built as a user builds them: a C compiler, the headers and the library. Run alone, and by mpirun with
+several ranks when one is given.
 """
 
 import argparse
@@ -29,12 +29,53 @@ def from_readme(root):
     return re.search(r"```c\n(.*?)```", (root / "README.md").read_text(), re.DOTALL).group(1)
 
 
-def run(command, environment, expected):
+# Name of an example: what its output matches, whatever the number of ranks.
+EXAMPLES = {
+    "adaptive_batches": r"(epoch \d: \d+ updates\n){8}"
+                        r"9[5-9]\.\d % of held-out samples right after 1166 updates; "
+                        r"batches of 32 take 2000\n",
+}
+
+
+def build(args, source):
+    binary = source.with_suffix("")
+    subprocess.run([args.cc, "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{args.root}/include",
+                    source, "-o", binary, f"-L{args.library.parent}", "-lgossamer", "-lm",
+                    f"-Wl,-rpath,{args.library.parent}"], check=True)
+    return binary
+
+
+def run(command, environment):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    lines = sorted(done.stdout.splitlines())
     print(f"$ {' '.join(map(str, command))}\n{done.stdout}{done.stderr}", end="")
-    if done.returncode != 0 or lines != expected:
-        sys.exit(f"exit code {done.returncode}, expected 0 and these lines: {expected}")
+    if done.returncode != 0:
+        sys.exit(f"exit code {done.returncode}, expected 0")
+    return done.stdout
+
+
+def expect_lines(output, expected):
+    if sorted(output.splitlines()) != expected:
+        sys.exit(f"expected these lines: {expected}")
+
+
+def expect_match(output, pattern):
+    if not re.fullmatch(pattern, output):
+        sys.exit(f"expected what matches: {pattern}")
+
+
+def check_examples(args, folder, environment, launch):
+    sources = sorted((args.root / "examples").glob("*.c"))
+    if {source.stem for source in sources} != set(EXAMPLES):
+        sys.exit("examples/*.c and EXAMPLES in check_examples.py differ")
+    for source in sources:
+        copy = folder / source.name
+        copy.write_text(source.read_text())
+        binary = build(args, copy)
+        expect_match(run([binary], environment), EXAMPLES[source.stem])
+        for nranks in ("2", "3"):
+            if launch:
+                output = run([*launch, "-np", nranks, binary], environment)
+                expect_match(output, EXAMPLES[source.stem])
 
 
 def main():
@@ -49,19 +90,18 @@ def main():
         sys.exit("the examples in gossamer.h and README.md differ")
     environment = {name: value for name, value in os.environ.items()
                    if not name.startswith(LAUNCHERS)}
-    with tempfile.TemporaryDirectory() as folder:
-        source = pathlib.Path(folder) / "hello.c"
-        source.write_text(program)
-        binary = pathlib.Path(folder) / "hello"
-        subprocess.run([args.cc, "-std=c11", "-Wall", "-Wextra", "-Werror",
-                        f"-I{args.root}/include", source, "-o", binary, f"-L{args.library.parent}",
-                        "-lgossamer", f"-Wl,-rpath,{args.library.parent}"], check=True)
-        run([binary], environment, ["rank 0 of 1: 0 1 2 3"])
-        if args.mpirun:
-            if os.geteuid() == 0:
-                environment |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-            run([args.mpirun, "--oversubscribe", "-np", "4", binary], environment,
-                [f"rank {rank} of 4: 6 10 14 18" for rank in range(4)])
+    if args.mpirun and os.geteuid() == 0:
+        environment |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    launch = [args.mpirun, "--oversubscribe"] if args.mpirun else []
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "hello.c").write_text(program)
+        hello = build(args, folder / "hello.c")
+        expect_lines(run([hello], environment), ["rank 0 of 1: 0 1 2 3"])
+        if launch:
+            expect_lines(run([*launch, "-np", "4", hello], environment),
+                         [f"rank {rank} of 4: 6 10 14 18" for rank in range(4)])
+        check_examples(args, folder, environment, launch)
     return 0
 
 

@@ -28,6 +28,7 @@ pc=$(find "$work/prefix" -name gossamer.pc)
 export PKG_CONFIG_PATH=${pc%/*}
 read -r -a flags <<<"$(pkg-config --cflags --libs gossamer)"
 cc "$work/hello.c" "${flags[@]}" -o "$work/hello"
+cc "$root/examples/adaptive_batches.c" "${flags[@]}" -lm -o "$work/adaptive_batches"
 libdir=$(pkg-config --variable=libdir gossamer)
 env -i PATH="$PATH" LD_LIBRARY_PATH="$libdir" "$work/hello"
 test "$(readlink "$libdir/libgossamer.so")" = libgossamer.so.0

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Gossamer authors
-"""A library exports every function of its header, and nothing else."""
+"""A library exports every function of its headers, and nothing else."""
 
 import re
 import subprocess
@@ -9,9 +9,12 @@ import sys
 
 
 def main():
-    library, header = sys.argv[1:3]
-    with open(header, encoding="utf-8") as file:
-        declared = set(re.findall(r"^GOSS_API\b[^;]*?\b(goss\w+)\(", file.read(), re.MULTILINE))
+    library, *headers = sys.argv[1:]
+    header = " and ".join(headers)
+    declared = set()
+    for name in headers:
+        with open(name, encoding="utf-8") as file:
+            declared |= set(re.findall(r"^GOSS_API\b[^;]*?\b(goss\w+)\(", file.read(), re.MULTILINE))
     output = subprocess.run(["nm", "--dynamic", "--defined-only", "--format=posix", library],
                             check=True, capture_output=True, text=True).stdout
     exported = {line.split()[0].split("@")[0] for line in output.splitlines()}

@@ -7,7 +7,7 @@
 
 #include "base/env.h"
 #include "mixing/kernels.h"
-#include "mixing/simd_targets.h"
+#include "base/simd_targets.h"
 
 #include <hwy/targets.h>
 

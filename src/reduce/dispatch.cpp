@@ -9,7 +9,7 @@
 #include "base/env.h"
 #include "base/log.h"
 #include "reduce/kernels.h"
-#include "reduce/simd_targets.h"
+#include "base/simd_targets.h"
 
 #include <hwy/targets.h>
 

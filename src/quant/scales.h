@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Scales of blocks: from the largest magnitude A to the step D, its bits on the wire and the inverse
-// that numbers are multiplied by. The vector kernels compute the same for several blocks at once.
+// Scales of blocks: from the largest magnitude A to the step D, its bits on the wire and the
+// inverse that numbers are multiplied by. The vector kernels compute the same for several blocks at
+// once.
 //
 // A factor f (averages, pre-multiplied sums) costs nothing per element: D is made for |f| * A, and
 // the inverse is f / D.

@@ -39,7 +39,7 @@ inline float largest_of(const void* values, size_t first, size_t count) {
   return float_of(largest);
 }
 
-// To the nearest integer, ties to even; |y| < 2^22. The adder rounds at the last place of 1.5 * 2^23.
+// To the nearest integer, ties to even; |y| < 2^22. The adder rounds at 1.5 * 2^23's last place.
 inline float round_to_even(float y) { return (y + 0x1.8p23f) - 0x1.8p23f; }
 inline float round_down(float t) {
   const auto toward_zero = static_cast<float>(static_cast<int32_t>(t));
@@ -89,7 +89,7 @@ struct Planes {
   }
 };
 
-// ---- a codec of blocks ----------------------------------------------------------------------------
+// ---- a codec of blocks --------------------------------------------------------------------------
 // Made of a kind of scale and a kind of element, which is what its family defines:
 //   Element::kBits, kLimit (the largest number), kShift (codes are multiples of 2^-kShift)
 //   Element::encode<kRounding>(y, arguments, i) -> code, Element::decode(code) -> number

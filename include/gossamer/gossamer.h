@@ -304,6 +304,93 @@ GOSS_API gossResult_t gossBcast(void* buff, size_t count, gossDataType_t datatyp
                                 gossComm_t comm, gossStream_t stream);
 
 /**
+ * Reduce `count` elements over all ranks; the root receives the result.
+ *
+ * Shapes   sendbuff: `count` elements on every rank; recvbuff (root only, else ignored and may be
+ *          NULL): the same.
+ * Units    count is elements. 0 is allowed and moves nothing.
+ * Alias    recvbuff == sendbuff works in place on the root. Any other overlap is undefined.
+ * Order    As gossAllReduce. Other ranks may return before the root has the result.
+ * Exact    The same bits as gossAllReduce.
+ * Errors   As gossAllReduce; gossInvalidArgument for a root outside 0..nranks-1.
+ */
+GOSS_API gossResult_t gossReduce(const void* sendbuff, void* recvbuff, size_t count,
+                                 gossDataType_t datatype, gossRedOp_t op, int root, gossComm_t comm,
+                                 gossStream_t stream);
+
+/**
+ * Block r of every rank's recvbuff becomes the sendbuff of rank r.
+ *
+ * Shapes   sendbuff: `sendcount` elements; recvbuff: nranks blocks of `sendcount` elements.
+ * Units    sendcount is elements of one block, the same on every rank. 0 is allowed.
+ * Alias    sendbuff == recvbuff + rank * sendcount works in place. Any other overlap is undefined.
+ * Order    As gossAllReduce.
+ * Exact    Bytes are copied.
+ * Errors   As gossAllReduce.
+ */
+GOSS_API gossResult_t gossAllGather(const void* sendbuff, void* recvbuff, size_t sendcount,
+                                    gossDataType_t datatype, gossComm_t comm, gossStream_t stream);
+
+/**
+ * Reduce nranks blocks over all ranks; rank r receives block r of the result.
+ *
+ * Shapes   sendbuff: nranks blocks of `recvcount` elements; recvbuff: `recvcount` elements.
+ * Units    recvcount is elements of one block, the same on every rank. 0 is allowed.
+ * Alias    recvbuff == sendbuff + rank * recvcount works in place. Any other overlap is undefined.
+ * Order    As gossAllReduce.
+ * Exact    The same bits as gossAllReduce.
+ * Errors   As gossAllReduce.
+ */
+GOSS_API gossResult_t gossReduceScatter(const void* sendbuff, void* recvbuff, size_t recvcount,
+                                        gossDataType_t datatype, gossRedOp_t op, gossComm_t comm,
+                                        gossStream_t stream);
+
+/**
+ * Block s of rank r's recvbuff becomes block r of rank s's sendbuff.
+ *
+ * Shapes   sendbuff and recvbuff: nranks blocks of `count` elements.
+ * Units    count is elements of one block, the same on every rank. 0 is allowed.
+ * Alias    The buffers must not overlap.
+ * Order    As gossAllReduce.
+ * Exact    Bytes are copied.
+ * Errors   As gossAllReduce; gossInvalidArgument for recvbuff == sendbuff.
+ */
+GOSS_API gossResult_t gossAlltoAll(const void* sendbuff, void* recvbuff, size_t count,
+                                   gossDataType_t datatype, gossComm_t comm, gossStream_t stream);
+
+/**
+ * Block r of the root's recvbuff becomes the sendbuff of rank r.
+ *
+ * Shapes   sendbuff: `count` elements on every rank; recvbuff (root only, else ignored and may be
+ *          NULL): nranks blocks of `count` elements.
+ * Units    count is elements of one block, the same on every rank. 0 is allowed.
+ * Alias    On the root sendbuff == recvbuff + root * count works in place. Any other overlap is
+ *          undefined.
+ * Order    As gossAllReduce. Other ranks may return before the root has their data.
+ * Exact    Bytes are copied.
+ * Errors   As gossReduce.
+ */
+GOSS_API gossResult_t gossGather(const void* sendbuff, void* recvbuff, size_t count,
+                                 gossDataType_t datatype, int root, gossComm_t comm,
+                                 gossStream_t stream);
+
+/**
+ * The recvbuff of rank r becomes block r of the root's sendbuff.
+ *
+ * Shapes   sendbuff (root only, else ignored and may be NULL): nranks blocks of `count` elements;
+ *          recvbuff: `count` elements on every rank.
+ * Units    count is elements of one block, the same on every rank. 0 is allowed.
+ * Alias    On the root recvbuff == sendbuff + root * count works in place. Any other overlap is
+ *          undefined.
+ * Order    As gossAllReduce. The root may return before the others have their data.
+ * Exact    Bytes are copied.
+ * Errors   As gossReduce.
+ */
+GOSS_API gossResult_t gossScatter(const void* sendbuff, void* recvbuff, size_t count,
+                                  gossDataType_t datatype, int root, gossComm_t comm,
+                                  gossStream_t stream);
+
+/**
  * Complete on no rank before it was called on all.
  *
  * Shapes   no buffers.
@@ -332,9 +419,11 @@ GOSS_API gossResult_t gossGroupEnd(void);
 /* ------------------------------------------------------------------ memory --------------- */
 
 /**
- * Memory that the other ranks of this host can read in place: large collectives on it save copies.
- * Zeroed, page-aligned. Works everywhere an ordinary buffer does. Freeing it while peers have it
- * mapped is safe; not before operations that use it are complete. A forked child has none of it.
+ * Memory that the other ranks of this host can use in place: large collectives on it save copies.
+ * The most where a result begins and ends with a page (4,096 bytes) or with the allocation: the
+ * ranks then store it there themselves. Zeroed, page-aligned. Works everywhere an ordinary buffer
+ * does. Freeing it while peers have it mapped is safe; not before operations that use it are
+ * complete. A forked child has none of it.
  * Errors: gossInvalidArgument (NULL, size 0), gossSystemError (no memory; the size is in the text).
  */
 GOSS_API gossResult_t gossMemAlloc(void** ptr, size_t size);
@@ -369,9 +458,10 @@ GOSS_API gossResult_t gossEventSynchronize(gossEvent_t event);
 /* ------------------------------------------------------------------ introspection -------- */
 
 /**
- * Say in one paragraph how an all-reduce, broadcast or barrier of this size would be done on this
- * communicator: algorithm, transport, bytes, steps, and why. Local, moves nothing.
- * `collective` is "all_reduce", "broadcast" or "barrier". The text is cut to `size` bytes with NUL.
+ * Say in one paragraph how a collective of this size would be done on this communicator:
+ * algorithm, transport, bytes, steps, and why. Local, moves nothing. `count` is what the call
+ * would be given. `collective` is "all_reduce", "broadcast", "barrier", "reduce", "all_gather",
+ * "reduce_scatter", "all_to_all", "gather" or "scatter". The text is cut to `size` bytes with NUL.
  * Errors: gossInvalidArgument (NULL, an unknown collective, size 0).
  */
 GOSS_API gossResult_t gossExplain(gossComm_t comm, const char* collective, size_t count,

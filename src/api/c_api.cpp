@@ -247,6 +247,46 @@ gossResult_t gossBcast(void* buff, size_t count, gossDataType_t datatype, int ro
   return gossBroadcast(buff, buff, count, datatype, root, comm, stream);
 }
 
+gossResult_t gossReduce(const void* sendbuff, void* recvbuff, size_t count, gossDataType_t datatype,
+                        gossRedOp_t op, int root, gossComm_t comm, gossStream_t stream) {
+  Operation operation = buffers(Kind::kReduce, sendbuff, recvbuff, count, datatype);
+  operation.op = op;
+  operation.root = root;
+  return submit(operation, comm, stream);
+}
+
+gossResult_t gossAllGather(const void* sendbuff, void* recvbuff, size_t sendcount,
+                           gossDataType_t datatype, gossComm_t comm, gossStream_t stream) {
+  return submit(buffers(Kind::kAllGather, sendbuff, recvbuff, sendcount, datatype), comm, stream);
+}
+
+gossResult_t gossReduceScatter(const void* sendbuff, void* recvbuff, size_t recvcount,
+                               gossDataType_t datatype, gossRedOp_t op, gossComm_t comm,
+                               gossStream_t stream) {
+  Operation operation = buffers(Kind::kReduceScatter, sendbuff, recvbuff, recvcount, datatype);
+  operation.op = op;
+  return submit(operation, comm, stream);
+}
+
+gossResult_t gossAlltoAll(const void* sendbuff, void* recvbuff, size_t count,
+                          gossDataType_t datatype, gossComm_t comm, gossStream_t stream) {
+  return submit(buffers(Kind::kAllToAll, sendbuff, recvbuff, count, datatype), comm, stream);
+}
+
+gossResult_t gossGather(const void* sendbuff, void* recvbuff, size_t count, gossDataType_t datatype,
+                        int root, gossComm_t comm, gossStream_t stream) {
+  Operation operation = buffers(Kind::kGather, sendbuff, recvbuff, count, datatype);
+  operation.root = root;
+  return submit(operation, comm, stream);
+}
+
+gossResult_t gossScatter(const void* sendbuff, void* recvbuff, size_t count,
+                         gossDataType_t datatype, int root, gossComm_t comm, gossStream_t stream) {
+  Operation operation = buffers(Kind::kScatter, sendbuff, recvbuff, count, datatype);
+  operation.root = root;
+  return submit(operation, comm, stream);
+}
+
 gossResult_t gossBarrier(gossComm_t comm, gossStream_t stream) {
   return submit(Operation(), comm, stream);
 }
@@ -381,12 +421,16 @@ gossResult_t gossExplain(gossComm_t comm, const char* collective_name, size_t co
       return fail(gossInvalidArgument, "gossExplain : invalid type %d", static_cast<int>(datatype));
     }
     size_t bytes = 0;
-    if (!goss::checked_multiply(count, goss::type_size(datatype), &bytes)) {
+    const auto nranks = static_cast<size_t>(comm->nranks);
+    if (!goss::checked_multiply(count, nranks * goss::type_size(datatype), &bytes)) {
       return fail(gossInvalidArgument,
                   "gossExplain : count %zu of %s is larger than the address space", count,
                   goss::type_name(datatype));
     }
-    for (const Kind kind : {Kind::kAllReduce, Kind::kBroadcast, Kind::kBarrier}) {
+    std::string known;
+    for (int k = 0; k < goss::collectives::kNumKinds; ++k) {
+      const auto kind = static_cast<Kind>(k);
+      known += std::string(k == 0 ? "" : ", ") + kind_name(kind);
       if (std::strcmp(collective_name, kind_name(kind)) != 0) continue;
       const std::string answer = engine::explain(comm, kind, count, datatype);
       const size_t length = std::min(answer.size(), size - 1);
@@ -394,9 +438,8 @@ gossResult_t gossExplain(gossComm_t comm, const char* collective_name, size_t co
       text[length] = '\0';
       return {};
     }
-    return fail(gossInvalidArgument,
-                "gossExplain : unknown collective '%s' (all_reduce, broadcast, barrier)",
-                collective_name);
+    return fail(gossInvalidArgument, "gossExplain : unknown collective '%s' (%s)", collective_name,
+                known.c_str());
   });
 }
 

@@ -10,7 +10,7 @@ Schedule barrier_flat(const Shape& shape) {
   plan.publish(0, Place::kInput, {0, 0});
   std::vector<Source> others;
   for (int d = 1; d < shape.nranks; ++d) {
-    others.push_back(plan.theirs((shape.rank + d) % shape.nranks, 0));
+    others.push_back(plan.theirs(plan.peer(d), 0));
   }
   plan.await(others);
   return plan.finish();

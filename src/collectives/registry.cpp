@@ -2,15 +2,25 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "collectives/registry.h"
 
+#include "collectives/all_gather.h"
 #include "collectives/all_reduce.h"
+#include "collectives/all_to_all.h"
 #include "collectives/barrier.h"
 #include "collectives/broadcast.h"
+#include "collectives/gather_scatter.h"
+#include "collectives/reduce.h"
+#include "collectives/reduce_scatter.h"
 
 namespace goss::collectives {
 
 namespace {
 
 constexpr const char* kAnyN = "any n";
+constexpr const char* kSameBits = "same bits as all-reduce, lower rank left";
+constexpr const char* kCopied = "bytes copied";
+
+int one_of_each_peer(const Shape& s) { return s.nranks - 1; }
+int by_the_root(const Shape& s) { return s.rank == s.root ? s.nranks - 1 : 0; }
 
 const Row kRows[] = {
     {Algorithm::kAllReduceOneShot, Kind::kAllReduce, "oneshot", all_reduce_one_shot, "1", "(n-1) S",
@@ -25,6 +35,37 @@ const Row kRows[] = {
      kAnyN, "single writer, many readers", [](const Shape& s) { return s.rank == s.root ? 0 : 1; }},
     {Algorithm::kBarrierFlat, Kind::kBarrier, "flat", barrier_flat, "1", "0", "does not apply",
      kAnyN, "one flag per rank", [](const Shape&) { return 0; }},
+    {Algorithm::kReduceFlat, Kind::kReduce, "flat", reduce_flat, "1", "(n-1) S at the root, else 0",
+     kSameBits, kAnyN, "linear reduction", by_the_root},
+    {Algorithm::kReduceTwoShot, Kind::kReduce, "twoshot", reduce_two_shot, "2",
+     "(n-1)/n S, at the root 2 (n-1)/n S", kSameBits, kAnyN,
+     "reduce-scatter + gather, Rabenseifner 2004, by direct exchange",
+     [](const Shape& s) { return (s.rank == s.root ? 2 : 1) * (s.nranks - 1); }},
+    {Algorithm::kAllGatherFlat, Kind::kAllGather, "flat", all_gather_flat, "1", "(n-1) S", kCopied,
+     kAnyN, "direct exchange", one_of_each_peer},
+    {Algorithm::kReduceScatterFlat, Kind::kReduceScatter, "flat", reduce_scatter_flat, "1",
+     "(n-1) S", kSameBits, kAnyN, "direct exchange", one_of_each_peer},
+    {Algorithm::kAllToAllFlat, Kind::kAllToAll, "flat", all_to_all_flat, "1", "(n-1) S", kCopied,
+     kAnyN, "direct exchange", one_of_each_peer},
+    {Algorithm::kGatherFlat, Kind::kGather, "flat", gather_flat, "1", "(n-1) S at the root, else 0",
+     kCopied, kAnyN, "direct exchange", by_the_root},
+    {Algorithm::kScatterFlat, Kind::kScatter, "flat", scatter_flat, "1", "S, at the root 0",
+     kCopied, kAnyN, "direct exchange", [](const Shape& s) { return s.rank == s.root ? 0 : 1; }},
+};
+
+constexpr Layout kVector = Layout::kVector;
+constexpr Layout kBlocks = Layout::kBlocks;
+
+const KindFacts kFacts[kNumKinds] = {
+    {"all_reduce", true, false, kVector, kVector},
+    {"broadcast", false, true, kVector, kVector},
+    {"barrier", false, false, kVector, kVector},
+    {"reduce", true, true, kVector, kVector},
+    {"all_gather", false, false, kVector, kBlocks},
+    {"reduce_scatter", true, false, kBlocks, kVector},
+    {"all_to_all", false, false, kBlocks, kBlocks},
+    {"gather", false, true, kVector, kBlocks},
+    {"scatter", false, true, kBlocks, kVector},
 };
 
 }  // namespace
@@ -33,13 +74,6 @@ std::span<const Row> registry() { return kRows; }
 
 const Row& row(Algorithm algorithm) { return kRows[static_cast<size_t>(algorithm)]; }
 
-const char* kind_name(Kind kind) {
-  switch (kind) {
-    case Kind::kAllReduce: return "all_reduce";
-    case Kind::kBroadcast: return "broadcast";
-    case Kind::kBarrier: return "barrier";
-  }
-  return "?";
-}
+const KindFacts& facts(Kind kind) { return kFacts[static_cast<size_t>(kind)]; }
 
 }  // namespace goss::collectives

@@ -11,15 +11,42 @@
 
 namespace goss::collectives {
 
-enum class Kind : unsigned char { kAllReduce, kBroadcast, kBarrier };
-constexpr int kNumKinds = 3;
-const char* kind_name(Kind kind);
+enum class Kind : unsigned char {
+  kAllReduce,
+  kBroadcast,
+  kBarrier,
+  kReduce,
+  kAllGather,
+  kReduceScatter,
+  kAllToAll,
+  kGather,
+  kScatter,
+};
+constexpr int kNumKinds = 9;
+
+// What is true of every algorithm of a kind.
+struct KindFacts {
+  const char* name;
+  bool reduces;  // an operation applies
+  bool rooted;
+  Layout input;
+  Layout output;
+};
+const KindFacts& facts(Kind kind);
+inline const char* kind_name(Kind kind) { return facts(kind).name; }
 
 enum class Algorithm : unsigned char {
   kAllReduceOneShot,
   kAllReduceTwoShot,
   kBroadcastFlat,
   kBarrierFlat,
+  kReduceFlat,
+  kReduceTwoShot,
+  kAllGatherFlat,
+  kReduceScatterFlat,
+  kAllToAllFlat,
+  kGatherFlat,
+  kScatterFlat,
 };
 
 struct Row {
@@ -28,11 +55,12 @@ struct Row {
   const char* name;
   Schedule (*make)(const Shape&);
   const char* steps;  // dependent exchanges
-  const char* bytes;  // read from others per rank, S = bytes of the buffer
+  const char* bytes;  // read from others per rank, S = `count` elements: of the vector, of a block
   const char* exact;
   const char* ranks;  // limits on n
   const char* source;
-  // The same as `bytes`: parts read from others by a non-root rank, of `parts` parts.
+  // The same as `bytes`: parts read from others by a rank, `parts` of them being S where both
+  // buffers are vectors, and each of them S where there are blocks.
   int (*parts_read)(const Shape&);
 };
 

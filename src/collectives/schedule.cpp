@@ -6,21 +6,41 @@
 
 namespace goss::collectives {
 
+int Schedule::parts_at(Place place) const {
+  if (place == Place::kScratch) return parts;
+  const Layout layout = place == Place::kInput ? input : output;
+  if (layout == Layout::kBlocks) return shape.nranks;
+  return input == output ? parts : 1;
+}
+
 void ScheduleBuilder::publish(int phase, Place place, Parts parts, int to) {
   schedule_.steps.push_back({Verb::kPublish, phase, to, place, parts, {}});
 }
 
 void ScheduleBuilder::reduce(Place place, Parts parts, std::vector<Source> sources) {
+  for (Source& source : sources) {
+    if (source.part == kSamePart) source.part = parts.first;
+  }
   schedule_.steps.push_back({Verb::kReduce, 0, kEverybody, place, parts, std::move(sources)});
 }
 
 void ScheduleBuilder::copy(Place place, Parts parts, Source source) {
+  if (source.part == kSamePart) source.part = parts.first;
   schedule_.steps.push_back({Verb::kCopy, 0, kEverybody, place, parts, {source}});
 }
 
 void ScheduleBuilder::await(std::vector<Source> sources) {
+  for (Source& source : sources) source.part = 0;
   schedule_.steps.push_back(
       {Verb::kAwait, 0, kEverybody, Place::kInput, {0, 0}, std::move(sources)});
+}
+
+std::vector<Source> ScheduleBuilder::inputs_in_rank_order(int part) const {
+  std::vector<Source> sources;
+  for (int r = 0; r < schedule_.shape.nranks; ++r) {
+    sources.push_back(r == schedule_.shape.rank ? mine(Place::kInput, part) : theirs(r, 0, part));
+  }
+  return sources;
 }
 
 namespace {
@@ -29,6 +49,7 @@ const char* place_name(Place place) {
   switch (place) {
     case Place::kInput: return "input";
     case Place::kOutput: return "output";
+    case Place::kScratch: return "scratch";
   }
   return "?";
 }
@@ -38,8 +59,9 @@ std::string describe_parts(Parts parts) {
 }
 
 std::string describe_source(const Source& source, int me) {
-  if (source.rank == me) return place_name(source.place);
-  return "rank " + std::to_string(source.rank) + " phase " + std::to_string(source.phase);
+  const std::string part = " from " + std::to_string(source.part);
+  if (source.rank == me) return place_name(source.place) + part;
+  return "rank " + std::to_string(source.rank) + " phase " + std::to_string(source.phase) + part;
 }
 
 std::string describe_step(const Step& step, int me) {

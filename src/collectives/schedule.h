@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Schedule: who gives what to whom, and what is made of it, for one rank. A pure value: no buffers,
-// sizes, clocks or threads. A buffer is divided into `parts` of nearly equal length, and steps
-// speak of parts, so one schedule serves every count; long buffers are cut into chunks to which the
-// schedule is applied one after the other (the executor overlaps them).
+// Schedule: who gives what to whom, and what is made of it, for one rank. A pure value: no sizes,
+// clocks, threads or memory. Buffers consist of parts, and steps speak of parts, so one schedule
+// serves every count; long buffers are cut into chunks to which the schedule is applied one after
+// the other (the executor overlaps them). What a part is depends on the buffer's layout:
+//
+//   vector   `count` elements; each chunk of it is divided into parts of nearly equal length
+//   blocks   one block of `count` elements per rank, and part i is block i; a chunk is the same
+//            stretch of every block. A vector beside blocks has one part.
 //
 // The vocabulary:
 //   publish  from now on rank `to` (or everybody) may read these parts of mine
@@ -30,7 +34,9 @@ struct Shape {
   int root = 0;  // of rooted collectives
 };
 
-enum class Place : uint8_t { kInput, kOutput };
+// kScratch: what is made only to be published, not for the caller.
+enum class Place : uint8_t { kInput, kOutput, kScratch };
+enum class Layout : uint8_t { kVector, kBlocks };
 enum class Verb : uint8_t { kPublish, kReduce, kCopy, kAwait };
 
 constexpr int kEverybody = -1;
@@ -44,11 +50,13 @@ struct Parts {
   int size() const { return last - first; }
   bool operator==(const Parts&) const = default;
 };
+constexpr Parts one(int part) { return {part, part + 1}; }
 
 struct Source {
-  int rank;     // whose
-  int phase;    // of that rank's publish; unused when local
-  Place place;  // of a local source
+  int rank;      // whose
+  int phase;     // of that rank's publish; unused when local
+  Place place;   // of a local source
+  int part = 0;  // there, that becomes the step's first part here
 };
 
 struct Step {
@@ -56,28 +64,49 @@ struct Step {
   int phase = 0;                // publish: flag raised when all publishes of the phase are done
   int to = kEverybody;          // publish
   Place place = Place::kInput;  // publish: where from; reduce, copy: where to
-  Parts parts;                  // the same parts on both sides
+  Parts parts;                  // publish: what; reduce, copy: where to
   std::vector<Source> sources;
 };
 
 struct Schedule {
   Shape shape;
-  int parts = 1;
+  int parts = 1;  // of a vector, and at most so many are published
+  Layout input = Layout::kVector;
+  Layout output = Layout::kVector;
   std::vector<Step> steps;
+
+  // How many parts the buffer at `place` has.
+  int parts_at(Place place) const;
 };
 
 // Reads like the paper: plan.publish(...), plan.reduce(...).
 class ScheduleBuilder {
  public:
-  ScheduleBuilder(const Shape& shape, int parts) { schedule_ = {shape, parts, {}}; }
+  ScheduleBuilder(const Shape& shape, int parts, Layout input = Layout::kVector,
+                  Layout output = Layout::kVector) {
+    schedule_ = {shape, parts, input, output, {}};
+  }
 
   void publish(int phase, Place place, Parts parts, int to = kEverybody);
   void reduce(Place place, Parts parts, std::vector<Source> sources);
   void copy(Place place, Parts parts, Source source);
   void await(std::vector<Source> sources);
 
-  Source mine(Place place) const { return {schedule_.shape.rank, 0, place}; }
-  Source theirs(int rank, int phase) const { return {rank, phase, Place::kInput}; }
+  // Without a part: the parts that the step is about, at the source as here.
+  static constexpr int kSamePart = -1;
+  Source mine(Place place, int part = kSamePart) const {
+    return {schedule_.shape.rank, 0, place, part};
+  }
+  Source theirs(int rank, int phase, int part = kSamePart) const {
+    return {rank, phase, Place::kInput, part};
+  }
+  // Phase 0 of every rank in rank order, this rank's own input read in place. The order makes the
+  // lower rank the left operand, so all ranks compute the same bits.
+  std::vector<Source> inputs_in_rank_order(int part = kSamePart) const;
+  // The rank at a distance. Peers are taken by distance, so that not all ranks go to rank 0 first.
+  int peer(int distance) const {
+    return (schedule_.shape.rank + distance) % schedule_.shape.nranks;
+  }
   Schedule finish() { return std::move(schedule_); }
 
  private:

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Gossamer authors
 set(GOSS_COLLECTIVES_SOURCES
+  collectives/all_gather.cpp
   collectives/all_reduce.cpp
+  collectives/all_to_all.cpp
   collectives/barrier.cpp
   collectives/broadcast.cpp
+  collectives/gather_scatter.cpp
   collectives/gossip.cpp
   collectives/gossip_alive.cpp
   collectives/gossip_matrix.cpp
@@ -11,5 +14,7 @@ set(GOSS_COLLECTIVES_SOURCES
   collectives/gossip_options.cpp
   collectives/gossip_permutation.cpp
   collectives/gossip_push_sum.cpp
+  collectives/reduce.cpp
+  collectives/reduce_scatter.cpp
   collectives/registry.cpp
   collectives/schedule.cpp)

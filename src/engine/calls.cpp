@@ -12,34 +12,56 @@ namespace goss::engine {
 
 namespace {
 
+Status validate_buffers(const gossComm* handle, const Operation& operation) {
+  const collectives::KindFacts& facts = collectives::facts(operation.kind);
+  const bool is_root = handle->rank == operation.root;
+  // Of a rooted collective only the root has what there is one of: broadcast and scatter begin
+  // there, reduce and gather end there.
+  const bool begins_at_root = facts.rooted && (operation.kind == collectives::Kind::kBroadcast ||
+                                               operation.kind == collectives::Kind::kScatter);
+  const bool reads = !begins_at_root || is_root;
+  const bool writes = !facts.rooted || begins_at_root || is_root;
+  if (reads && operation.buffer.input == nullptr) {
+    return fail(gossInvalidArgument, "%s : send buffer is NULL but count is %zu", facts.name,
+                operation.count);
+  }
+  if (writes && operation.buffer.output == nullptr) {
+    return fail(gossInvalidArgument, "%s : receive buffer is NULL but count is %zu", facts.name,
+                operation.count);
+  }
+  if (operation.kind == collectives::Kind::kAllToAll &&
+      operation.buffer.input == operation.buffer.output) {
+    return fail(gossInvalidArgument,
+                "%s : does not work in place (send and receive buffer are both %p)", facts.name,
+                static_cast<const void*>(operation.buffer.input));
+  }
+  return {};
+}
+
 Status validate(const gossComm* handle, const Operation& operation) {
-  const char* name = kind_name(operation.kind);
+  const collectives::KindFacts& facts = collectives::facts(operation.kind);
   if (!valid_type(operation.type)) {
-    return fail(gossInvalidArgument, "%s : invalid type %d (types are 0..%d)", name,
+    return fail(gossInvalidArgument, "%s : invalid type %d (types are 0..%d)", facts.name,
                 static_cast<int>(operation.type), gossNumTypes - 1);
   }
-  if (operation.kind == collectives::Kind::kAllReduce && !valid_op(operation.op)) {
+  if (facts.reduces && !valid_op(operation.op)) {
     return fail(gossInvalidArgument, "%s : invalid reduction operation %d (operations are 0..%d)",
-                name, static_cast<int>(operation.op), gossNumOps - 1);
+                facts.name, static_cast<int>(operation.op), gossNumOps - 1);
   }
   if (operation.root < 0 || operation.root >= handle->nranks) {
     return fail(gossInvalidArgument, "%s : invalid root %d (root should be in the 0..%d range)",
-                name, operation.root, handle->nranks - 1);
+                facts.name, operation.root, handle->nranks - 1);
   }
-  size_t bytes = 0;
-  if (!checked_multiply(operation.count, type_size(operation.type), &bytes) ||
+  const bool blocks =
+      facts.input == collectives::Layout::kBlocks || facts.output == collectives::Layout::kBlocks;
+  size_t bytes = blocks ? static_cast<size_t>(handle->nranks) : 1;
+  if (!checked_multiply(operation.count, bytes * type_size(operation.type), &bytes) ||
       bytes > PTRDIFF_MAX) {
-    return fail(gossInvalidArgument, "%s : count %zu of %s is larger than the address space", name,
-                operation.count, type_name(operation.type));
+    return fail(gossInvalidArgument, "%s : count %zu of %s%s is larger than the address space",
+                facts.name, operation.count, type_name(operation.type),
+                blocks ? " for each rank" : "");
   }
-  if (operation.count == 0) return {};
-  const bool reads =
-      operation.kind == collectives::Kind::kAllReduce || handle->rank == operation.root;
-  if ((reads && operation.buffer.input == nullptr) || operation.buffer.output == nullptr) {
-    return fail(gossInvalidArgument, "%s : %s buffer is NULL but count is %zu", name,
-                operation.buffer.output == nullptr ? "receive" : "send", operation.count);
-  }
-  return {};
+  return operation.count == 0 ? Status() : validate_buffers(handle, operation);
 }
 
 }  // namespace

@@ -54,7 +54,8 @@ uint64_t Communicator::begin_operation(const Operation& operation, const Choice&
   uint32_t hash = signature.hash();
   if (operation.calls > 1) hash ^= static_cast<uint32_t>(operation.counts.hash >> 32);
   history_ = (std::rotl(history_, 5) ^ hash) * 0x9e3779b1u;
-  const uint64_t word = static_cast<uint64_t>(++sequence_) << 32 | history_;
+  uint64_t word = ++sequence_ << 32 | history_;
+  if (word == 0) word = 1;  // 0 says that there is none
   Record& record = mine_->records[sequence_ % shm::kRecords];
   // Readers check the signature before and after they read the rest: it goes first and comes last.
   record.signature.store(0, std::memory_order_relaxed);
@@ -84,7 +85,7 @@ uint64_t Communicator::begin_operation(const Operation& operation, const Choice&
 }
 
 void Communicator::end_operation(const Operation& operation) {
-  mine_->completed.store(sequence_, std::memory_order_relaxed);
+  mine_->completed.store(static_cast<uint32_t>(sequence_), std::memory_order_relaxed);
   stats.operations += operation.calls;
   stats.payload_bytes += operation.bytes();
 }
@@ -102,11 +103,16 @@ bool read_record(const Record& record, uint64_t* word, Signature* signature) {
 
 bool same_operation(uint64_t a, uint64_t b) { return (a ^ b) >> 32 == 0; }
 
+// Ranks see the last 32 bits of each other's numbers, which begin anew after 2^32 operations. No
+// rank can be more than some dozens ahead, so the distance tells which comes first.
+uint32_t short_number(uint64_t word) { return static_cast<uint32_t>(word >> 32); }
+bool is_before(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0; }
+
 // What a rank recorded as operation `number`, if it is still there.
 bool read_number(const shm::RankArea& area, uint64_t number, Signature* signature) {
   uint64_t word = 0;
   return read_record(area.records[number % shm::kRecords], &word, signature) &&
-         word >> 32 == number;
+         short_number(word) == static_cast<uint32_t>(number);
 }
 
 // By then it is worth looking at more lines than that of the rank waited for.
@@ -114,9 +120,27 @@ constexpr std::chrono::milliseconds kCompareAllAfter{10};
 
 }  // namespace
 
+uint64_t Communicator::number_of(uint64_t signature) const {
+  const uint32_t ahead = short_number(signature) - static_cast<uint32_t>(sequence_);
+  return sequence_ + static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(ahead)));
+}
+
+void Communicator::count_from(uint64_t operations) {
+  sequence_ = operations;
+  mine_->completed.store(static_cast<uint32_t>(operations), std::memory_order_relaxed);
+}
+
+bool Communicator::contradicts(int peer, uint64_t signature) {
+  const Record& record = area(peer).records[short_number(signature) % shm::kRecords];
+  const uint64_t recorded = record.signature.load(std::memory_order_acquire);  // begin_operation()
+  return recorded != 0 && recorded != signature &&
+         !is_before(short_number(recorded), short_number(signature));
+}
+
 bool Communicator::agrees(int peer, uint64_t signature, Status* failure) {
   uint64_t theirs = area(peer).flags.signature.load(std::memory_order_acquire);
   if (theirs == signature) return true;
+  if (same_operation(theirs, signature) && !contradicts(peer, signature)) return true;
   // A peer that is ahead has compared signatures itself, or left a record.
   if (!same_operation(theirs, signature)) {
     Signature unused;
@@ -139,11 +163,12 @@ bool Communicator::differs(int peer, uint64_t signature) {
 Status Communicator::mismatch(int peer, uint64_t signature) {
   Signature own;
   Signature theirs;
-  uint64_t number = signature >> 32;
+  const uint64_t current = number_of(signature);
+  uint64_t number = current;
   const uint64_t oldest = number > shm::kRecords ? number - shm::kRecords + 1 : 1;
   bool known = false;
   // The first that differs is the cause.
-  for (uint64_t n = oldest; n <= (signature >> 32); ++n) {
+  for (uint64_t n = oldest; n <= current; ++n) {
     known = read_number(*mine_, n, &own) && read_number(area(peer), n, &theirs);
     number = n;
     if (known && (own.what != theirs.what || own.count != theirs.count)) break;
@@ -188,10 +213,10 @@ Status Communicator::check_wait(int peer, uint64_t signature, std::chrono::milli
   const auto what = [&] {
     read_record(mine_->records[(signature >> 32) % shm::kRecords], &word, &own);
     return format("%s #%llu of communicator '%s'", describe(own).c_str(),
-                  static_cast<unsigned long long>(signature >> 32), settings().name.c_str());
+                  static_cast<unsigned long long>(number_of(signature)), settings().name.c_str());
   };
   if (area(peer).state.load(std::memory_order_acquire) == shm::RankState::kLeft &&
-      area(peer).completed.load(std::memory_order_relaxed) < (signature >> 32)) {
+      is_before(area(peer).completed.load(std::memory_order_relaxed), short_number(signature))) {
     faults_.raise(fail(gossRemoteError,
                        "%s left (it destroyed the communicator or exited) while others were in %s",
                        name_of(peer).c_str(), what().c_str()));
@@ -226,28 +251,29 @@ std::string Communicator::last_seen(int rank) {
   for (const Record& record : area(rank).records) {
     uint64_t word = 0;
     Signature signature;
-    if (!read_record(record, &word, &signature) || word <= newest) continue;
+    if (!read_record(record, &word, &signature)) continue;
+    if (newest != 0 && !is_before(short_number(newest), short_number(word))) continue;
     newest = word;
     latest = signature;
   }
   if (newest == 0) return "it has not started any operation";
-  const uint64_t number = newest >> 32;
-  const bool over = area(rank).completed.load(std::memory_order_relaxed) >= number;
+  const uint32_t completed = area(rank).completed.load(std::memory_order_relaxed);
+  const bool over = !is_before(completed, short_number(newest));
   return format("last seen %s %s #%llu", over ? "after" : "in", describe(latest).c_str(),
-                static_cast<unsigned long long>(number));
+                static_cast<unsigned long long>(number_of(newest)));
 }
 
 std::string Communicator::flight_record() const {
   std::string text = format("communicator '%s', rank %d of %d: last operations\n",
                             settings().name.c_str(), rank(), nranks());
   const uint32_t completed = mine_->completed.load(std::memory_order_relaxed);
-  const uint32_t first = sequence_ > shm::kRecords ? sequence_ - shm::kRecords + 1 : 1;
-  for (uint32_t s = first; s <= sequence_; ++s) {
-    uint64_t word = 0;
+  const uint64_t first = sequence_ > shm::kRecords ? sequence_ - shm::kRecords + 1 : 1;
+  for (uint64_t s = first; s <= sequence_; ++s) {
     Signature signature;
-    if (!read_record(mine_->records[s % shm::kRecords], &word, &signature)) continue;
-    text += format("  #%u %s %s\n", s, describe(signature).c_str(),
-                   s <= completed ? "completed" : "not completed");
+    if (!read_number(*mine_, s, &signature)) continue;
+    const bool over = !is_before(completed, static_cast<uint32_t>(s));
+    text += format("  #%llu %s %s\n", static_cast<unsigned long long>(s),
+                   describe(signature).c_str(), over ? "completed" : "not completed");
   }
   return text;
 }

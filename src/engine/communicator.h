@@ -84,7 +84,8 @@ class Communicator {
   PlanCache& plans() { return plans_; }
   bool crowded() const { return crowded_; }
 
-  // Count an operation and record it; returns its signature word (sequence << 32 | hash).
+  // Count an operation and record it; returns its signature word: the last 32 bits of its number,
+  // then a hash. Never 0.
   uint64_t begin_operation(const Operation& operation, const Choice& choice, const OwnBuffers& own);
   void end_operation(const Operation& operation);
   // For the slow part of a wait: aborted, failed, `peer` inside another operation, peer gone,
@@ -94,6 +95,9 @@ class Communicator {
   Status mismatch(int peer, uint64_t signature);
   // Whether `peer` recorded something else under the number of `signature`.
   bool differs(int peer, uint64_t signature);
+  // Whether `peer` has come to the operation of `signature` and does not agree about it, as far as
+  // its records go back. If not, a differing word of that number is left from 2^32 operations ago.
+  bool contradicts(int peer, uint64_t signature);
   // Whether `peer`'s announced signature word fits; false with *failure set when it differs.
   bool agrees(int peer, uint64_t signature, Status* failure);
 
@@ -117,6 +121,11 @@ class Communicator {
   // What `rank` was last seen doing, for messages.
   std::string last_seen(int rank);
   std::string name_of(int rank) const;
+  // The number, counted from 1, of the operation with this signature.
+  uint64_t number_of(uint64_t signature) const;
+  // For tests of numbers that no test can count to: as if `operations` had been completed. On all
+  // ranks, before the first operation.
+  void count_from(uint64_t operations);
   // The last operations of this rank, oldest first.
   std::string flight_record() const;
 
@@ -150,7 +159,7 @@ class Communicator {
   Faults faults_;
   PlanCache plans_;
   bool crowded_;
-  uint32_t sequence_ = 0;
+  uint64_t sequence_ = 0;
   uint32_t history_ = 0;  // hash of all signatures so far
   std::atomic<bool> aborting_{false};
   std::chrono::milliseconds next_warning_;

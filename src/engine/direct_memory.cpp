@@ -21,22 +21,25 @@ constexpr std::chrono::milliseconds kWriterPatience{20};
 void DirectMemory::offer(const Communicator& comm, const Operation& operation,
                          const Program* program) {
   own_ = {};
+  active_ = false;
+  if (program == nullptr || comm.nranks() == 1) return;
+  const size_t n = static_cast<size_t>(comm.nranks());
+  input_bytes_ = operation.bytes() * (program->input_blocks ? n : 1);
+  output_bytes_ = operation.bytes() * (program->output_blocks ? n : 1);
   // How many extents there are is local; how many calls were aggregated is the same on all ranks.
-  active_ = program != nullptr && operation.calls == 1 && comm.nranks() > 1 &&
-            operation.bytes() >= kSmallest;
-  if (!active_ || !comm.compute().host_memory()) return;
-  own_bytes_ = operation.bytes();
+  active_ = operation.calls == 1 && std::max(input_bytes_, output_bytes_) >= kSmallest;
+  if (!active_ || !program->publishes || !comm.compute().host_memory()) return;
   own_output_ = operation.buffer.output;
   const bool in_place = operation.buffer.input == operation.buffer.output;
   if (!in_place || !program->overwrites_input) {
-    own_.input = device::find_shared(operation.buffer.input, own_bytes_);
+    own_.input = device::find_shared(operation.buffer.input, input_bytes_);
   }
-  own_.output = device::find_shared(own_output_, own_bytes_);
-  own_.writable = own_.output != nullptr && program->publishes_results &&
-                  own_.output->can_cut_off(own_output_, own_bytes_);
+  if (!program->publishes_results) return;
+  own_.output = device::find_shared(own_output_, output_bytes_);
+  own_.writable = own_.output != nullptr && own_.output->can_cut_off(own_output_, output_bytes_);
   // Results that leave the caches anyway and go to peers with a shared cache: for those who copy
   // them, a copy in a cell costs less than to fetch lines of the output in order to write them.
-  if (!own_.writable && !comm.far && own_bytes_ >= kStreamOutputBytes) own_.output = nullptr;
+  if (!own_.writable && !comm.far && output_bytes_ >= kStreamOutputBytes) own_.output = nullptr;
 }
 
 void DirectMemory::start(const Communicator& comm) {
@@ -78,17 +81,18 @@ Result<Located> locate(Communicator& comm, int peer, uint64_t id, uint64_t offse
 
 }  // namespace
 
-Result<bool> DirectMemory::meet(Communicator& comm, int peer, uint64_t signature, size_t bytes) {
+Result<bool> DirectMemory::meet(Communicator& comm, int peer, uint64_t signature) {
   const Communicator::Placement placement = comm.placement(peer, signature);
   Located input;
   Located output;
   if (placement.input_id != 0) {
-    GOSS_TRY_ASSIGN(input, locate(comm, peer, placement.input_id, placement.input_offset, bytes));
+    GOSS_TRY_ASSIGN(input,
+                    locate(comm, peer, placement.input_id, placement.input_offset, input_bytes_));
     if (!input.known()) return false;
   }
   if (placement.output_id != 0) {
-    GOSS_TRY_ASSIGN(output,
-                    locate(comm, peer, placement.output_id, placement.output_offset, bytes));
+    GOSS_TRY_ASSIGN(
+        output, locate(comm, peer, placement.output_id, placement.output_offset, output_bytes_));
     if (!output.known()) return false;
   }
   peers_[static_cast<size_t>(peer)] = {input.address, output.address,
@@ -154,7 +158,7 @@ void DirectMemory::withdraw(Communicator& comm) {
 }
 
 bool DirectMemory::cut_off(Communicator& comm, int peer) {
-  const Status status = own_.output->cut_off(own_output_, own_bytes_);
+  const Status status = own_.output->cut_off(own_output_, output_bytes_);
   if (status.ok()) return true;
   if (!std::exchange(told_cut_, true)) {
     log(LogLevel::kWarn, "%s has stopped while it was storing a result, and %s",

@@ -36,7 +36,7 @@ class DirectMemory {
   // Peers can map what they shall use: -1, or the rank whose queue of letters is full.
   Result<int> announce(Communicator& comm) const;
   // What `peer` offers in the operation with this signature; false while its letter is on the way.
-  Result<bool> meet(Communicator& comm, int peer, uint64_t signature, size_t bytes);
+  Result<bool> meet(Communicator& comm, int peer, uint64_t signature);
 
   // Of a rank that has been met; null where it has to be staged, or must not be stored to.
   const std::byte* input(int peer) const { return peers_[static_cast<size_t>(peer)].input; }
@@ -82,7 +82,8 @@ class DirectMemory {
   bool told_ = false;      // the others know that this rank has finished with their memory
   bool told_cut_ = false;  // the user knows that cut_off() fails
   OwnBuffers own_;
-  size_t own_bytes_ = 0;
+  size_t input_bytes_ = 0;  // of every rank's
+  size_t output_bytes_ = 0;
   std::byte* own_output_ = nullptr;
   int readers_ = 0;
   std::vector<Peer> peers_;

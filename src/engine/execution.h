@@ -17,9 +17,9 @@ enum class Progress { kDone, kBlocked, kFailed };
 
 // Small operations: the payload lies behind its flag, up to 56 bytes in the flag's own cache line.
 //
-// All-reduce (<= 1,016 bytes) and barrier: every rank stores its payload and reads all others'. Two
-// places per rank in turn suffice: a rank that starts turn t+2 has seen everybody in turn t+1, so
-// everybody has finished reading turn t.
+// All collectives but broadcast (<= 1,016 bytes): every rank stores what it shows to others and
+// waits for all of them, also where it reads nothing. Two places per rank in turn suffice: a rank
+// that starts turn t+2 has seen everybody in turn t+1, so everybody has finished reading turn t.
 //
 // Broadcast (<= 56 bytes): the root stores one of its 48 broadcast lines and goes on; it comes to a
 // line again when all ranks say that they have read the broadcast of 48 turns ago.
@@ -32,10 +32,14 @@ class InlineExecution {
   uint64_t position() const { return static_cast<uint64_t>(next_); }
 
  private:
-  Progress poll(const Communicator& comm, const std::atomic<uint64_t>& flag) const;
+  Progress poll(Communicator& comm, int peer, const std::atomic<uint64_t>& flag) const;
   template <size_t kBytes>
   void store(Communicator& comm, shm::Payload<kBytes>* place);
   void finish(Communicator& comm);
+  const std::byte* shown(Communicator& comm, int rank) const;
+  size_t block_bytes(int blocks) const;
+  void reduce(Communicator& comm, int block);
+  void collect(Communicator& comm, int block);
   Progress send(Communicator& comm);
   Progress receive(Communicator& comm);
   void tell_read(Communicator& comm);
@@ -74,11 +78,21 @@ class MappedExecution {
     size_t first;
     size_t count;
   };
+  // What one kernel call reduces: `length` elements that begin `offset` elements into a part that
+  // begins at element `first` of the chunk.
+  struct Piece {
+    int part;
+    size_t first;
+    size_t offset;
+    size_t length;
+    const std::byte* input;
+    std::byte* output;
+    std::byte* kept;  // a copy for the peers, or null
+  };
 
   void plan_chunks(const Communicator& comm);
   void enter_chunk(uint64_t index);
   uint64_t chunk_index() const { return (chunk_.ticket - first_ticket_) / cells_per_chunk_; }
-  Span parts_span(int first, int last) const;
   bool gather(Communicator& comm);
   bool announce(Communicator& comm);
   void raise(Communicator& comm, int phase);
@@ -90,15 +104,20 @@ class MappedExecution {
   bool end_direct(Communicator& comm);
   bool reduce(Communicator& comm, const Instruction& instruction);
   void reduce_parts(Communicator& comm, const Instruction& instruction);
-  void reduce_piece(Communicator& comm, const Instruction& instruction, int part, Span span,
-                    size_t offset, size_t length, const std::byte* input, std::byte* output,
-                    std::byte* copy);
+  void reduce_scattered(Communicator& comm, const Instruction& instruction, int part,
+                        std::byte* kept);
+  void reduce_piece(Communicator& comm, const Instruction& instruction, const Piece& piece);
   void reduce_to_all(Communicator& comm, reduce::Arguments arguments);
   void copy(Communicator& comm, const Instruction& instruction);
   reduce::Store store_for_peers(const Communicator& comm) const;
   reduce::Store store_for_targets(const Communicator& comm) const;
   int probed_peer(const Communicator& comm) const;
   void probe_distance(Communicator& comm, int peer, const void* data, size_t bytes);
+  Span part_span(int part) const;
+  size_t offset_of(bool blocks, int part, size_t first) const;
+  bool measured() const;
+  template <class Fn>
+  void for_each_piece(int input_part, int output_part, Span span, Fn fn) const;
   const std::byte* published(Communicator& comm, int peer, int phase, int part, size_t first) const;
   std::byte* cell(Communicator& comm, int rank, int part) const;
   bool fail(Communicator& comm, Status failure);

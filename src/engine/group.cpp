@@ -61,8 +61,9 @@ thread_local Group this_thread;
 
 // The rule is a function of the calls alone, so that all ranks aggregate alike.
 bool worth_aggregating(const Operation& operation) {
-  return operation.kind != collectives::Kind::kBarrier && operation.count != 0 &&
-         operation.bytes() <= kAggregateBytes;
+  const bool moves_vectors = operation.kind == collectives::Kind::kAllReduce ||
+                             operation.kind == collectives::Kind::kBroadcast;
+  return moves_vectors && operation.count != 0 && operation.bytes() <= kAggregateBytes;
 }
 
 uint64_t movement_of(const Operation& operation) {

@@ -13,20 +13,11 @@
 #include "base/env.h"
 #include "base/host.h"
 #include "engine/communicator.h"
+#include "transport/bootstrap/process_token.h"
 
 namespace goss::engine {
 
 namespace {
-
-// Random, once per program; forked children differ in the pid.
-std::string process_token() {
-  static const std::string token = [] {
-    std::string bytes(16, '\0');
-    if (!bootstrap::fill_random(bytes.data(), bytes.size()).ok()) bytes = "pid";
-    return bytes;
-  }();
-  return token + std::to_string(::getpid());
-}
 
 // Pids of another name space (another container of this host) mean other processes here.
 std::string pid_namespace() {
@@ -62,7 +53,8 @@ Result<Member> Member::self(const shm::Mailbox& mailbox) {
   Member member;
   member.host = host_name();
   member.host_id = env_text(Env::kHostId).value_or(machine_id());
-  member.process = process_token();
+  GOSS_TRY_ASSIGN(const bootstrap::ProcessToken token, bootstrap::process_token());
+  member.process.assign(token.begin(), token.end());
   member.mailbox = mailbox.address();
   member.pids = pid_namespace();
   member.cpus = cpu_mask();

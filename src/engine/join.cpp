@@ -6,7 +6,6 @@
 #include <bit>
 #include <chrono>
 #include <cstring>
-#include <thread>
 
 #include "base/log.h"
 #include "engine/reactor.h"
@@ -167,27 +166,11 @@ class Joining final : public Making {
         self_(self.serialize()),
         bootstrap_(std::move(bootstrap)) {}
 
-  // Rank 0's process serves the start-up. If it ended with messages of others unread, the system
-  // would drop what they have not read either: why the start-up has failed.
-  ~Joining() override {
-    constexpr std::chrono::milliseconds kTimeToRead{50};
-    if (failed_ && options_.rank == 0 && options_.nranks > 1) {
-      std::this_thread::sleep_for(kTimeToRead);
-    }
-  }
-
-  Result<bool> advance() override {
-    Result<bool> done = step();
-    failed_ = !done.ok();
-    return done;
-  }
-
   void pollfds(std::vector<pollfd>* fds) override {
     if (setup_ == nullptr) bootstrap_->pollfds(fds);
   }
 
- private:
-  Result<bool> step() {
+  Result<bool> advance() override {
     if (!connected_) {
       GOSS_TRY_ASSIGN(connected_, bootstrap_->connect());
       if (!connected_) return false;
@@ -205,6 +188,7 @@ class Joining final : public Making {
     return true;
   }
 
+ private:
   Status make_job(const std::vector<std::string>& all) {
     std::vector<Member> members;
     for (const std::string& bytes : all) {
@@ -247,7 +231,6 @@ class Joining final : public Making {
   std::unique_ptr<bootstrap::Bootstrap> bootstrap_;
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   bool connected_ = false;
-  bool failed_ = false;
   std::unique_ptr<SegmentSetup> setup_;
 };
 

@@ -25,17 +25,17 @@ std::string describe(const Signature& signature) {
   const char* type = kTypeName[byte(8)];
   const char* algorithm = collectives::registry()[byte(24)].name;
   const auto count = static_cast<unsigned long long>(signature.count);
-  const char* grouped = (signature.what & Signature::kGrouped) != 0 ? ", grouped" : "";
-  switch (static_cast<Kind>(kind)) {
-    case Kind::kAllReduce:
-      return text + format("(count %llu, %s, %s, %s%s)", count, type, op_text, algorithm, grouped);
-    case Kind::kBroadcast:
-      return text + format("(count %llu, %s, root %u, %s%s)", count, type,
-                           static_cast<unsigned>((signature.what & ~Signature::kGrouped) >> 32),
-                           algorithm, grouped);
-    case Kind::kBarrier: return text;
+  const collectives::KindFacts& kind_facts = collectives::facts(static_cast<Kind>(kind));
+  if (static_cast<Kind>(kind) == Kind::kBarrier) return text;
+  text += format("(count %llu, %s", count, type);
+  if (kind_facts.reduces) text += std::string(", ") + op_text;
+  if (kind_facts.rooted) {
+    text +=
+        format(", root %u", static_cast<unsigned>((signature.what & ~Signature::kGrouped) >> 32));
   }
-  return text;
+  text += std::string(", ") + algorithm;
+  if ((signature.what & Signature::kGrouped) != 0) text += ", grouped";
+  return text + ")";
 }
 
 }  // namespace goss::engine

@@ -25,6 +25,8 @@ class Lowering {
  public:
   explicit Lowering(const Schedule& schedule) : schedule_(schedule) {
     program_.parts = schedule.parts;
+    program_.input_blocks = schedule.input == collectives::Layout::kBlocks;
+    program_.output_blocks = schedule.output == collectives::Layout::kBlocks;
     program_.stages.push_back(0);
   }
 
@@ -60,7 +62,8 @@ class Lowering {
 
   void add(const Instruction& instruction) {
     program_.instructions.push_back(instruction);
-    after_flag_ = instruction.code == Code::kFlag;
+    if (instruction.code == Code::kFlag) after_flag_ = true;
+    if (instruction.code == Code::kWait) after_flag_ = false;
   }
 
   void flag(int phase) {
@@ -71,9 +74,13 @@ class Lowering {
 
   void publish(const Step& step) {
     program_.publishes = true;
-    const bool output = step.place == Place::kOutput;
     if (step.parts.size() == 0) return;
-    if (!output) published_.push_back(step.parts);
+    if (step.place == Place::kInput) published_.push_back(step.parts);
+    if (step.place == Place::kScratch) {  // a reduction has left it in the cell
+      program_.publishes_scratch = true;
+      return;
+    }
+    const bool output = step.place == Place::kOutput;
     // A result that is published right after it was made is stored twice in the same pass.
     if (output && !program_.instructions.empty()) {
       Instruction& before = program_.instructions.back();
@@ -102,21 +109,25 @@ class Lowering {
     }
   }
 
-  // A copy into a published part comes from the rank that it was published to, after that rank has
-  // reduced it; a reduction waits for the peers' inputs only.
+  // In place, the output of a vector lies on the input, part by part. A copy into a published part
+  // comes from the rank that it was published to, after that rank has reduced it; a reduction waits
+  // for the peers' inputs only. Blocks in place: the only one written is the rank's own, which it
+  // does not publish (reduce-scatter, scatter), or with what lies there (all-gather, gather).
   void reduce(const Step& step) {
     for (const collectives::Parts& parts : published_) {
-      if (parts.first < step.parts.last && step.parts.first < parts.last) {
+      if (program_.vectors() && parts.first < step.parts.last && step.parts.first < parts.last) {
         program_.overwrites_input = true;
       }
     }
     Instruction instruction{Code::kReduce};
+    instruction.to_output = step.place == Place::kOutput;
     instruction.first = step.parts.first;
     instruction.last = step.parts.last;
     instruction.source_begin = static_cast<int>(program_.sources.size());
     for (const collectives::Source& source : step.sources) {
       const bool mine = source.rank == schedule_.shape.rank;
-      program_.sources.push_back({source.rank, mine ? -1 : source.phase});
+      if (mine) instruction.source_part = source.part;
+      program_.sources.push_back({source.rank, mine ? -1 : source.phase, source.part});
     }
     instruction.source_end = static_cast<int>(program_.sources.size());
     add(instruction);
@@ -130,6 +141,7 @@ class Lowering {
     instruction.peer = source.rank;
     instruction.first = step.parts.first;
     instruction.last = step.parts.last;
+    instruction.source_part = source.part;
     add(instruction);
   }
 
@@ -139,10 +151,16 @@ class Lowering {
   bool after_flag_ = false;
 };
 
-// From which buffer each phase is published: a reader in place needs to know. All publishers of a
-// phase use the same buffer, so the first source of each phase answers for all.
+// From where each phase is published: readers in place need to know, and publishers whose buffer is
+// read in place. All publishers of a phase use the same place, so its own and the first source of
+// each phase answer for all.
 void find_places(const collectives::Row& row, const Schedule& schedule, Program* program) {
   bool known[collectives::kMaxPhases] = {};
+  for (const Step& step : schedule.steps) {
+    if (step.verb != Verb::kPublish) continue;
+    program->phase_place[step.phase] = step.place;
+    known[step.phase] = true;
+  }
   for (const Step& step : schedule.steps) {
     for (const collectives::Source& source : step.sources) {
       if (source.rank == schedule.shape.rank || known[source.phase]) continue;
@@ -150,7 +168,7 @@ void find_places(const collectives::Row& row, const Schedule& schedule, Program*
       theirs.rank = source.rank;
       for (const Step& published : row.make(theirs).steps) {
         if (published.verb != Verb::kPublish || published.phase != source.phase) continue;
-        program->phase_is_output[source.phase] = published.place == Place::kOutput;
+        program->phase_place[source.phase] = published.place;
         known[source.phase] = true;
         break;
       }
@@ -191,9 +209,6 @@ size_t one_shot_limit(int nranks) {
 
 Choice choose_all_reduce(const Operation& operation, int nranks, Forced forced) {
   const size_t bytes = operation.bytes();
-  if (bytes <= shm::kInlineBytes && (forced == Forced::kAuto || forced == Forced::kInline)) {
-    return {Path::kInline, Algorithm::kAllReduceOneShot, "the payload travels with its flag"};
-  }
   const bool one_shot =
       forced == Forced::kOneShot || (forced != Forced::kTwoShot && bytes <= one_shot_limit(nranks));
   if (one_shot) {
@@ -204,26 +219,60 @@ Choice choose_all_reduce(const Operation& operation, int nranks, Forced forced) 
           forced == Forced::kTwoShot ? "forced by GOSS_ALGO" : "fewest bytes per rank"};
 }
 
+// Two exchanges of parts of it, or one of the whole.
+Choice choose_reduce(const Operation& operation, int nranks, Forced forced) {
+  const bool flat = forced == Forced::kOneShot ||
+                    (forced != Forced::kTwoShot && operation.bytes() <= one_shot_limit(nranks));
+  if (flat) return {Path::kMapped, Algorithm::kReduceFlat, "one exchange is cheapest"};
+  return {Path::kMapped, Algorithm::kReduceTwoShot, "all ranks share the work"};
+}
+
+Choice choose_exchange(const Operation& operation, int nranks, Forced forced) {
+  switch (operation.kind) {
+    case Kind::kAllReduce: return choose_all_reduce(operation, nranks, forced);
+    case Kind::kReduce: return choose_reduce(operation, nranks, forced);
+    case Kind::kBroadcast:
+      return {Path::kMapped, Algorithm::kBroadcastFlat, "one writer, everybody reads"};
+    case Kind::kBarrier: return {Path::kInline, Algorithm::kBarrierFlat, "one flag per rank"};
+    case Kind::kAllGather:
+      return {Path::kMapped, Algorithm::kAllGatherFlat, "everybody reads what it needs"};
+    case Kind::kReduceScatter:
+      return {Path::kMapped, Algorithm::kReduceScatterFlat, "everybody reads what it needs"};
+    case Kind::kAllToAll:
+      return {Path::kMapped, Algorithm::kAllToAllFlat, "everybody reads what it needs"};
+    case Kind::kGather:
+      return {Path::kMapped, Algorithm::kGatherFlat, "the root reads what it needs"};
+    case Kind::kScatter:
+      return {Path::kMapped, Algorithm::kScatterFlat, "everybody reads what it needs"};
+  }
+  return {};
+}
+
+// What a rank shows to others at the most.
+size_t published_bytes(const Operation& operation, int nranks) {
+  const bool blocks = facts(operation.kind).input == collectives::Layout::kBlocks;
+  return operation.bytes() * (blocks ? static_cast<size_t>(nranks) : 1);
+}
+
 }  // namespace
 
 Choice choose(const Operation& operation, int nranks, Forced forced) {
-  switch (operation.kind) {
-    case Kind::kAllReduce: {
-      Choice choice = choose_all_reduce(operation, nranks, forced);
-      if (operation.count == 0) choice.path = Path::kNothing;
-      return choice;
-    }
-    case Kind::kBroadcast: {
-      Choice choice{Path::kMapped, Algorithm::kBroadcastFlat, "one writer, everybody reads"};
-      if (operation.bytes() <= shm::kLineBytes) choice.path = Path::kInline;
-      if (operation.count == 0) choice.path = Path::kNothing;
-      return choice;
-    }
-    case Kind::kBarrier:
-      return {nranks == 1 ? Path::kNothing : Path::kInline, Algorithm::kBarrierFlat,
-              "one flag per rank"};
+  Choice choice = choose_exchange(operation, nranks, forced);
+  const bool barrier = operation.kind == Kind::kBarrier;
+  if (barrier ? nranks == 1 : operation.count == 0) {
+    choice.path = Path::kNothing;
+    return choice;
   }
-  return {};
+  const size_t most = operation.kind == Kind::kBroadcast ? shm::kLineBytes : shm::kInlineBytes;
+  const bool may = forced == Forced::kAuto || forced == Forced::kInline ||
+                   (operation.kind != Kind::kAllReduce && operation.kind != Kind::kReduce);
+  if (!barrier && may && published_bytes(operation, nranks) <= most) {
+    choice.path = Path::kInline;
+    choice.reason = "the payload travels with its flag";
+    if (operation.kind == Kind::kAllReduce) choice.algorithm = Algorithm::kAllReduceOneShot;
+    if (operation.kind == Kind::kReduce) choice.algorithm = Algorithm::kReduceFlat;
+  }
+  return choice;
 }
 
 namespace {

@@ -25,16 +25,19 @@ struct Instruction {
     kPublish,    // copy parts of input or output to the own cell, unless peers read it in place
     kFlag,       // raise the flag of `phase`
     kWait,       // until `peer` has raised `phase`
-    kReduce,     // parts of the output = all sources of the program's source list
+    kReduce,     // parts of the output (or of the cell) = all sources of the source list
     kCopyPeer,   // parts of the output = `peer`'s published parts
     kCopyLocal,  // parts of the output = parts of the own input
   };
   Code code;
   uint8_t phase = 0;
   bool from_output = false;  // kPublish: source; kReduce: also store the result in the own cell
+  bool to_output = true;     // kReduce: false: in the own cell only
   int peer = -1;
-  int first = 0;  // parts [first, last)
+  int first =
+      0;  // parts [first, last) where they are written (kPublish: in the buffer and the cell)
   int last = 0;
+  int source_part = 0;   // the first where they are read; kReduce: in the own input
   int source_begin = 0;  // kReduce: range in Program::sources
   int source_end = 0;
 };
@@ -44,12 +47,16 @@ struct Program {
   struct SourceRef {
     int rank;
     int phase;
+    int part;  // the first
   };
 
   collectives::Algorithm algorithm;
-  int parts = 1;
+  int parts = 1;              // places in a cell
+  bool input_blocks = false;  // see collectives::Layout
+  bool output_blocks = false;
   bool publishes = false;
-  bool publishes_results = false;  // of reductions, as soon as they are made
+  bool publishes_results = false;  // from the output, as soon as they are made
+  bool publishes_scratch = false;
   // The output is written where the input has been published, before anybody says that it was read:
   // in place, peers must read a staged copy.
   bool overwrites_input = false;
@@ -58,8 +65,11 @@ struct Program {
   std::vector<int> stages;
   std::vector<Instruction> instructions;
   std::vector<SourceRef> sources;
-  bool phase_is_output[collectives::kMaxPhases] = {};
+  collectives::Place phase_place[collectives::kMaxPhases] = {};  // where it is published from
 
+  bool vectors() const { return !input_blocks && !output_blocks; }
+  // Into how many parts the elements of a chunk are divided.
+  int divisor() const { return vectors() ? parts : 1; }
   int nstages() const { return static_cast<int>(stages.size()) - 1; }
 };
 

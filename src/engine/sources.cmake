@@ -14,6 +14,7 @@ set(GOSS_ENGINE_SOURCES
   engine/job.cpp
   engine/join.cpp
   engine/mapped_execution.cpp
+  engine/mapped_movement.cpp
   engine/operation.cpp
   engine/plan.cpp
   engine/reactor.cpp

@@ -196,10 +196,10 @@ TEST(MemAlloc, OfACallThatWasAbortedIsNotStoredToAnyMore) {
     Comms comms = make_comms(kRanks);
     std::atomic<bool> running{false};
     std::atomic<int> overwritten{0};
-    const auto rank = [&](int r) {
+    const auto rank = [&](int r, gossComm_t comm) {
       Buffer in(Buffer::kWhole, kCount);
       Buffer out(Buffer::kWhole, kCount);
-      while (gossAllReduce(in.data(), out.data(), kCount, gossUint32, gossSum, comms[r], nullptr) ==
+      while (gossAllReduce(in.data(), out.data(), kCount, gossUint32, gossSum, comm, nullptr) ==
              gossSuccess) {
         running = true;
       }
@@ -211,7 +211,7 @@ TEST(MemAlloc, OfACallThatWasAbortedIsNotStoredToAnyMore) {
       ++checked;
       while (checked < kRanks) ::usleep(100);
     };
-    for (int r = 0; r < kRanks; ++r) threads.emplace_back(rank, r);
+    for (int r = 0; r < kRanks; ++r) threads.emplace_back(rank, r, comms[r]);
     while (!running) ::usleep(100);
     ::usleep(static_cast<useconds_t>(137 * attempt));
     EXPECT_EQ(gossCommAbort(std::exchange(comms[1], nullptr)), gossSuccess);

@@ -32,7 +32,7 @@ std::ostream& operator<<(std::ostream& out, const Case& c) {
 }
 
 std::vector<int> roots_of(const Row& row, int nranks) {
-  if (row.kind != Kind::kBroadcast) return {0};
+  if (!facts(row.kind).rooted) return {0};
   std::set<int> roots{0, nranks / 3, nranks / 2, nranks - 1};
   if (nranks <= 9) {
     for (int r = 0; r < nranks; ++r) roots.insert(r);
@@ -89,9 +89,10 @@ void expect_matched(const Step& step, int reader, const std::vector<Schedule>& a
     const Schedule& theirs = all[static_cast<size_t>(source.rank)];
     EXPECT_TRUE(raises(theirs, source.phase, reader))
         << "rank " << reader << " waits for phase " << source.phase << " of rank " << source.rank;
-    for (int part = step.parts.first; part < step.parts.last; ++part) {
-      EXPECT_EQ(offers(theirs, source.phase, part, reader), 1)
-          << "rank " << reader << " reads part " << part << " of rank " << source.rank;
+    for (int part = 0; part < step.parts.size(); ++part) {
+      EXPECT_EQ(offers(theirs, source.phase, source.part + part, reader), 1)
+          << "rank " << reader << " reads part " << source.part + part << " of rank "
+          << source.rank;
     }
   }
 }
@@ -114,7 +115,10 @@ void expect_published_at_most_once(const Schedule& schedule) {
   for (const Step& step : schedule.steps) {
     EXPECT_GE(step.parts.first, 0);
     EXPECT_LE(step.parts.first, step.parts.last);
-    EXPECT_LE(step.parts.last, schedule.parts);
+    EXPECT_LE(step.parts.last, schedule.parts_at(step.place));
+    if (step.verb == Verb::kPublish) {
+      EXPECT_LE(step.parts.last, schedule.parts) << "a cell has no place for it";
+    }
     if (step.verb != Verb::kPublish) {
       if (phase >= 0) finished.insert(phase);
       phase = -1;
@@ -129,6 +133,36 @@ void expect_published_at_most_once(const Schedule& schedule) {
       EXPECT_EQ(++times[static_cast<size_t>(part)], 1) << "part " << part;
     }
   }
+}
+
+// The output of `rank`, from the definition of the collective; empty where there is none.
+std::vector<std::string> expected_output(const Case& c, int rank, int parts) {
+  const auto sum = [&](int part) {
+    std::string text;
+    for (int r = 0; r < c.nranks; ++r) text += contribution(r, part);
+    return text;
+  };
+  std::vector<std::string> output;
+  for (int part = 0; part < parts; ++part) {
+    switch (row_of(c).kind) {
+      case Kind::kBarrier: return {};
+      case Kind::kReduce:
+        if (rank != c.root) return {};
+        output.push_back(sum(part));
+        break;
+      case Kind::kAllReduce: output.push_back(sum(part)); break;
+      case Kind::kBroadcast: output.push_back(contribution(c.root, part)); break;
+      case Kind::kReduceScatter: output.push_back(sum(rank)); break;
+      case Kind::kGather:
+        if (rank != c.root) return {};
+        output.push_back(contribution(part, 0));
+        break;
+      case Kind::kAllGather: output.push_back(contribution(part, 0)); break;
+      case Kind::kAllToAll: output.push_back(contribution(part, rank)); break;
+      case Kind::kScatter: output.push_back(contribution(c.root, rank)); break;
+    }
+  }
+  return output;
 }
 
 class EverySchedule : public testing::TestWithParam<Case> {};
@@ -149,10 +183,11 @@ TEST_P(EverySchedule, EveryPublishIsReadByEveryoneItIsAddressedTo) {
       for (const Schedule& theirs : all) {
         if (theirs.shape.rank == me || !reaches(publish, theirs.shape.rank)) continue;
         const bool read = std::any_of(theirs.steps.begin(), theirs.steps.end(), [&](const Step& s) {
-          return publish.parts.first >= s.parts.first && publish.parts.last <= s.parts.last &&
-                 std::any_of(s.sources.begin(), s.sources.end(), [&](const Source& source) {
-                   return source.rank == me && source.phase == publish.phase;
-                 });
+          return std::any_of(s.sources.begin(), s.sources.end(), [&](const Source& source) {
+            return source.rank == me && source.phase == publish.phase &&
+                   publish.parts.first >= source.part &&
+                   publish.parts.last <= source.part + s.parts.size();
+          });
         });
         EXPECT_TRUE(read) << "rank " << theirs.shape.rank << " ignores rank " << me;
       }
@@ -179,22 +214,16 @@ TEST_P(EverySchedule, HasTheSameNumberOfPartsOnAllRanks) {
 TEST_P(EverySchedule, EndsWithoutDeadlockAndWithTheRightResult) {
   const Case& c = GetParam();
   const std::vector<Schedule> all = all_ranks(c);
-  const int parts = all.front().parts;
   const Simulation result = Simulator(all).run();
   ASSERT_FALSE(result.deadlock);
   ASSERT_EQ(result.problem, "");
-  if (row_of(c).kind == Kind::kBarrier) return;
-  for (int part = 0; part < parts; ++part) {
-    std::string expected;
-    if (row_of(c).kind == Kind::kBroadcast) {
-      expected = contribution(c.root, part);
-    } else {
-      for (int r = 0; r < c.nranks; ++r) expected += contribution(r, part);
-    }
-    for (int r = 0; r < c.nranks; ++r) {
-      const auto& got = result.output[static_cast<size_t>(r)][static_cast<size_t>(part)];
-      ASSERT_TRUE(got.has_value()) << "rank " << r << " never wrote part " << part;
-      ASSERT_EQ(*got, expected) << "rank " << r;
+  for (int r = 0; r < c.nranks; ++r) {
+    const auto& output = result.output[static_cast<size_t>(r)];
+    const std::vector<std::string> expected =
+        expected_output(c, r, static_cast<int>(output.size()));
+    for (size_t part = 0; part < expected.size(); ++part) {
+      ASSERT_TRUE(output[part].has_value()) << "rank " << r << " never wrote part " << part;
+      ASSERT_EQ(*output[part], expected[part]) << "rank " << r << " part " << part;
     }
   }
 }
@@ -276,7 +305,9 @@ TEST(Registry, FindsEveryRowByItsAlgorithm) {
 TEST(Registry, NamesEveryKind) {
   std::set<std::string> names;
   for (int k = 0; k < kNumKinds; ++k) names.insert(kind_name(static_cast<Kind>(k)));
-  EXPECT_EQ(names, (std::set<std::string>{"all_reduce", "broadcast", "barrier"}));
+  EXPECT_EQ(names,
+            (std::set<std::string>{"all_reduce", "broadcast", "barrier", "reduce", "all_gather",
+                                   "reduce_scatter", "all_to_all", "gather", "scatter"}));
 }
 
 // The simulator itself must see what it is there to see.

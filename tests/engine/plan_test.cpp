@@ -16,6 +16,7 @@ namespace {
 
 using collectives::Algorithm;
 using collectives::Kind;
+using collectives::Place;
 using collectives::registry;
 using collectives::Row;
 using Code = Instruction::Code;
@@ -36,7 +37,7 @@ std::vector<Case> cases() {
   for (int row = 0; row < static_cast<int>(registry().size()); ++row) {
     for (int n : {1, 2, 3, 4, 5, 8, 13, 16, 17, 33}) {
       all.push_back({row, n, 0});
-      if (registry()[static_cast<size_t>(row)].kind == Kind::kBroadcast && n > 1) {
+      if (facts(registry()[static_cast<size_t>(row)].kind).rooted && n > 1) {
         all.push_back({row, n, n - 1});
       }
     }
@@ -69,12 +70,12 @@ class EveryProgram : public testing::TestWithParam<Case> {
   bool stored_before_flag(int rank, int phase, int part) const {
     const std::vector<Instruction>& code = program(rank).instructions;
     const auto flag = static_cast<size_t>(std::max(0, flag_of(rank, phase)));
-    return std::any_of(code.begin(), code.begin() + static_cast<std::ptrdiff_t>(flag),
-                       [&](const Instruction& i) {
-                         const bool stores =
-                             i.code == Code::kPublish || (i.code == Code::kReduce && i.from_output);
-                         return stores && i.first <= part && part < i.last;
-                       });
+    return std::any_of(
+        code.begin(), code.begin() + static_cast<std::ptrdiff_t>(flag), [&](const Instruction& i) {
+          const bool stores = i.code == Code::kPublish ||
+                              (i.code == Code::kReduce && (i.from_output || !i.to_output));
+          return stores && i.first <= part && part < i.last;
+        });
   }
 
   std::vector<Program> programs_;
@@ -93,18 +94,18 @@ TEST_P(EveryProgram, WaitsOnlyForFlagsThatThePeerRaisesOnce) {
 TEST_P(EveryProgram, ReadsOnlyWhatThePeerStoredBeforeAFlagThatWasAwaited) {
   for (int r = 0; r < GetParam().nranks; ++r) {
     std::set<std::pair<int, int>> awaited;
-    const auto expect_readable = [&](int peer, int phase, const Instruction& i) {
+    const auto expect_readable = [&](int peer, int phase, int first, const Instruction& i) {
       EXPECT_TRUE(awaited.count({peer, phase})) << "rank " << r << " does not wait for " << peer;
-      for (int part = i.first; part < i.last; ++part) {
+      for (int part = first; part < first + i.last - i.first; ++part) {
         EXPECT_TRUE(stored_before_flag(peer, phase, part)) << "part " << part << " of " << peer;
       }
     };
     for (const Instruction& i : program(r).instructions) {
       if (i.code == Code::kWait) awaited.insert({i.peer, i.phase});
-      if (i.code == Code::kCopyPeer) expect_readable(i.peer, i.phase, i);
+      if (i.code == Code::kCopyPeer) expect_readable(i.peer, i.phase, i.source_part, i);
       for (int s = i.source_begin; i.code == Code::kReduce && s < i.source_end; ++s) {
         const Program::SourceRef& source = program(r).sources[static_cast<size_t>(s)];
-        if (source.phase >= 0) expect_readable(source.rank, source.phase, i);
+        if (source.phase >= 0) expect_readable(source.rank, source.phase, source.part, i);
       }
     }
   }
@@ -150,19 +151,18 @@ TEST_P(EveryProgram, KnowsFromWhichBufferEveryPhaseComes) {
   for (const Program& p : programs_) {
     for (const Instruction& i : p.instructions) {
       if (i.code != Code::kCopyPeer && i.code != Code::kReduce) continue;
-      const auto check = [&](int peer, int phase) {
+      const auto check = [&](int peer, int phase, int first) {
+        const int last = first + i.last - i.first;
         for (const Instruction& theirs : program(peer).instructions) {
           if (&theirs - program(peer).instructions.data() > flag_of(peer, phase)) break;
-          if (theirs.code != Code::kPublish || theirs.first > i.first || theirs.last < i.last) {
-            continue;
-          }
-          EXPECT_EQ(p.phase_is_output[phase], theirs.from_output);
+          if (theirs.code != Code::kPublish || theirs.first > first || theirs.last < last) continue;
+          EXPECT_EQ(p.phase_place[phase] == Place::kOutput, theirs.from_output);
         }
       };
-      if (i.code == Code::kCopyPeer) check(i.peer, i.phase);
+      if (i.code == Code::kCopyPeer) check(i.peer, i.phase, i.source_part);
       for (int s = i.source_begin; i.code == Code::kReduce && s < i.source_end; ++s) {
         const Program::SourceRef& source = p.sources[static_cast<size_t>(s)];
-        if (source.phase >= 0) check(source.rank, source.phase);
+        if (source.phase >= 0) check(source.rank, source.phase, source.part);
       }
     }
   }
@@ -176,8 +176,21 @@ TEST(Lowering, OfTwoShotPublishesTheResultAsItIsMade) {
                                    [](const Instruction& i) { return i.code == Code::kReduce; });
   ASSERT_NE(reduce, p.instructions.end());
   EXPECT_TRUE(reduce->from_output) << "result and published copy are stored in one pass";
-  EXPECT_FALSE(p.phase_is_output[0]);
-  EXPECT_TRUE(p.phase_is_output[1]);
+  EXPECT_EQ(p.phase_place[0], Place::kInput);
+  EXPECT_EQ(p.phase_place[1], Place::kOutput);
+  EXPECT_TRUE(p.publishes_results);
+}
+
+// The part that a rank reduces for the root is nowhere but in its cell.
+TEST(Lowering, OfATwoShotReduceLeavesTheResultsOfOthersInTheirCells) {
+  const Program p = lower(collectives::row(Algorithm::kReduceTwoShot), {1, 4, 3});
+  const auto reduce = std::find_if(p.instructions.begin(), p.instructions.end(),
+                                   [](const Instruction& i) { return i.code == Code::kReduce; });
+  ASSERT_NE(reduce, p.instructions.end());
+  EXPECT_FALSE(reduce->to_output);
+  EXPECT_EQ(p.phase_place[1], Place::kScratch) << "also for the rank that publishes it";
+  EXPECT_TRUE(p.publishes_scratch);
+  EXPECT_FALSE(p.publishes_results);
 }
 
 Operation all_reduce(DataType type, size_t count) {

@@ -31,7 +31,7 @@ LAYERS = {
     "src/engine": ["base", "device", "collectives", "mixing", "reduce", "quant", "engine",
                    "transport/transport.h", "transport/registry.h", "transport/hmac.h", "transport/shm",
                    "transport/bootstrap/bootstrap.h", "transport/bootstrap/unique_id.h",
-                   "transport/bootstrap/fork_guard.h"],
+                   "transport/bootstrap/fork_guard.h", "transport/bootstrap/process_token.h"],
     "src/api": ["base", "engine", "api", PUBLIC],
     "bindings": [PUBLIC],
     # Tools are users: they see what users see. perf/bench times inner loops that users do not see.

@@ -32,7 +32,9 @@ class Simulator {
   explicit Simulator(std::vector<collectives::Schedule> schedules)
       : schedules_(std::move(schedules)), pc_(schedules_.size(), 0) {
     for (const collectives::Schedule& schedule : schedules_) {
-      result_.output.emplace_back(static_cast<size_t>(schedule.parts));
+      result_.output.emplace_back(
+          static_cast<size_t>(schedule.parts_at(collectives::Place::kOutput)));
+      scratch_.emplace_back(static_cast<size_t>(schedule.parts));
     }
   }
 
@@ -84,9 +86,14 @@ class Simulator {
 
   std::string local(int rank, collectives::Place place, int part) {
     if (place == collectives::Place::kInput) return contribution(rank, part);
-    const auto& value = result_.output[static_cast<size_t>(rank)][static_cast<size_t>(part)];
-    if (!value) complain(rank, "its own output before it was written", part);
+    const auto& value = made(rank, place, part);
+    if (!value) complain(rank, "its own result before it was made", part);
     return value.value_or("?");
+  }
+
+  std::optional<std::string>& made(int rank, collectives::Place place, int part) {
+    auto& all = place == collectives::Place::kScratch ? scratch_ : result_.output;
+    return all[static_cast<size_t>(rank)].at(static_cast<size_t>(part));
   }
 
   void publish(int rank, const Step& step) {
@@ -99,18 +106,19 @@ class Simulator {
     for (int part = step.parts.first; part < step.parts.last; ++part) {
       std::string value;
       for (const collectives::Source& source : step.sources) {
+        const int from = source.part + part - step.parts.first;
         if (source.rank == rank) {
-          value += local(rank, source.place, part);
+          value += local(rank, source.place, from);
           continue;
         }
-        const auto there = published_.find({source.rank, source.phase, part});
+        const auto there = published_.find({source.rank, source.phase, from});
         if (there == published_.end()) {
-          complain(rank, "what rank " + std::to_string(source.rank) + " never published", part);
+          complain(rank, "what rank " + std::to_string(source.rank) + " never published", from);
         } else {
           value += there->second;
         }
       }
-      result_.output[static_cast<size_t>(rank)][static_cast<size_t>(part)] = value;
+      made(rank, step.place, part) = value;
     }
   }
 
@@ -130,6 +138,7 @@ class Simulator {
   std::vector<collectives::Schedule> schedules_;
   std::vector<size_t> pc_;
   std::map<Key, std::string> published_;
+  std::vector<std::vector<std::optional<std::string>>> scratch_;
   Simulation result_;
 };
 

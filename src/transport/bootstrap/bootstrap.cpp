@@ -5,6 +5,7 @@
 // root is the judge of failures until all are connected; afterwards failures are flooded.
 #include <algorithm>
 
+#include "base/host.h"
 #include "base/log.h"
 #include "transport/bootstrap/allgather.h"
 #include "transport/bootstrap/bootstrap.h"
@@ -24,10 +25,12 @@ constexpr milliseconds kRefusedTooLong{500};  // nobody listens where the root d
 // long for more of them and then name the lowest rank.
 constexpr milliseconds kAgree{100};
 constexpr int kRejectionsBeforeWarning = 8;
+// A root that runs judges within milliseconds; one that is stopped does not hold a rank for longer.
+constexpr milliseconds kVerdict{500};
 
 class Starter final : public Bootstrap {
  public:
-  explicit Starter(Options options);
+  Starter(Options options, const ProcessToken& process);
   ~Starter() override;
 
   Result<bool> connect() override;
@@ -37,7 +40,7 @@ class Starter final : public Bootstrap {
   Secret session_key() const override { return session_key_; }
 
  private:
-  enum class Stage { kDialing, kWaiting, kLinking, kReported, kReady, kFailed };
+  enum class Stage { kDialing, kWaiting, kLinking, kReported, kJudged, kReady, kFailed };
   struct Neighbour {
     Table::Contact contact;
     // Towards higher ranks; lower ones come to us.
@@ -59,6 +62,7 @@ class Starter final : public Bootstrap {
   bool out_of_time() const;
   void check_time();
   std::string what_is_missing() const;
+  void give_up(const Failure& failure);
   void fail_start(const Failure& failure);
 
   void advance_gather();
@@ -69,6 +73,7 @@ class Starter final : public Bootstrap {
   }
 
   Options options_;
+  const ProcessToken process_;
   Clock::time_point now_ = Clock::now();
   const Clock::time_point began_ = now_;  // the limit counts from here to the last all-gather
   Stage stage_ = Stage::kDialing;
@@ -79,6 +84,8 @@ class Starter final : public Bootstrap {
   std::unique_ptr<Channel> root_;
   bool acknowledged_ = false;  // the root has answered our join
   Waiting waiting_;
+  Failure given_up_;  // kJudged: what the root has been told
+  Clock::time_point given_up_at_{};
   std::unique_ptr<Gate> gate_;
   std::vector<Neighbour> neighbours_;
   std::unique_ptr<MeshLinks> mesh_;
@@ -95,8 +102,9 @@ Address root_address(const UniqueId& id) {
   return address;
 }
 
-Starter::Starter(Options options)
+Starter::Starter(Options options, const ProcessToken& process)
     : options_(std::move(options)),
+      process_(process),
       root_dialer_(root_address(options_.id), options_.id.secret,
                    hello_for(Purpose::kRoot, kRootPeer)),
       mesh_(std::make_unique<MeshLinks>(options_.rank, options_.nranks, options_.heartbeat)),
@@ -156,7 +164,7 @@ void Starter::join(std::unique_ptr<Channel> channel) {
   stage_ = Stage::kWaiting;
   set_liveness(root_->socket(), options_.silence);
   Join join;
-  join.process = process_token();
+  join.process = process_;
   join.host = host_name();
   join.hello = options_.hello;
   join.hello_text = options_.hello_text;
@@ -166,7 +174,7 @@ void Starter::join(std::unique_ptr<Channel> channel) {
   if (listener.ok()) address = local_address(listener.value());
   if (!listener.ok() || !address.ok()) {
     const Status status = listener.ok() ? address.take_status() : listener.take_status();
-    return fail_start({options_.rank, status.code(), status.message()});
+    return give_up({options_.rank, status.code(), status.message()});
   }
   join.mesh = address.value();
   // Who may come is known, and can prove it, only with the table: until then they queue.
@@ -205,13 +213,17 @@ void Starter::handle_root(const Frame& frame) {
   } else if (frame.type == FrameType::kComplete && stage_ == Stage::kReported) {
     stage_ = Stage::kReady;
   } else if (frame.type == FrameType::kFailed) {
+    // The root knows best who is missing; any other reason of our own we know best.
+    const bool own = stage_ == Stage::kJudged && given_up_.code != gossTimeout;
     const std::optional<Failure> failure = Failure::decode(frame.payload);
-    fail_start(failure ? *failure : Failure{-1, gossRemoteError, "the start-up has failed"});
+    const Failure unknown{-1, gossRemoteError, "the start-up has failed"};
+    fail_start(own ? given_up_ : failure.value_or(unknown));
   }
 }
 
 void Starter::root_ended(const std::string& why) {
   root_.reset();
+  if (stage_ == Stage::kJudged && given_up_.code != gossTimeout) return fail_start(given_up_);
   const int culprit = waiting_.root_rank;
   if (culprit >= 0 && culprit != options_.rank) {
     return fail_start(
@@ -231,8 +243,8 @@ void Starter::begin_links(const Table& table) {
   std::vector<int> ranks;
   for (const Table::Contact& contact : table.contacts) ranks.push_back(contact.rank);
   if (ranks != neighbours_of(options_.rank, options_.nranks)) {
-    return fail_start({options_.rank, gossInternalError,
-                       "the root sent the addresses of ranks that are not this one's neighbours"});
+    return give_up({options_.rank, gossInternalError,
+                    "the root sent the addresses of ranks that are not this one's neighbours"});
   }
   gate_->expect(session_key_, hello_for(Purpose::kLink, static_cast<uint32_t>(options_.rank)));
   gate_->set_limit(64 + table.contacts.size());
@@ -287,7 +299,8 @@ void Starter::admit(Arrival arrival) {
                         arrival.hello.nranks == static_cast<uint32_t>(options_.nranks) &&
                         std::any_of(neighbours_.begin(), neighbours_.end(),
                                     [peer](const Neighbour& n) { return n.contact.rank == peer; });
-  if (!expected || mesh_->has_link(peer) || arrival.frames[0].type != FrameType::kLinkUp) return;
+  if (!expected || mesh_->has_link(peer) || arrival.frames.empty()) return;
+  if (arrival.frames[0].type != FrameType::kLinkUp) return;
   set_liveness(arrival.channel->socket(), options_.silence);
   arrival.frames.erase(arrival.frames.begin());
   arrival.channel->queue(FrameType::kLinkUp, "");
@@ -300,10 +313,15 @@ bool Starter::out_of_time() const {
 }
 
 void Starter::check_time() {
-  if (stage_ == Stage::kReady || stage_ == Stage::kFailed || !out_of_time()) return;
-  fail_start({-1, gossTimeout,
-              "after " + limit_text() + " " + what_is_missing() +
-                  "; raise GOSS_INIT_TIMEOUT if they need longer to start"});
+  if (stage_ == Stage::kReady || stage_ == Stage::kFailed) return;
+  if (stage_ == Stage::kJudged) {
+    if (now_ - given_up_at_ >= kVerdict) fail_start(given_up_);
+    return;
+  }
+  if (!out_of_time()) return;
+  give_up({-1, gossTimeout,
+           "after " + limit_text() + " " + what_is_missing() +
+               "; raise GOSS_INIT_TIMEOUT if they need longer to start"});
 }
 
 std::string Starter::what_is_missing() const {
@@ -313,7 +331,11 @@ std::string Starter::what_is_missing() const {
         "GOSS_PORT, GOSS_NRANKS, GOSS_IFNAME or the secret be wrong",
         root_dialer_.target().text().c_str(), root_dialer_.problem().c_str());
   }
-  if (stage_ != Stage::kLinking) return "still waiting for " + waiting_.missing;
+  if (stage_ != Stage::kLinking) {
+    // Only read when the root says nothing in time: who has come since, nobody else knows.
+    return format("no answer from the root at %s, which last waited for %s",
+                  root_dialer_.target().text().c_str(), waiting_.missing.c_str());
+  }
   std::string text;
   for (const Neighbour& neighbour : neighbours_) {
     if (mesh_->has_link(neighbour.contact.rank)) continue;
@@ -328,14 +350,25 @@ std::string Starter::what_is_missing() const {
   return text;
 }
 
+// Tells the root why this rank cannot go on, and waits for what it makes of that: it knows who is
+// missing. When its own process holds the root, the others have been told by then.
+void Starter::give_up(const Failure& failure) {
+  if (root_ == nullptr) return fail_start(failure);
+  given_up_ = failure;
+  given_up_at_ = now_;
+  stage_ = Stage::kJudged;
+  root_->queue(FrameType::kGiveUp, failure.encode());
+}
+
 // The first failure counts; those who wait with us hear of it before our connections end.
 void Starter::fail_start(const Failure& failure) {
   if (stage_ == Stage::kFailed) return;
+  const bool told = stage_ == Stage::kJudged;
   stage_ = Stage::kFailed;
   status_ = fail(failure.code, "start-up of rank %d of %d: %s", options_.rank, options_.nranks,
                  failure.reason.c_str());
   if (root_ != nullptr) {
-    root_->queue(FrameType::kGiveUp, failure.encode());
+    if (!told) root_->queue(FrameType::kGiveUp, failure.encode());
     root_->flush();
     root_.reset();
   }
@@ -448,7 +481,8 @@ Result<std::unique_ptr<Bootstrap>> Bootstrap::create(Options options) {
                 kMaxHelloTextBytes);
   }
   GOSS_TRY(check_crypto());
-  return std::unique_ptr<Bootstrap>(std::make_unique<Starter>(std::move(options)));
+  GOSS_TRY_ASSIGN(const ProcessToken process, process_token());
+  return std::unique_ptr<Bootstrap>(std::make_unique<Starter>(std::move(options), process));
 }
 
 }  // namespace goss::bootstrap

@@ -74,7 +74,7 @@ Progress Gate::advance(Clock::time_point now, Pending* pending, std::vector<Arri
   }
   std::vector<Frame> frames;
   const bool open = pending->channel->receive(&frames);
-  if (frames.empty()) return open ? Progress::kRunning : Progress::kFailed;
+  if (frames.empty() && open) return Progress::kRunning;
   arrivals->push_back({pending->handshake.hello(), std::move(pending->channel), std::move(frames)});
   return Progress::kDone;
 }

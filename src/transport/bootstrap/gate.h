@@ -2,9 +2,9 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // Gate: a listening socket and the connections that have not proved anything yet. Hands out those
-// that have: authenticated, with their first frame. All others are closed after a deadline, when
-// they say something wrong, or when there are too many, those first that have not even named the
-// job; none of that is an error.
+// that have: authenticated, with their first frame or their end. All others are closed after a
+// deadline, when they say something wrong, or when there are too many, those first that have not
+// even named the job; none of that is an error.
 // Used by Root and by the mesh listener of each rank; non-blocking; one thread at a time.
 #pragma once
 
@@ -22,7 +22,7 @@ namespace goss::bootstrap {
 struct Arrival {
   Hello hello;
   std::unique_ptr<Channel> channel;
-  std::vector<Frame> frames;  // at least one
+  std::vector<Frame> frames;  // none: it has ended since its proof, without a word
 };
 
 class Gate {

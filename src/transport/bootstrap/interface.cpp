@@ -5,7 +5,6 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -93,12 +92,6 @@ Result<Address> mesh_address(const Address& towards_root) {
   Address address = towards_root;
   address.set_port(0);
   return address;
-}
-
-std::string host_name() {
-  char buffer[65] = "?";
-  if (::gethostname(buffer, sizeof(buffer) - 1) != 0) return "?";
-  return buffer;
 }
 
 }  // namespace goss::bootstrap

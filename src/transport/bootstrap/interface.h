@@ -17,6 +17,4 @@ Result<Address> choose_address();
 // rank reaches the root and so, presumably, the others.
 Result<Address> mesh_address(const Address& towards_root);
 
-std::string host_name();  // at most 64 bytes, for messages
-
 }  // namespace goss::bootstrap

@@ -2,10 +2,7 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "transport/bootstrap/messages.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <mutex>
 
 #include "transport/bootstrap/wire.h"
 
@@ -21,18 +18,6 @@ std::string cut(const std::string& text, size_t limit_bytes) {
 }
 
 }  // namespace
-
-ProcessToken process_token() {
-  static std::mutex mutex;
-  static pid_t owner = 0;
-  static ProcessToken token{};
-  const std::lock_guard<std::mutex> lock(mutex);
-  if (owner != ::getpid()) {  // the first call, or the first in a forked child
-    owner = ::getpid();
-    if (!fill_random(token.data(), token.size()).ok()) token = {};
-  }
-  return token;
-}
 
 std::string Join::encode() const {
   Writer out;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "transport/bootstrap/process_token.h"
 #include "transport/bootstrap/socket.h"
 #include "transport/bootstrap/unique_id.h"
 #include "transport/hmac.h"
@@ -19,10 +20,6 @@ constexpr int kMaxRanks = 65'536;
 constexpr size_t kMaxHelloTextBytes = 4096;
 constexpr size_t kMaxHostBytes = 64;
 constexpr size_t kMaxReasonBytes = 12 * 1024;  // holds two hello texts
-
-using ProcessToken = std::array<uint8_t, 16>;
-// The same for all objects of one process, different in every other one.
-ProcessToken process_token();
 
 // kJoin: rank to root.
 struct Join {

@@ -23,6 +23,9 @@ using std::chrono::milliseconds;
 constexpr size_t kStrangers = 64;          // unauthenticated connections beyond one per rank
 constexpr milliseconds kReplacement{300};  // a restarted rank may take its place again
 constexpr milliseconds kStatusEvery{1000};
+// Ranks of the root's own process hear of a failure last, for it may end then: when the others have
+// heard and closed their sides, or after this.
+constexpr milliseconds kOthersFirst{250};
 constexpr milliseconds kLinger{5000};  // tells late ranks why the job has failed
 constexpr milliseconds kSilence{4000};
 
@@ -32,15 +35,19 @@ struct Member {
   Join join;
   bool connected = false;  // has all its links
   bool lost = false;
+  Clock::time_point joined_at{};
   Clock::time_point lost_at{};
 
-  std::string text() const { return format("rank %d on %s", rank, join.host.c_str()); }
+  std::string text() const {
+    if (join.host.empty()) return format("rank %d", rank);  // it never said
+    return format("rank %d on %s", rank, join.host.c_str());
+  }
 };
 
 class RootServer final : public Root {
  public:
-  RootServer(Socket listener, const UniqueId& id)
-      : gate_(std::move(listener), id.secret, expected_hello(id)) {
+  RootServer(Socket listener, const UniqueId& id, const ProcessToken& process)
+      : process_(process), gate_(std::move(listener), id.secret, expected_hello(id)) {
     gate_.set_limit(kStrangers);
   }
 
@@ -62,8 +69,10 @@ class RootServer final : public Root {
 
   void admit(Arrival arrival);
   bool acceptable(const Arrival& arrival);
+  void expect_ranks(uint32_t nranks);
   bool agrees(const Member& member, uint32_t nranks);
   void refuse(Arrival arrival, const Failure& failure);
+  void note_silent_end(Arrival arrival);
   void read_members();
   void handle(Member* member, const Frame& frame);
   void give_up(uint32_t rank, const std::string& who, const Frame& frame);
@@ -75,9 +84,12 @@ class RootServer final : public Root {
   void find_root_rank();
   void send_status(Member* only);
   std::vector<int> missing() const;
+  std::string missing_text() const;
   void flush();
   bool drained() const;
+  void tell_own_process();
 
+  const ProcessToken process_;
   Gate gate_;
   Phase phase_ = Phase::kGathering;
   Clock::time_point now_{};
@@ -89,6 +101,8 @@ class RootServer final : public Root {
   int root_rank_ = -1;
   Clock::time_point last_status_{};
   Failure failure_;
+  bool own_told_ = false;  // of the failure: the ranks in the root's process
+  Clock::time_point failed_at_{};
   std::set<uint32_t> told_;  // ranks that know of the failure
   Clock::time_point linger_until_{};
 };
@@ -113,6 +127,7 @@ void RootServer::admit(Arrival arrival) {
     if (hello.version != kWireVersion) fail_job(failure_);
     return refuse(std::move(arrival), failure_);
   }
+  if (arrival.frames.empty()) return note_silent_end(std::move(arrival));
   const Frame& first = arrival.frames[0];
   // It failed before it could join, as without a usable interface: the others need not wait for it.
   // One whose place is taken is not missed.
@@ -128,11 +143,10 @@ void RootServer::admit(Arrival arrival) {
   }
   auto member = std::make_unique<Member>();
   member->rank = static_cast<int>(hello.rank);
+  member->joined_at = now_;
   member->join = std::move(*join);
   if (nranks_ == 0) {
-    nranks_ = hello.nranks;
-    members_.resize(nranks_);
-    gate_.set_limit(kStrangers + nranks_);
+    expect_ranks(hello.nranks);
   } else if (!agrees(*member, hello.nranks)) {
     fail_job(failure_);
     told_.insert(hello.rank);
@@ -146,13 +160,32 @@ void RootServer::admit(Arrival arrival) {
     return refuse(std::move(arrival), {member->rank, gossInvalidUsage, reason});
   }
   if (place == nullptr) ++present_;
-  if (place == nullptr ? first_ == nullptr : first_ == place.get()) first_ = member.get();
+  if (first_ == nullptr || first_ == place.get()) first_ = member.get();
   member->channel = std::move(arrival.channel);
   set_liveness(member->channel->socket(), kSilence);
   place = std::move(member);
   find_root_rank();
   send_status(place.get());
   for (size_t i = 1; i < arrival.frames.size(); ++i) handle(place.get(), arrival.frames[i]);
+}
+
+void RootServer::expect_ranks(uint32_t nranks) {
+  nranks_ = nranks;
+  members_.resize(nranks_);
+  gate_.set_limit(kStrangers + nranks_);
+}
+
+// It proved itself and ended before it could join. Unless it tries again at once, it has died.
+void RootServer::note_silent_end(Arrival arrival) {
+  if (phase_ != Phase::kGathering) return;
+  if (nranks_ == 0) expect_ranks(arrival.hello.nranks);
+  if (arrival.hello.nranks != nranks_ || members_[arrival.hello.rank] != nullptr) return;
+  auto member = std::make_unique<Member>();
+  member->rank = static_cast<int>(arrival.hello.rank);
+  member->channel = std::move(arrival.channel);
+  ++present_;
+  lose(member.get());
+  members_[arrival.hello.rank] = std::move(member);
 }
 
 // Facts of the hello that can be wrong in this one rank only; sets failure_ unless the job has one.
@@ -177,17 +210,18 @@ bool RootServer::acceptable(const Arrival& arrival) {
 
 // What must be equal everywhere, compared with the first rank; sets failure_ when it differs.
 bool RootServer::agrees(const Member& member, uint32_t nranks) {
+  const std::string first = first_ == nullptr ? "a rank that has ended" : first_->text();
   if (nranks != nranks_) {
     failure_ = {member.rank, gossInvalidUsage,
                 format("the ranks disagree on their number: %s has nranks=%u, %s has nranks=%u; "
                        "start all with the same number",
-                       first_->text().c_str(), nranks_, member.text().c_str(), nranks)};
+                       first.c_str(), nranks_, member.text().c_str(), nranks)};
     return false;
   }
-  if (member.join.hello == first_->join.hello) return true;
+  if (first_ == nullptr || member.join.hello == first_->join.hello) return true;
   failure_ = {member.rank, gossInvalidUsage,
               format("the ranks differ in version or settings: %s has [%s], %s has [%s]",
-                     first_->text().c_str(), first_->join.hello_text.c_str(), member.text().c_str(),
+                     first.c_str(), first_->join.hello_text.c_str(), member.text().c_str(),
                      member.join.hello_text.c_str())};
   return false;
 }
@@ -229,7 +263,22 @@ void RootServer::give_up(uint32_t rank, const std::string& who, const Frame& fra
   told_.insert(rank);
   if (failure->code != gossTimeout) failure->code = gossRemoteError;
   if (failure->rank < 0) failure->rank = static_cast<int>(rank);
-  failure->reason = who + " gave up: " + failure->reason;
+  // Who is missing is known here, now; a rank that has no link to a neighbour knows more.
+  const bool knows_less =
+      is_here(rank) &&
+      (phase_ == Phase::kGathering || (phase_ == Phase::kLinking && members_[rank]->connected));
+  if (failure->code == gossTimeout && knows_less) {
+    const std::vector<int> ranks = missing();
+    if (!ranks.empty()) failure->rank = ranks.front();
+    const double waited = std::chrono::duration<double>(now_ - members_[rank]->joined_at).count();
+    failure->reason = format(
+        "%s gave up %.1f s after it had joined, still waiting for %s%s; raise GOSS_INIT_TIMEOUT if "
+        "they need longer to start",
+        who.c_str(), waited, phase_ == Phase::kLinking ? "all connections of " : "",
+        missing_text().c_str());
+  } else {
+    failure->reason = who + " gave up: " + failure->reason;
+  }
   if (phase_ == Phase::kGathering || phase_ == Phase::kLinking) fail_job(*failure);
 }
 
@@ -255,12 +304,28 @@ void RootServer::fail_job(const Failure& failure) {
   log(LogLevel::kInfo, "start-up failed: %s", failure.reason.c_str());
   failure_ = failure;
   phase_ = Phase::kFailed;
+  failed_at_ = now_;
   linger_until_ = now_ + kLinger;
   const std::string bytes = failure_.encode();
   for (const auto& member : members_) {
     if (member == nullptr) continue;
-    if (!member->lost) member->channel->queue(FrameType::kFailed, bytes);
+    const bool later = member->join.process == process_;
+    if (!member->lost && !later) member->channel->queue(FrameType::kFailed, bytes);
     told_.insert(static_cast<uint32_t>(member->rank));
+  }
+}
+
+// Their process may end as soon as they know.
+void RootServer::tell_own_process() {
+  const bool others_know =
+      parting_.empty() && std::all_of(members_.begin(), members_.end(), [this](const auto& member) {
+        return member == nullptr || member->lost || member->join.process == process_;
+      });
+  if (own_told_ || (!others_know && now_ - failed_at_ < kOthersFirst)) return;
+  own_told_ = true;
+  for (const auto& member : members_) {
+    if (member == nullptr || member->lost || member->join.process != process_) continue;
+    member->channel->queue(FrameType::kFailed, failure_.encode());
   }
 }
 
@@ -283,8 +348,9 @@ void RootServer::advance_phase() {
     for (const auto& member : members_) member->channel->queue(FrameType::kComplete, "");
     flush();
   }
-  const bool told_all = phase_ == Phase::kComplete ||
-                        (phase_ == Phase::kFailed && nranks_ > 0 && told_.size() >= nranks_);
+  if (phase_ == Phase::kFailed) tell_own_process();
+  const bool told_all =
+      phase_ == Phase::kComplete || (own_told_ && nranks_ > 0 && told_.size() >= nranks_);
   const bool ending = phase_ == Phase::kComplete || phase_ == Phase::kFailed;
   if (ending && ((told_all && drained()) || now_ >= linger_until_)) {
     if (gate_.refused() > 0) {
@@ -317,9 +383,8 @@ void RootServer::send_tables() {
 
 // When the root's process dies its connections end: the ranks then name the rank it belonged to.
 void RootServer::find_root_rank() {
-  const ProcessToken own = process_token();
   for (const auto& member : members_) {
-    if (member == nullptr || member->join.process != own) continue;
+    if (member == nullptr || member->join.process != process_) continue;
     if (member->rank == root_rank_) return;
     root_rank_ = member->rank;
     return send_status(nullptr);
@@ -327,8 +392,7 @@ void RootServer::find_root_rank() {
 }
 
 void RootServer::send_status(Member* only) {
-  const Waiting waiting{root_rank_,
-                        rank_list(missing()) + format(" (%zu of %u)", missing().size(), nranks_)};
+  const Waiting waiting{root_rank_, missing_text()};
   const std::string bytes = waiting.encode();
   if (only != nullptr) return only->channel->queue(FrameType::kWaiting, bytes);
   last_status_ = now_;
@@ -337,6 +401,11 @@ void RootServer::send_status(Member* only) {
     if (member == nullptr || member->lost || !member->channel->idle()) continue;
     member->channel->queue(FrameType::kWaiting, bytes);
   }
+}
+
+std::string RootServer::missing_text() const {
+  const std::vector<int> ranks = missing();
+  return rank_list(ranks) + format(" (%zu of %u)", ranks.size(), nranks_);
 }
 
 // Ranks that have not come, or once all have, that have not got all their links.
@@ -387,7 +456,8 @@ Result<std::unique_ptr<Root>> make_root(const UniqueId& id, UniqueId* bound) {
     bound->address_bytes = actual.bytes;
     bound->root_listens = true;
   }
-  return std::unique_ptr<Root>(std::make_unique<RootServer>(std::move(listener), id));
+  GOSS_TRY_ASSIGN(const ProcessToken process, process_token());
+  return std::unique_ptr<Root>(std::make_unique<RootServer>(std::move(listener), id, process));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ set(GOSS_BOOTSTRAP_SOURCES
   transport/bootstrap/interface.cpp
   transport/bootstrap/mesh.cpp
   transport/bootstrap/messages.cpp
+  transport/bootstrap/process_token.cpp
   transport/bootstrap/root.cpp
   transport/bootstrap/socket.cpp
   transport/bootstrap/unique_id.cpp

@@ -23,6 +23,7 @@
 #include "transport/bootstrap/handshake.h"
 #include "transport/bootstrap/interface.h"
 #include "transport/bootstrap/messages.h"
+#include "transport/bootstrap/process_token.h"
 
 namespace goss::bootstrap {
 namespace {
@@ -335,6 +336,25 @@ TEST(StartConnect, SaysWhyThereIsNoSocket) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_FALSE(socket.valid());
   EXPECT_EQ(error, EMFILE);
+}
+
+TEST(ProcessToken, IsEqualWithinAProcessAndDiffersInAForkedChild) {
+  const ProcessToken mine = process_token().value();
+  EXPECT_EQ(process_token().value(), mine);
+  EXPECT_NE(mine, ProcessToken{});
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const ProcessToken child = process_token().value();
+    ::_exit(::write(ends[1], child.data(), child.size()) == ssize_t{sizeof(child)} ? 0 : 1);
+  }
+  ProcessToken child{};
+  EXPECT_EQ(::read(ends[0], child.data(), child.size()), ssize_t{sizeof(child)});
+  EXPECT_NE(child, mine);
+  EXPECT_EQ(::waitpid(pid, nullptr, 0), pid);
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 }  // namespace

@@ -255,6 +255,28 @@ TEST(Start, TellsAllOfARankThatGivesUpRightAfterItsJoin) {
   job.expect_failures(gossRemoteError, {"rank 2 on elsewhere gave up: no room"});
 }
 
+TEST(Start, BlamesARankThatEndsBetweenItsProofAndItsJoin) {
+  for (const bool comes_first : {true, false}) {
+    LocalJob job(3);
+    if (!comes_first) job.create(0);
+    Hello hello;
+    hello.rank = 2;
+    hello.nranks = 3;
+    hello.job = job.id.job;
+    Dialer dialer(address_of(job.id), job.id.secret, hello);
+    ASSERT_TRUE(LocalJob::until(
+        [&] {
+          job.root->poll();
+          return dialer.advance(Clock::now()) != nullptr;  // and closed at once
+        },
+        seconds(2)));
+    if (comes_first) job.create(0);
+    job.create(1);
+    ASSERT_TRUE(job.connect(seconds(1)));
+    job.expect_failures(gossRemoteError, {"rank 2 died during start-up"});
+  }
+}
+
 TEST(Start, LetsARestartedRankTakeItsPlaceAgain) {
   LocalJob job(3);
   job.create(0);

@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // Philox4x32-7 (Salmon et al., SC 2011): 128 random bits as a function of a counter and a key. One
-// call serves the 16-bit dithers of 8 neighbouring elements, so a dither depends on the place of its
-// element in the whole vector and on nothing else.
+// call serves the 16-bit dithers of 8 neighbouring elements, so a dither depends on the place of
+// its element in the whole vector and on nothing else.
 #pragma once
 
 #include <array>

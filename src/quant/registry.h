@@ -12,8 +12,8 @@
 
 namespace goss::quant {
 
-// Errors in units of what a decoder multiplies codes by (the scale). Casts have no scale: theirs are
-// relative to magnitudes.
+// Errors in units of what a decoder multiplies codes by (the scale). Casts have no scale: theirs
+// are relative to magnitudes.
 struct ErrorFacts {
   float bound;       // nearest: no error is larger; stochastic: twice that
   float saturation;  // largest loss of a magnitude with MxScale::kFloor

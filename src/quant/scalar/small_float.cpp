@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// fp8 and the MX formats of 8, 6 and 4 bits: a number divided by its block's scale, as a small float
-// of the OCP specifications (not FNUZ). Larger magnitudes than the largest number become it; a
-// number that rounds to zero has no sign; NaNs and infinities of the formats are never written.
+// fp8 and the MX formats of 8, 6 and 4 bits: a number divided by its block's scale, as a small
+// float of the OCP specifications (not FNUZ). Larger magnitudes than the largest number become it;
+// a number that rounds to zero has no sign; NaNs and infinities of the formats are never written.
 #include "quant/kernels.h"
 #include "quant/scalar/tile.h"
 

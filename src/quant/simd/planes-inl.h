@@ -30,12 +30,11 @@ HWY_INLINE void pack4(const TileCodes& codes, uint8_t* plane) {
   const auto nibble_pairs = [&](size_t i) {
     const auto pair = hn::BitCast(d, hn::Load(TagU8(), codes.at + i));
     const auto low = hn::And(hn::ShiftRight<kShift>(pair), hn::Set(d, uint16_t{0x0f}));
-    return hn::BitCast(
-        TagU8(), hn::Or(low, hn::And(hn::ShiftRight<kShift + 4>(pair), hn::Set(d, uint16_t{0xf0}))));
+    return hn::BitCast(TagU8(), hn::Or(low, hn::And(hn::ShiftRight<kShift + 4>(pair),
+                                                    hn::Set(d, uint16_t{0xf0}))));
   };
   for (size_t i = 0; i < kTile; i += 2 * kByteLanes) {
-    const ByteVec packed =
-        hn::ConcatEven(TagU8(), nibble_pairs(i + kByteLanes), nibble_pairs(i));
+    const ByteVec packed = hn::ConcatEven(TagU8(), nibble_pairs(i + kByteLanes), nibble_pairs(i));
     hn::StoreU(packed, TagU8(), plane + i / 2);
   }
 }
@@ -69,8 +68,7 @@ HWY_INLINE void unpack4(const uint8_t* plane, TileCodes* codes) {
   const ByteVec mask = hn::Set(TagU8(), uint8_t{0x0f});
   for (size_t i = 0; i < kTile / 2; i += kByteLanes) {
     const ByteVec pairs = hn::LoadU(TagU8(), plane + i);
-    const ByteVec high =
-        hn::BitCast(TagU8(), hn::ShiftRight<4>(hn::BitCast(TagU16(), pairs)));
+    const ByteVec high = hn::BitCast(TagU8(), hn::ShiftRight<4>(hn::BitCast(TagU16(), pairs)));
     hn::StoreInterleaved2(hn::And(pairs, mask), hn::And(high, mask), TagU8(), codes->at + 2 * i);
   }
 }

@@ -40,10 +40,10 @@ HWY_INLINE Words four_largest(const void* values, size_t block) {
   const TagU32 d;
   const Words a = block_largest(values, block), b = block_largest(values, block + 1);
   const Words c = block_largest(values, block + 2), e = block_largest(values, block + 3);
-  const auto ab = hn::BitCast(
-      d64, hn::Max(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b)));
-  const auto ce = hn::BitCast(
-      d64, hn::Max(hn::InterleaveLower(d, c, e), hn::InterleaveUpper(d, c, e)));
+  const auto ab =
+      hn::BitCast(d64, hn::Max(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b)));
+  const auto ce =
+      hn::BitCast(d64, hn::Max(hn::InterleaveLower(d, c, e), hn::InterleaveUpper(d, c, e)));
   return hn::Max(hn::BitCast(d, hn::InterleaveLower(d64, ab, ce)),
                  hn::BitCast(d, hn::InterleaveUpper(d64, ab, ce)));
 }
@@ -100,9 +100,9 @@ HWY_INLINE void bf16_scales(const TileEncode& a, TileScales* scales) {
     const Words bits = hn::Min(rounded, set_word(kMaxBf16));
     const Floats inverse = hn::Div(set(a.factor), floats_of(hn::ShiftLeft<16>(bits)));
     hn::Store(hn::IfThenElseZero(scaled.kept, inverse), TagF32(), scales->at + block);
-    const Words wire = words_of(hn::IfThenElse(
-        scaled.finite, hn::IfThenElseZero(scaled.kept, floats_of(bits)),
-        floats_of(set_word(kNanScaleBf16))));
+    const Words wire =
+        words_of(hn::IfThenElse(scaled.finite, hn::IfThenElseZero(scaled.kept, floats_of(bits)),
+                                floats_of(set_word(kNanScaleBf16))));
     store_words16(wire, a.scales + 2 * block);
     note_nans(scaled, block, scales);
   }
@@ -157,8 +157,8 @@ HWY_INLINE void e8m0_steps(const uint8_t* bytes, TileScales* steps) {
   const hn::Rebind<uint8_t, TagI32> narrow;
   for (size_t block = 0; block < kBlocksPerTile; block += kLanes) {
     const Ints bits = hn::PromoteTo(d, hn::LoadU(narrow, bytes + block));
-    const Ints power = hn::IfThenElse(hn::Eq(bits, hn::Zero(d)), hn::Set(d, 0x00400000),
-                                      hn::ShiftLeft<23>(bits));
+    const Ints power =
+        hn::IfThenElse(hn::Eq(bits, hn::Zero(d)), hn::Set(d, 0x00400000), hn::ShiftLeft<23>(bits));
     const Floats step = step_where(hn::Gt(bits, hn::Set(d, 254)), hn::BitCast(TagU32(), power));
     hn::Store(hn::Mul(step, set(float_of((127u - Element::kShift) << 23))), TagF32(),
               steps->at + block);

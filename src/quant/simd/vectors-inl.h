@@ -53,8 +53,8 @@ HWY_INLINE Floats magnitude(Floats value) {
 HWY_INLINE Words load_words16(const void* from) {
   const hn::Rebind<uint16_t, TagU32> half;
   const hn::Repartition<uint8_t, decltype(half)> bytes;
-  return hn::PromoteTo(
-      TagU32(), hn::BitCast(half, hn::LoadU(bytes, static_cast<const uint8_t*>(from))));
+  return hn::PromoteTo(TagU32(),
+                       hn::BitCast(half, hn::LoadU(bytes, static_cast<const uint8_t*>(from))));
 }
 HWY_INLINE void store_words16(Words words, void* to) {
   const hn::Rebind<uint16_t, TagU32> half;
@@ -113,8 +113,7 @@ HWY_INLINE Floats widen_fp16(Words codes) {
 HWY_INLINE Words narrow_fp16(Floats value) {
   const hn::Rebind<hwy::float16_t, TagF32> half;
   const hn::Rebind<uint16_t, TagU32> bits;
-  return hn::PromoteTo(TagU32(),
-                       hn::BitCast(bits, hn::DemoteTo(half, with_canonical_nan(value))));
+  return hn::PromoteTo(TagU32(), hn::BitCast(bits, hn::DemoteTo(half, with_canonical_nan(value))));
 }
 #else
 // One number at a time; these processors have no conversion.

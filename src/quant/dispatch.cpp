@@ -21,6 +21,8 @@ const Isa& chosen_isa() {
   return isa;
 }
 
+constexpr int64_t kTargets[] = {HWY_AVX3, HWY_AVX2, HWY_SSE4, HWY_NEON};  // best first
+
 const TileKernels* scalar_kernels(Codec codec) {
   if (codec == Codec::kBf16) return scalar::bf16_kernels();
   if (codec == Codec::kFp16) return scalar::fp16_kernels();
@@ -29,10 +31,24 @@ const TileKernels* scalar_kernels(Codec codec) {
   return integers != nullptr ? integers : scalar::small_float_kernels(codec);
 }
 
+const TileKernels* vector_kernels(int64_t target, Codec codec) {
+  if (codec == Codec::kBf16) return simd::bf16_kernels(target);
+  if (codec == Codec::kFp16) return simd::fp16_kernels(target);
+  if (codec == Codec::kSign) return simd::sign_kernels(target);
+  const TileKernels* integers = simd::integer_kernels(target, codec);
+  return integers != nullptr ? integers : simd::small_float_kernels(target, codec);
+}
+
 }  // namespace
 
 std::vector<Isa> available_isas() {
   std::vector<Isa> isas;
+  const int64_t supported = hwy::SupportedTargets();
+  for (const int64_t target : kTargets) {
+    if ((supported & target) != 0 && simd::number_kernels(target) != nullptr) {
+      isas.push_back({hwy::TargetName(target), target});
+    }
+  }
   isas.push_back({"scalar", 0});
   return isas;
 }
@@ -49,9 +65,13 @@ Isa best_isa(const std::string& wish) {
   return isas.back();
 }
 
-const TileKernels& isa_kernels(const Isa&, Codec codec) { return *scalar_kernels(codec); }
+const TileKernels& isa_kernels(const Isa& isa, Codec codec) {
+  return isa.target == 0 ? *scalar_kernels(codec) : *vector_kernels(isa.target, codec);
+}
 
-const NumberKernels& isa_number_kernels(const Isa&) { return *scalar::number_kernels(); }
+const NumberKernels& isa_number_kernels(const Isa& isa) {
+  return isa.target == 0 ? *scalar::number_kernels() : *simd::number_kernels(isa.target);
+}
 
 const TileKernels& kernels(Codec codec) { return isa_kernels(chosen_isa(), codec); }
 const NumberKernels& number_kernels() { return isa_number_kernels(chosen_isa()); }

@@ -10,4 +10,9 @@ set(GOSS_QUANT_SOURCES
   quant/scalar/integer.cpp
   quant/scalar/numbers.cpp
   quant/scalar/sign.cpp
-  quant/scalar/small_float.cpp)
+  quant/scalar/small_float.cpp
+  quant/simd/cast_kernels.cpp
+  quant/simd/integer_kernels.cpp
+  quant/simd/number_kernels.cpp
+  quant/simd/sign_kernels.cpp
+  quant/simd/small_float_kernels.cpp)

@@ -60,10 +60,13 @@ HWY_INLINE void fill_dither(const Dither& dither, uint64_t first_element, TileDi
   }
 }
 
-// u of elements i.., exact.
+// The dithers of elements i..: 0 to 65535, and u, exact.
+HWY_INLINE Words dither_words_at(const TileDither& dither, size_t i) {
+  const hn::Rebind<uint16_t, TagU32> half;
+  return hn::PromoteTo(TagU32(), hn::Load(half, dither.at + i));
+}
 HWY_INLINE Floats dither_at(const TileDither& dither, size_t i) {
-  const hn::Rebind<uint16_t, TagI32> half;
-  const Ints r = hn::PromoteTo(TagI32(), hn::Load(half, dither.at + i));
+  const Ints r = hn::BitCast(TagI32(), dither_words_at(dither, i));
   return hn::MulAdd(hn::ConvertTo(TagF32(), r), set(0x1p-16f), set(0x1p-17f));
 }
 

@@ -64,43 +64,43 @@ HWY_INLINE void pack1(const TileCodes& codes, uint8_t* plane) {
   }
 }
 
-HWY_INLINE void unpack4(const uint8_t* plane, TileCodes* codes) {
+// Codes of kBits, which are two's complement if kSigned, as whole bytes.
+template <int kBits, bool kSigned>
+HWY_INLINE ByteVec whole(ByteVec code) {
+  if constexpr (!kSigned) return code;
+  const ByteVec sign = hn::Set(TagU8(), uint8_t{1 << (kBits - 1)});
+  return hn::Sub(hn::Xor(code, sign), sign);
+}
+
+template <class Finish>
+HWY_INLINE void unpack4(const uint8_t* plane, TileCodes* codes, Finish finish) {
   const ByteVec mask = hn::Set(TagU8(), uint8_t{0x0f});
   for (size_t i = 0; i < kTile / 2; i += kByteLanes) {
     const ByteVec pairs = hn::LoadU(TagU8(), plane + i);
     const ByteVec high = hn::BitCast(TagU8(), hn::ShiftRight<4>(hn::BitCast(TagU16(), pairs)));
-    hn::StoreInterleaved2(hn::And(pairs, mask), hn::And(high, mask), TagU8(), codes->at + 2 * i);
+    hn::StoreInterleaved2(finish(hn::And(pairs, mask)), finish(hn::And(high, mask)), TagU8(),
+                          codes->at + 2 * i);
   }
 }
 
-HWY_INLINE void unpack2(const uint8_t* plane, TileCodes* codes) {
+template <class Finish>
+HWY_INLINE void unpack2(const uint8_t* plane, TileCodes* codes, Finish finish) {
   const ByteVec mask = hn::Set(TagU8(), uint8_t{3});
   for (size_t i = 0; i < kTile / 4; i += kByteLanes) {
     const auto fours = hn::BitCast(TagU16(), hn::LoadU(TagU8(), plane + i));
-    const auto bits = [&](auto shifted) { return hn::And(hn::BitCast(TagU8(), shifted), mask); };
+    const auto bits = [&](auto shifted) {
+      return finish(hn::And(hn::BitCast(TagU8(), shifted), mask));
+    };
     hn::StoreInterleaved4(bits(fours), bits(hn::ShiftRight<2>(fours)),
                           bits(hn::ShiftRight<4>(fours)), bits(hn::ShiftRight<6>(fours)), TagU8(),
                           codes->at + 4 * i);
   }
 }
 
-HWY_INLINE void unpack1(const uint8_t* plane, TileCodes* codes) {
-  const ByteVec one = hn::Set(TagU8(), uint8_t{1});
-  for (size_t i = 0; i < kTile; i += kByteLanes) {
-    uint8_t bits[8] = {};
-    std::memcpy(bits, plane + i / 8, kByteLanes / 8);
-    hn::Store(hn::IfThenElseZero(hn::LoadMaskBits(TagU8(), bits), one), TagU8(), codes->at + i);
-  }
-}
-
-// codes |= high << kShift
-template <int kShift>
-HWY_INLINE void join(const TileCodes& high, TileCodes* codes) {
-  for (size_t i = 0; i < kTile; i += kByteLanes) {
-    const auto wide = hn::BitCast(TagU16(), hn::Load(TagU8(), high.at + i));
-    const ByteVec shifted = hn::BitCast(TagU8(), hn::ShiftLeft<kShift>(wide));
-    hn::Store(hn::Or(hn::Load(TagU8(), codes->at + i), shifted), TagU8(), codes->at + i);
-  }
+HWY_INLINE ByteVec bits_at(const uint8_t* plane, size_t i) {  // 0 or 1, of elements i..
+  uint8_t bits[8] = {};
+  std::memcpy(bits, plane + i / 8, kByteLanes / 8);
+  return hn::IfThenElseZero(hn::LoadMaskBits(TagU8(), bits), hn::Set(TagU8(), uint8_t{1}));
 }
 
 template <int kBits>
@@ -113,16 +113,29 @@ HWY_INLINE void pack(const TileCodes& codes, uint8_t* payload) {
   if constexpr (kBits == 3) pack1<2>(codes, payload + kHighAt);
 }
 
-template <int kBits>
+template <int kBits, bool kSigned>
 HWY_INLINE void unpack(const uint8_t* payload, TileCodes* codes) {
-  constexpr size_t kHighAt = kTile / 8 * (kBits == 3 ? 2 : 4);
-  if constexpr (kBits == 2 || kBits == 3) unpack2(payload, codes);
-  if constexpr (kBits >= 4 && kBits <= 6) unpack4(payload, codes);
-  if constexpr (kBits == 6 || kBits == 5 || kBits == 3) {
-    TileCodes high;
-    if constexpr (kBits == 6) unpack2(payload + kHighAt, &high);
-    if constexpr (kBits != 6) unpack1(payload + kHighAt, &high);
-    join<kBits == 3 ? 2 : 4>(high, codes);
+  constexpr int kLow = kBits == 3 ? 2 : HWY_MIN(kBits, 4);
+  const uint8_t* plane = payload + kTile / 8 * kLow;
+  const auto finish = [](ByteVec code) { return whole<kBits, kSigned>(code); };
+  const auto keep = [](ByteVec code) { return code; };
+  if constexpr (kBits == 2) unpack2(payload, codes, finish);
+  if constexpr (kBits == 4) unpack4(payload, codes, finish);
+  if constexpr (kBits == 3) unpack2(payload, codes, keep);
+  if constexpr (kBits == 5 || kBits == 6) unpack4(payload, codes, keep);
+  if constexpr (kBits == 2 || kBits == 4) return;
+  TileCodes high;
+  if constexpr (kBits == 6) unpack2(plane, &high, keep);
+  for (size_t i = 0; i < kTile; i += kByteLanes) {
+    ByteVec top;
+    if constexpr (kBits == 6) {
+      top = hn::Load(TagU8(), high.at + i);
+    } else {
+      top = bits_at(plane, i);
+    }
+    const auto shifted = hn::ShiftLeft<kLow>(hn::BitCast(TagU16(), top));
+    const ByteVec code = hn::Or(hn::Load(TagU8(), codes->at + i), hn::BitCast(TagU8(), shifted));
+    hn::Store(finish(code), TagU8(), codes->at + i);
   }
 }
 

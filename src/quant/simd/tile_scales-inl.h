@@ -22,6 +22,7 @@ namespace goss::quant::simd::HWY_NAMESPACE {
 struct TileScales {
   HWY_ALIGN float at[kBlocksPerTile];  // inverses when encoding, steps when decoding
   uint32_t nan_blocks = 0;             // bit per block
+  bool exceeds = false;                // a number divided by its step is above the largest code
 };
 
 // One block: the largest magnitudes in each lane.
@@ -70,23 +71,33 @@ HWY_INLINE Words largest_of_blocks(const void* values, size_t block) {
 #endif
 }
 
-// A vector of scales: bits for the wire, inverses, and which blocks are zero or NaN.
-struct Scaled {
-  Floats largest;  // |factor| * A
+// A vector of blocks: largest magnitudes, without and with the factor; which blocks are not NaN, and
+// which of these are not zero.
+struct Largest {
+  Floats plain, scaled;
   hn::Mask<TagF32> finite, kept;
 };
-HWY_INLINE Scaled scaled_largest(const TileEncode& a, size_t block) {
-  const Floats largest = floats_of(largest_of_blocks(a.values, block));
-  const Floats scaled = hn::Mul(largest, set(float_of(bits_of(a.factor) & kMagnitude32)));
+HWY_INLINE Largest scaled_largest(const TileEncode& a, size_t block) {
+  const Floats plain = floats_of(largest_of_blocks(a.values, block));
+  const Floats scaled = hn::Mul(plain, magnitude(set(a.factor)));
   const auto finite = hn::Le(scaled, set(0x1.fffffep127f));  // NaNs compare false
-  return {scaled, finite, hn::And(finite, hn::Ge(scaled, set(kTiny)))};
+  return {plain, scaled, finite, hn::And(finite, hn::Ge(scaled, set(kTiny)))};
 }
 
-HWY_INLINE void note_nans(const Scaled& scaled, size_t block, TileScales* scales) {
-  if (HWY_LIKELY(hn::AllTrue(TagF32(), scaled.finite))) return;
+HWY_INLINE void note_nans(const Largest& largest, size_t block, TileScales* scales) {
+  if (HWY_LIKELY(hn::AllTrue(TagF32(), largest.finite))) return;
   uint8_t bits[8] = {};
-  hn::StoreMaskBits(TagF32(), hn::Not(scaled.finite), bits);
+  hn::StoreMaskBits(TagF32(), hn::Not(largest.finite), bits);
   scales->nan_blocks |= static_cast<uint32_t>(bits[0] | bits[1] << 8) << block;
+}
+
+HWY_INLINE void keep_inverses(const Largest& largest, Floats inverse, float limit, size_t block,
+                              TileScales* scales) {
+  const Floats kept = hn::IfThenElseZero(largest.kept, inverse);
+  hn::Store(kept, TagF32(), scales->at + block);
+  const auto above = hn::Gt(hn::Mul(largest.plain, magnitude(kept)), set(limit));
+  scales->exceeds |= !hn::AllFalse(TagF32(), hn::And(above, largest.kept));
+  note_nans(largest, block, scales);
 }
 
 template <class Element>
@@ -94,45 +105,50 @@ HWY_INLINE void bf16_scales(const TileEncode& a, TileScales* scales) {
   constexpr float kInverse = inverse_up(Element::kLimit);
   const float least = float_of(bits_of(a.factor) & kMagnitude32) * 0x1p-126f;
   for (size_t block = 0; block < kBlocksPerTile; block += kLanes) {
-    const Scaled scaled = scaled_largest(a, block);
-    const Floats exact = hn::Max(hn::Mul(scaled.largest, set(kInverse)), set(least));
+    const Largest largest = scaled_largest(a, block);
+    const Floats exact = hn::Max(hn::Mul(largest.scaled, set(kInverse)), set(least));
     const Words rounded = hn::ShiftRight<16>(hn::Add(words_of(exact), set_word(0xffffu)));
     const Words bits = hn::Min(rounded, set_word(kMaxBf16));
     const Floats inverse = hn::Div(set(a.factor), floats_of(hn::ShiftLeft<16>(bits)));
-    hn::Store(hn::IfThenElseZero(scaled.kept, inverse), TagF32(), scales->at + block);
-    const Words wire =
-        words_of(hn::IfThenElse(scaled.finite, hn::IfThenElseZero(scaled.kept, floats_of(bits)),
-                                floats_of(set_word(kNanScaleBf16))));
-    store_words16(wire, a.scales + 2 * block);
-    note_nans(scaled, block, scales);
+    const Floats kept = hn::IfThenElseZero(largest.kept, floats_of(bits));
+    const Floats nan = floats_of(set_word(kNanScaleBf16));
+    store_words16(words_of(hn::IfThenElse(largest.finite, kept, nan)), a.scales + 2 * block);
+    keep_inverses(largest, inverse, Element::kLimit, block, scales);
   }
 }
 
 template <class Element>
 HWY_INLINE void e8m0_scales(const TileEncode& a, TileScales* scales) {
   const TagI32 d;
+  const hn::Rebind<uint8_t, TagI32> narrow;
   constexpr int kOffset = exponent_of(Element::kLimit);
   constexpr int kMantissa = static_cast<int>(bits_of(Element::kLimit) & 0x7fffffu);
   const int least = HWY_MAX(-127, exponent_of(a.factor) - 126 + Element::kShift);
   const Ints up = hn::Set(d, a.mx_scale == MxScale::kUp ? 1 : 0);
   for (size_t block = 0; block < kBlocksPerTile; block += kLanes) {
-    const Scaled scaled = scaled_largest(a, block);
-    const Ints bits = hn::BitCast(d, scaled.largest);
+    const Largest largest = scaled_largest(a, block);
+    const Ints bits = hn::BitCast(d, largest.scaled);
     const auto above = hn::Gt(hn::And(bits, hn::Set(d, 0x7fffff)), hn::Set(d, kMantissa));
     const Ints ceiling = hn::Add(hn::Sub(hn::ShiftRight<23>(bits), hn::Set(d, 127 + kOffset)),
                                  hn::IfThenElseZero(above, up));
     const Ints exponent = hn::Min(hn::Max(ceiling, hn::Set(d, least)), hn::Set(d, 127));
     const Ints power = hn::ShiftLeft<23>(hn::Sub(hn::Set(d, 127 + Element::kShift), exponent));
     const Floats inverse = hn::Mul(set(a.factor), hn::BitCast(TagF32(), power));
-    hn::Store(hn::IfThenElseZero(scaled.kept, inverse), TagF32(), scales->at + block);
-    const auto kept = hn::RebindMask(d, scaled.kept);
-    const auto finite = hn::RebindMask(d, scaled.finite);
+    const Ints kept =
+        hn::IfThenElseZero(hn::RebindMask(d, largest.kept), hn::Add(exponent, hn::Set(d, 127)));
     const Ints wire =
-        hn::IfThenElse(finite, hn::IfThenElseZero(kept, hn::Add(exponent, hn::Set(d, 127))),
-                       hn::Set(d, kNanScaleE8m0));
-    const hn::Rebind<uint8_t, TagI32> narrow;
+        hn::IfThenElse(hn::RebindMask(d, largest.finite), kept, hn::Set(d, kNanScaleE8m0));
     hn::StoreU(hn::DemoteTo(narrow, wire), narrow, a.scales + block);
-    note_nans(scaled, block, scales);
+    keep_inverses(largest, inverse, Element::kLimit * (1 << Element::kShift), block, scales);
+  }
+}
+
+template <Scale kScale, class Element>
+HWY_INLINE void make_scales(const TileEncode& a, TileScales* scales) {
+  if constexpr (kScale == Scale::kBf16) {
+    bf16_scales<Element>(a, scales);
+  } else {
+    e8m0_scales<Element>(a, scales);
   }
 }
 
@@ -162,6 +178,15 @@ HWY_INLINE void e8m0_steps(const uint8_t* bytes, TileScales* steps) {
     const Floats step = step_where(hn::Gt(bits, hn::Set(d, 254)), hn::BitCast(TagU32(), power));
     hn::Store(hn::Mul(step, set(float_of((127u - Element::kShift) << 23))), TagF32(),
               steps->at + block);
+  }
+}
+
+template <Scale kScale, class Element>
+HWY_INLINE void read_steps(const uint8_t* bytes, TileScales* steps) {
+  if constexpr (kScale == Scale::kBf16) {
+    bf16_steps(bytes, steps);
+  } else {
+    e8m0_steps<Element>(bytes, steps);
   }
 }
 

@@ -71,8 +71,8 @@ HWY_INLINE Words largest_of_blocks(const void* values, size_t block) {
 #endif
 }
 
-// A vector of blocks: largest magnitudes, without and with the factor; which blocks are not NaN, and
-// which of these are not zero.
+// A vector of blocks: largest magnitudes, without and with the factor; which blocks are not NaN,
+// and which of these are not zero.
 struct Largest {
   Floats plain, scaled;
   hn::Mask<TagF32> finite, kept;

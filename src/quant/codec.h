@@ -107,11 +107,13 @@ struct TileEncode {
   MxScale mx_scale = MxScale::kUp;
   Dither dither = {};          // of stochastic rounding
   uint64_t first_element = 0;  // the tile's place in the whole vector, a multiple of 8
+  size_t ahead_bytes = 0;      // a hint: numbers so far behind these are needed next
 };
 
 struct TileBytes {
   const uint8_t* scales;
   const uint8_t* payload;
+  size_t ahead_bytes = 0;  // a hint: numbers so far behind `base` (or `out`) are needed next
 };
 
 struct TileKernels {

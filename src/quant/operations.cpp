@@ -45,13 +45,14 @@ struct alignas(kCacheLine) TileCopy {
 struct Range {
   size_t first;
   size_t count;
+  bool more;  // a whole tile follows
   bool whole() const { return count == kTile; }
 };
 
 template <class Visit>
 void for_each_tile(size_t count, const Visit& visit) {
   for (size_t first = 0; first < count; first += kTile) {
-    visit(Range{first, std::min(kTile, count - first)});
+    visit(Range{first, std::min(kTile, count - first), first + 2 * kTile <= count});
   }
 }
 
@@ -122,11 +123,22 @@ void narrow_double(const float* from, size_t count, uint8_t* to) {
   }
 }
 
-// The numbers of a tile as fp32, zeros behind the last: in place where they are, or in `tile`.
-const void* load_tile(const Machine& m, const void* src, DataType type, const Range& range,
-                      TileNumbers* tile) {
+// The numbers of a tile, and how far behind them those of the next tile lie.
+struct Numbers {
+  const void* at;
+  size_t ahead_bytes = 0;
+};
+
+void prefetch(const uint8_t* from, size_t bytes) {
+  for (size_t byte = 0; byte < bytes; byte += kCacheLine) __builtin_prefetch(from + byte);
+}
+
+// As fp32, zeros behind the last: in place where they are, or in `tile`.
+Numbers load_tile(const Machine& m, const void* src, DataType type, const Range& range,
+                  TileNumbers* tile) {
   const uint8_t* from = element_at(src, type, range.first);
-  if (type == gossFloat32 && range.whole()) return from;
+  if (type == gossFloat32 && range.whole()) return {from, range.more ? sizeof *tile : 0};
+  if (range.more) prefetch(from + kTile * type_size(type), kTile * type_size(type));
   alignas(kCacheLine) uint8_t padded[2 * kTile];
   if (!range.whole()) {
     std::memset(tile, 0, sizeof *tile);
@@ -140,7 +152,7 @@ const void* load_tile(const Machine& m, const void* src, DataType type, const Ra
   if (type == gossFloat16) m.numbers.widen_fp16(from, tile->at);
   if (type == gossBfloat16) m.numbers.widen_bf16(from, tile->at);
   if (type == gossFloat64) widen_double(from, range.count, tile->at);
-  return tile->at;
+  return {tile->at};
 }
 
 void store_tile(const Machine& m, const TileNumbers& tile, void* dst, DataType type,
@@ -159,18 +171,20 @@ void store_tile(const Machine& m, const TileNumbers& tile, void* dst, DataType t
 // ---- encoding of one tile -----------------------------------------------------------------------
 
 // Returns the bytes, a whole tile of them, so that they can be decoded again.
-TileBytes encode_tile(const Machine& m, const EncodeOptions& how, const void* values, size_t count,
-                      const Range& range, uint64_t first_element, uint8_t* dst, TileCopy* copy) {
+TileBytes encode_tile(const Machine& m, const EncodeOptions& how, const Numbers& numbers,
+                      size_t count, const Range& range, uint64_t first_element, uint8_t* dst,
+                      TileCopy* copy) {
   const Shape& shape = codec_info(how.codec).shape;
   const Place place = place_of(shape, count, range);
-  TileEncode a{.values = values,
+  TileEncode a{.values = numbers.at,
                .count = range.count,
                .scales = dst + place.scales,
                .payload = dst + place.payload,
                .factor = how.factor,
                .mx_scale = how.mx_scale,
                .dither = how.dither,
-               .first_element = first_element + range.first};
+               .first_element = first_element + range.first,
+               .ahead_bytes = numbers.ahead_bytes};
   if (!range.whole()) {
     a.scales = copy->scales;
     a.payload = copy->payload;
@@ -190,9 +204,9 @@ void encode_with(const Machine& m, const Encode& a) {
   TileNumbers tile;
   TileCopy copy;
   for_each_tile(a.count, [&](const Range& range) {
-    const void* values = load_tile(m, a.src, a.type, range, &tile);
+    const Numbers numbers = load_tile(m, a.src, a.type, range, &tile);
     const TileBytes bytes =
-        encode_tile(m, a.how, values, a.count, range, a.first_element, a.dst, &copy);
+        encode_tile(m, a.how, numbers, a.count, range, a.first_element, a.dst, &copy);
     if (a.figures == nullptr) return;
     TileError error;
     error.add(a.how.codec, a.how.rounding, a.how.mx_scale, bytes, range.count);
@@ -209,12 +223,15 @@ void decode_with(const Machine& m, const Decode& a, bool add) {
   TileNumbers tile;
   TileCopy copy;
   for_each_tile(a.count, [&](const Range& range) {
-    const TileBytes bytes = whole_tile(shape, a.src, a.count, range, &copy);
+    TileBytes bytes = whole_tile(shape, a.src, a.count, range, &copy);
     const bool direct = a.type == gossFloat32 && range.whole();
     void* out = direct ? static_cast<void*>(element_at(a.dst, a.type, range.first)) : tile.at;
     if (add) {
-      codec.decode_add(bytes, load_tile(m, a.dst, a.type, range, &tile), out);
+      const Numbers base = load_tile(m, a.dst, a.type, range, &tile);
+      bytes.ahead_bytes = base.ahead_bytes;
+      codec.decode_add(bytes, base.at, out);
     } else {
+      if (direct && range.more) bytes.ahead_bytes = sizeof tile;
       codec.decode(bytes, out);
     }
     if (!direct) store_tile(m, tile, a.dst, a.type, range);
@@ -229,9 +246,9 @@ class Hopper {
 
   void run(const Range& range) {
     error_ = {};
-    const void* sum = combine(range);
+    const Numbers sum = combine(range);
     if (a_.encoded == nullptr) {
-      m_.numbers.multiply(sum, a_.how.factor, sum_.at);
+      m_.numbers.multiply(sum.at, a_.how.factor, sum_.at);
       store_tile(m_, sum_, a_.decoded, a_.type, range);
     } else {
       encode_result(sum, range);
@@ -240,11 +257,11 @@ class Hopper {
   }
 
  private:
-  const void* own(const Range& range) {
-    const void* values = load_tile(m_, a_.own, a_.type, range, &own_);
-    if (a_.own_factor == 1) return values;
-    m_.numbers.multiply(values, a_.own_factor, own_.at);
-    return own_.at;
+  Numbers own(const Range& range) {
+    const Numbers numbers = load_tile(m_, a_.own, a_.type, range, &own_);
+    if (a_.own_factor == 1) return numbers;
+    m_.numbers.multiply(numbers.at, a_.own_factor, own_.at);
+    return {own_.at};
   }
 
   TileBytes peer(size_t index, const Range& range) {
@@ -265,27 +282,37 @@ class Hopper {
   }
 
   // All contributions in rank order; returns where the result is.
-  const void* combine(const Range& range) {
+  Numbers combine(const Range& range) {
     const TileKernels& codec = m_.of(a_.peer_codec);
-    const void* sum = nullptr;
+    Numbers sum = {nullptr};
     for (size_t r = 0; r < a_.nranks; ++r) {
       if (r == a_.rank) {
-        const void* values = own(range);
-        if (sum != nullptr) combine_two(sum, values);
-        sum = sum == nullptr ? values : sum_.at;
-      } else if (sum == nullptr) {
+        const Numbers numbers = own(range);
+        if (sum.at == nullptr) {
+          sum = numbers;
+          continue;
+        }
+        combine_two(sum.at, numbers.at);
+      } else if (sum.at == nullptr && r + 1 == a_.rank && a_.combine == Combine::kSum) {
+        // The own numbers are next. Which of two is added to which makes no difference.
+        add_decoded(codec, peer(r, range), own(range));
+        ++r;
+      } else if (sum.at == nullptr) {
         codec.decode(peer(r, range), sum_.at);
-        sum = sum_.at;
       } else if (a_.combine == Combine::kSum) {
-        codec.decode_add(peer(r, range), sum, sum_.at);
-        sum = sum_.at;
+        add_decoded(codec, peer(r, range), sum);
       } else {
         codec.decode(peer(r, range), peer_.at);
-        combine_two(sum, peer_.at);
-        sum = sum_.at;
+        combine_two(sum.at, peer_.at);
       }
+      sum = {sum_.at};
     }
     return sum;
+  }
+
+  void add_decoded(const TileKernels& codec, TileBytes bytes, const Numbers& base) {
+    bytes.ahead_bytes = base.ahead_bytes;
+    codec.decode_add(bytes, base.at, sum_.at);
   }
 
   void combine_two(const void* left, const void* right) {
@@ -296,9 +323,9 @@ class Hopper {
     }
   }
 
-  void encode_result(const void* sum, const Range& range) {
+  void encode_result(const Numbers& sum, const Range& range) {
     const TileBytes bytes =
-        encode_tile(m_, a_.how, sum, a_.count, range, a_.first_element, a_.encoded, &copy_);
+        encode_tile(m_, a_.how, {sum.at}, a_.count, range, a_.first_element, a_.encoded, &copy_);
     if (a_.figures != nullptr) {
       // The contributions are scaled like the result.
       const double factor = std::abs(static_cast<double>(a_.how.factor));

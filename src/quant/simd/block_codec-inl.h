@@ -50,6 +50,7 @@ struct BlockCodec {
       fill_dither(a.dither, a.first_element, &dither);
     }
     for (size_t i = 0; i < kTile; i += kByteLanes) {
+      fetch(a.values, i, a.ahead_bytes);
       const Words c0 = codes_at<kRounding, kClamp>(a, scales, dither, i);
       const Words c1 = codes_at<kRounding, kClamp>(a, scales, dither, i + kLanes);
       const Words c2 = codes_at<kRounding, kClamp>(a, scales, dither, i + 2 * kLanes);
@@ -81,7 +82,7 @@ struct BlockCodec {
   }
 
   template <class Visit>
-  static HWY_INLINE void for_each_vector(const TileBytes& bytes, Visit visit) {
+  static HWY_INLINE void for_each_vector(const TileBytes& bytes, const void* numbers, Visit visit) {
     TileScales steps;
     read_steps<kScale, Element>(bytes.scales, &steps);
     TileCodes codes;
@@ -91,6 +92,7 @@ struct BlockCodec {
       from = codes.at;
     }
     for (size_t i = 0; i < kTile; i += kLanes) {
+      if (i % kByteLanes == 0) fetch(numbers, i, bytes.ahead_bytes);
       const hn::Rebind<uint8_t, TagI32> narrow;
       const hn::Rebind<int8_t, TagI32> narrow_signed;
       const auto code = hn::LoadU(narrow, from + i);
@@ -105,12 +107,12 @@ struct BlockCodec {
   }
 
   static void decode(const TileBytes& bytes, void* out) {
-    for_each_vector(bytes, [&](size_t i, Floats value) {
+    for_each_vector(bytes, out, [&](size_t i, Floats value) {
       store(out, i, Element::kSigned ? value : with_canonical_nan(value));
     });
   }
   static void decode_add(const TileBytes& bytes, const void* base, void* out) {
-    for_each_vector(bytes, [&](size_t i, Floats value) {
+    for_each_vector(bytes, base, [&](size_t i, Floats value) {
       store(out, i, with_canonical_nan(hn::Add(load(base, i), value)));
     });
   }

@@ -65,6 +65,7 @@ struct Cast {
       fill_dither(a.dither, a.first_element, &dither);
     }
     for (size_t i = 0; i < kTile; i += kLanes) {
+      if (i % kByteLanes == 0) fetch(a.values, i, a.ahead_bytes);
       const Floats value = hn::Mul(load(a.values, i), factor);
       if constexpr (kRounding == Rounding::kNearest) {
         store_words16(Lanes::narrow(value), a.payload + 2 * i);
@@ -76,11 +77,13 @@ struct Cast {
   }
   static void decode(const TileBytes& bytes, void* out) {
     for (size_t i = 0; i < kTile; i += kLanes) {
+      if (i % kByteLanes == 0) fetch(out, i, bytes.ahead_bytes);
       store(out, i, Lanes::widen(load_words16(bytes.payload + 2 * i)));
     }
   }
   static void decode_add(const TileBytes& bytes, const void* base, void* out) {
     for (size_t i = 0; i < kTile; i += kLanes) {
+      if (i % kByteLanes == 0) fetch(base, i, bytes.ahead_bytes);
       const Floats value = Lanes::widen(load_words16(bytes.payload + 2 * i));
       store(out, i, with_canonical_nan(hn::Add(load(base, i), value)));
     }

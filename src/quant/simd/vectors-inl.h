@@ -10,6 +10,7 @@
 #define GOSS_QUANT_VECTORS_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "quant/scales.h"
@@ -42,6 +43,11 @@ HWY_INLINE Floats load(const void* values, size_t i) {
 }
 HWY_INLINE void store(void* values, size_t i, Floats value) {
   hn::StoreU(hn::BitCast(TagU8(), value), TagU8(), static_cast<uint8_t*>(values) + 4 * i);
+}
+// Fetches the cache lines of kByteLanes numbers that lie ahead_bytes behind those from i on.
+HWY_INLINE void fetch(const void* values, size_t i, size_t ahead_bytes) {
+  const uint8_t* next = static_cast<const uint8_t*>(values) + 4 * i + ahead_bytes;
+  for (size_t byte = 0; byte < 4 * kByteLanes; byte += 64) hwy::Prefetch(next + byte);
 }
 HWY_INLINE Floats with_canonical_nan(Floats value) {
   return hn::IfThenElse(hn::IsNaN(value), floats_of(set_word(kCanonicalNan32)), value);

@@ -6,7 +6,7 @@
 //   kBits, kLimit, kShift  as there
 //   kSigned                codes are two's complement
 //   nearest<kClamp>(y)     -> codes in the low kBits of words, garbage above
-//   stochastic<kClamp>(y, units)  the same with dithers as of dither-inl.h
+//   stochastic<kClamp>(y, dither)  the same, with words of dither-inl.h
 //   decode(codes)          from whole bytes, signed or not, to numbers
 // kClamp: y may be above kLimit.
 #if defined(GOSS_QUANT_BLOCK_CODEC_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -30,32 +30,27 @@ template <Scale kScale, class Element>
 struct BlockCodec {
   static constexpr bool kBytes = Element::kBits == 8;  // codes are the payload
 
-  // kLanes codes from element i on; blocks are not shorter than vectors.
-  template <Rounding kRounding, bool kClamp>
-  static HWY_INLINE Words codes_at(const TileEncode& a, const TileScales& scales,
-                                   const TileDither& dither, size_t i) {
-    const Floats y = hn::Mul(load(a.values, i), set(scales.at[i / kBlock]));
-    if constexpr (kRounding == Rounding::kNearest) {
-      return Element::template nearest<kClamp>(y);
-    } else {
-      return Element::template stochastic<kClamp>(y, dither_at(dither, i));
-    }
-  }
-
   template <Rounding kRounding, bool kClamp>
   static HWY_INLINE void encode_codes(const TileEncode& a, const TileScales& scales,
                                       uint8_t* bytes) {
-    TileDither dither;
-    if constexpr (kRounding == Rounding::kStochastic) {
-      fill_dither(a.dither, a.first_element, &dither);
-    }
+    [[maybe_unused]] const DitherSource source(a.dither);
     for (size_t i = 0; i < kTile; i += kByteLanes) {
       fetch(a.values, i, a.ahead_bytes);
-      const Words c0 = codes_at<kRounding, kClamp>(a, scales, dither, i);
-      const Words c1 = codes_at<kRounding, kClamp>(a, scales, dither, i + kLanes);
-      const Words c2 = codes_at<kRounding, kClamp>(a, scales, dither, i + 2 * kLanes);
-      const Words c3 = codes_at<kRounding, kClamp>(a, scales, dither, i + 3 * kLanes);
-      hn::StoreU(low_bytes(c0, c1, c2, c3), TagU8(), bytes + i);
+      Floats y[4];
+      for (size_t v = 0; v < 4; ++v) {  // blocks are not shorter than vectors
+        const size_t at = i + v * kLanes;
+        y[v] = hn::Mul(load(a.values, at), set(scales.at[at / kBlock]));
+      }
+      Words code[4];
+      if constexpr (kRounding == Rounding::kNearest) {
+        for (size_t v = 0; v < 4; ++v) code[v] = Element::template nearest<kClamp>(y[v]);
+      } else {
+        const Dithers dithers = source.of(a.first_element + i);
+        for (size_t v = 0; v < 4; ++v) {
+          code[v] = Element::template stochastic<kClamp>(y[v], dithers.at[v]);
+        }
+      }
+      hn::StoreU(low_bytes(code[0], code[1], code[2], code[3]), TagU8(), bytes + i);
     }
   }
 

@@ -57,21 +57,22 @@ struct Cast {
     return hn::IfThenElse(finite, code, Lanes::narrow(value));
   }
 
-  template <Rounding kRounding>
-  static void encode(const TileEncode& a) {
-    const Floats factor = set(a.factor);
-    TileDither dither;
-    if constexpr (kRounding == Rounding::kStochastic) {
-      fill_dither(a.dither, a.first_element, &dither);
-    }
+  static void encode_nearest(const TileEncode& a) {
     for (size_t i = 0; i < kTile; i += kLanes) {
       if (i % kByteLanes == 0) fetch(a.values, i, a.ahead_bytes);
-      const Floats value = hn::Mul(load(a.values, i), factor);
-      if constexpr (kRounding == Rounding::kNearest) {
-        store_words16(Lanes::narrow(value), a.payload + 2 * i);
-      } else {
-        const Words code = narrow_stochastic(value, dither_words_at(dither, i));
-        store_words16(code, a.payload + 2 * i);
+      const Floats value = hn::Mul(load(a.values, i), set(a.factor));
+      store_words16(Lanes::narrow(value), a.payload + 2 * i);
+    }
+  }
+  static void encode_stochastic(const TileEncode& a) {
+    const DitherSource source(a.dither);
+    for (size_t i = 0; i < kTile; i += kByteLanes) {
+      fetch(a.values, i, a.ahead_bytes);
+      const Dithers dithers = source.of(a.first_element + i);
+      for (size_t v = 0; v < 4; ++v) {
+        const Floats value = hn::Mul(load(a.values, i + v * kLanes), set(a.factor));
+        const Words code = narrow_stochastic(value, dither_word(dithers.at[v]));
+        store_words16(code, a.payload + 2 * (i + v * kLanes));
       }
     }
   }
@@ -88,8 +89,7 @@ struct Cast {
       store(out, i, with_canonical_nan(hn::Add(load(base, i), value)));
     }
   }
-  static constexpr TileKernels kKernels = {encode<Rounding::kNearest>,
-                                           encode<Rounding::kStochastic>, decode, decode_add};
+  static constexpr TileKernels kKernels = {encode_nearest, encode_stochastic, decode, decode_add};
 };
 
 const TileKernels* bf16_kernels() { return &Cast<Bfloat16Lanes>::kKernels; }

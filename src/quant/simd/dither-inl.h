@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// The dithers of a tile: Philox4x32-7 with one call per 64-bit lane, whose words stand in the low
-// halves of four vectors; high halves are ignored by the multiplication.
+// The dithers of kByteLanes neighbouring elements: Philox4x32-7 with one call per 64-bit lane. The
+// words of the calls stand in the low halves of four vectors; multiplications ignore the high ones.
 #if defined(GOSS_QUANT_DITHER_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef GOSS_QUANT_DITHER_INL_H_
 #undef GOSS_QUANT_DITHER_INL_H_
@@ -21,54 +21,96 @@ namespace goss::quant::simd::HWY_NAMESPACE {
 
 using TagU64 = hn::ScalableTag<uint64_t>;
 using Longs = hn::Vec<TagU64>;
-constexpr size_t kCalls = kLanes / 2;  // at once
-constexpr size_t kCallsPerTile = kTile / 8;
 
-struct TileDither {
-  HWY_ALIGN uint16_t at[kTile];
+// Of kByteLanes elements: (r + 0.5) * 2^16 of each, r its dither, in the order of the elements.
+struct Dithers {
+  Words at[4];
 };
-
-HWY_INLINE Longs times(Longs a, uint32_t b) {
-  return hn::MulEven(hn::BitCast(TagU32(), a), set_word(b));
+HWY_INLINE Words dither_word(Words dither) { return hn::ShiftRight<16>(dither); }
+// u * 2^31, which is exact. Whether u is multiplied and added in one step or in two is all the same.
+HWY_INLINE Floats dither_units(Words dither) {
+  return hn::ConvertTo(TagF32(), hn::BitCast(TagI32(), hn::ShiftRight<1>(dither)));
 }
-HWY_INLINE Longs xor3(Longs a, Longs b, Longs c) { return hn::Xor(a, hn::Xor(b, c)); }
+HWY_INLINE Floats add_dither(Floats y, Words dither) {
+  return hn::MulAdd(dither_units(dither), set(0x1p-31f), y);
+}
 
-HWY_INLINE void fill_dither(const Dither& dither, uint64_t first_element, TileDither* out) {
-  const TagU64 d;
-  const PhiloxKey key = philox_key(dither);
-  const Longs low = hn::Set(d, 0xffffffffu);
-  for (size_t call = 0; call < kCallsPerTile; call += kCalls) {
-    const Longs counter = hn::Add(hn::Set(d, first_element / 8 + call), hn::Iota(d, 0));
-    Longs c0 = counter;
-    Longs c1 = hn::ShiftRight<32>(counter);
-    Longs c2 = hn::Set(d, key.c2);
-    Longs c3 = hn::Set(d, key.c3);
-    uint32_t k0 = key.k0, k1 = key.k1;
-    for (int round = 0; round < kPhiloxRounds; ++round) {
-      const Longs p0 = times(c0, kPhiloxMultiplier0);
-      const Longs p1 = times(c2, kPhiloxMultiplier1);
-      c0 = xor3(hn::ShiftRight<32>(p1), c1, hn::Set(d, k0));
-      c1 = p1;
-      c2 = xor3(hn::ShiftRight<32>(p0), c3, hn::Set(d, k1));
-      c3 = p0;
+class DitherSource {
+ public:
+  explicit HWY_INLINE DitherSource(const Dither& dither) : key_(philox_key(dither)) {
+    const uint64_t product = uint64_t{kPhiloxMultiplier1} * key_.c2;
+    first_high_ = static_cast<uint32_t>(product >> 32) ^ key_.k0;
+    first_low_ = static_cast<uint32_t>(product);
+    // The calls of a vector, so that their words come out in order: see split().
+    HWY_ALIGN uint64_t order[kLanes / 2];
+    for (size_t lane = 0; lane < kLanes / 2; ++lane) {
+      order[lane] = kLanes == 16 ? lane % 2 * 2 + lane / 4 + lane % 4 / 2 * 4 : lane;
+    }
+    order_ = hn::Load(TagU64(), order);
+  }
+
+  // Of the elements from `first` on, a multiple of 8.
+  HWY_INLINE Dithers of(uint64_t first) const {
+    const Longs call = hn::Add(hn::Set(TagU64(), first / 8), order_);
+    uint32_t k0 = key_.k0, k1 = key_.k1;
+    // The first round: two of its words are the same for all calls of a tile, up to the high half
+    // of the counter.
+    const Words first_product = times(hn::BitCast(TagU32(), call), kPhiloxMultiplier0);
+    const Words high = hn::BitCast(TagU32(), hn::ShiftRight<32>(call));
+    Words c0 = hn::Xor(high, set_word(first_high_));
+    Words c1 = set_word(first_low_);
+    Words c2 = hn::Xor(hn::Shuffle2301(first_product), set_word(key_.c3 ^ k1));
+    Words c3 = first_product;
+    for (int round = 1; round < kPhiloxRounds - 1; ++round) {
       k0 += kPhiloxWeyl0;
       k1 += kPhiloxWeyl1;
+      const Words p0 = times(c0, kPhiloxMultiplier0);
+      const Words p1 = times(c2, kPhiloxMultiplier1);
+      c0 = hn::Xor3(hn::Shuffle2301(p1), c1, set_word(k0));
+      c2 = hn::Xor3(hn::Shuffle2301(p0), c3, set_word(k1));
+      c1 = p1;
+      c3 = p0;
     }
-    const Longs c01 = hn::Or(hn::And(c0, low), hn::ShiftLeft<32>(c1));
-    const Longs c23 = hn::Or(hn::And(c2, low), hn::ShiftLeft<32>(c3));
-    hn::StoreInterleaved2(c01, c23, d, reinterpret_cast<uint64_t*>(out->at + 8 * call));
+    const Words p0 = times(c0, kPhiloxMultiplier0);
+    const Words p1 = times(c2, kPhiloxMultiplier1);
+    return split(last(p1, c1, k0 + kPhiloxWeyl0), last(p0, c3, k1 + kPhiloxWeyl1));
   }
-}
 
-// The dithers of elements i..: 0 to 65535, and u, exact.
-HWY_INLINE Words dither_words_at(const TileDither& dither, size_t i) {
-  const hn::Rebind<uint16_t, TagU32> half;
-  return hn::PromoteTo(TagU32(), hn::Load(half, dither.at + i));
-}
-HWY_INLINE Floats dither_at(const TileDither& dither, size_t i) {
-  const Ints r = hn::BitCast(TagI32(), dither_words_at(dither, i));
-  return hn::MulAdd(hn::ConvertTo(TagF32(), r), set(0x1p-16f), set(0x1p-17f));
-}
+ private:
+  static HWY_INLINE Words times(Words a, uint32_t b) {
+    return hn::BitCast(TagU32(), hn::MulEven(a, set_word(b)));
+  }
+  // Both words that a product of the last round becomes, in order.
+  static HWY_INLINE Words last(Words product, Words other, uint32_t key) {
+    const Longs above = hn::ShiftLeft<32>(hn::BitCast(TagU64(), hn::Xor(other, set_word(key))));
+    return hn::Shuffle2301(hn::Xor(product, hn::BitCast(TagU32(), above)));
+  }
+
+  // a has the first two words of the calls, b the last two, which are 4 dithers each. Interleaved
+  // with halves they become words; that takes the lower 4 of every 128 bits, then the upper 4.
+  static HWY_INLINE Dithers split(Words a, Words b) {
+    const TagU64 d;
+    const Longs first = hn::BitCast(d, a), second = hn::BitCast(d, b);
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
+    const Longs lower = hn::OddEvenBlocks(hn::SwapAdjacentBlocks(second), first);
+    const Longs upper = hn::OddEvenBlocks(second, hn::SwapAdjacentBlocks(first));
+#else
+    const Longs lower = hn::InterleaveLower(d, first, second);
+    const Longs upper = hn::InterleaveUpper(d, first, second);
+#endif
+    const TagU16 d16;
+    const auto half = hn::Set(d16, uint16_t{0x8000});
+    const auto low = hn::BitCast(d16, lower), high = hn::BitCast(d16, upper);
+    return {{hn::BitCast(TagU32(), hn::InterleaveLower(d16, half, low)),
+             hn::BitCast(TagU32(), hn::InterleaveUpper(d16, half, low)),
+             hn::BitCast(TagU32(), hn::InterleaveLower(d16, half, high)),
+             hn::BitCast(TagU32(), hn::InterleaveUpper(d16, half, high))}};
+  }
+
+  PhiloxKey key_;
+  uint32_t first_high_, first_low_;
+  Longs order_;
+};
 
 #endif  // !GOSS_SIMD_IS_SCALAR
 }  // namespace goss::quant::simd::HWY_NAMESPACE

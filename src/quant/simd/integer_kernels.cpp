@@ -37,8 +37,8 @@ struct Integer {
     return to_code(clamp<kClamp>(y));
   }
   template <bool kClamp>
-  static HWY_INLINE Words stochastic(Floats y, Floats u) {
-    return to_code(clamp<kClamp>(hn::Floor(hn::Add(y, u))));
+  static HWY_INLINE Words stochastic(Floats y, Words dither) {
+    return to_code(clamp<kClamp>(hn::Floor(add_dither(y, dither))));
   }
   static HWY_INLINE Floats decode(Ints code) { return hn::ConvertTo(TagF32(), code); }
 };

@@ -52,11 +52,11 @@ struct Floating {
     return assemble(y, exponent, units);
   }
   template <bool kClamp>
-  static HWY_INLINE Words stochastic(Floats y, Floats u) {
+  static HWY_INLINE Words stochastic(Floats y, Words dither) {
     const Floats size = magnitude(y);
     const Words exponent = exponent_of(words_of(size));
     const Words scale = hn::Sub(set_word(uint32_t{254 + kMantissa} << 23), exponent);
-    const Floats sum = hn::Add(hn::Mul(size, floats_of(scale)), u);
+    const Floats sum = add_dither(hn::Mul(size, floats_of(scale)), dither);
     return assemble(y, exponent, hn::BitCast(TagU32(), hn::ConvertTo(TagI32(), sum)));
   }
 

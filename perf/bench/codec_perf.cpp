@@ -142,19 +142,23 @@ std::vector<Operation> operations(Memory& memory, Codec codec, DataType type) {
 
 void measure(Memory& memory, const CodecInfo& info, const Options& options, nlohmann::json* rows) {
   const Operation add = addition(memory), copy = copying(memory);
-  for (const Operation& operation : operations(memory, info.codec, options.type)) {
+  const std::vector<Operation> all = operations(memory, info.codec, options.type);
+  for (const Operation& operation : all) {
     std::memset(memory.at(4), 0, 4 * memory.count());
-    std::vector<double> rates, to_add, to_copy;
+    std::vector<double> rates, to_add, to_copy, to_encode;
     for (int round = 0; round < options.rounds; ++round) {
       const double added = rate(add.run, memory.count(), options.block_ms);
       rates.push_back(rate(operation.run, memory.count(), options.block_ms));
+      const double encoded = rate(all.front().run, memory.count(), options.block_ms);
       const double copied = rate(copy.run, memory.count(), options.block_ms);
       to_add.push_back(rates.back() / added);
+      to_encode.push_back(rates.back() / encoded);
       to_copy.push_back(rates.back() * operation.bytes / (copied * copy.bytes));
     }
     const double best = median(rates);
-    std::printf("%-11s %-10s %9.2f %9.1f %8.2f %8.2f\n", info.name, operation.name, best * 1e-9,
-                best * operation.bytes * 1e-9, median(to_add), median(to_copy));
+    std::printf("%-11s %-10s %9.2f %9.1f %8.2f %8.2f %8.2f\n", info.name, operation.name,
+                best * 1e-9, best * operation.bytes * 1e-9, median(to_add), median(to_encode),
+                median(to_copy));
     std::fflush(stdout);
     rows->push_back({{"codec", info.name},
                      {"operation", operation.name},
@@ -162,6 +166,7 @@ void measure(Memory& memory, const CodecInfo& info, const Options& options, nloh
                      {"numbers_per_second", best},
                      {"bytes_per_second", best * operation.bytes},
                      {"rate_over_add", median(to_add)},
+                     {"rate_over_encode", median(to_encode)},
                      {"traffic_over_copy", median(to_copy)}});
   }
 }
@@ -184,8 +189,8 @@ int run(const Options& options) {
     std::printf("# copy %.1f GB/s of traffic, fp32 add %.2f G numbers/s\n",
                 rate(copying(memory).run, memory.count(), 50) * 8e-9,
                 rate(addition(memory).run, memory.count(), 50) * 1e-9);
-    std::printf("%-11s %-10s %9s %9s %8s %8s\n", "#codec", "operation", "Gnumber/s", "GB/s", "/add",
-                "/copy");
+    std::printf("%-11s %-10s %9s %9s %8s %8s %8s\n", "#codec", "operation", "Gnumber/s", "GB/s",
+                "/add", "/encode", "/copy");
     for (const CodecInfo& info : codec_table()) {
       const auto& wanted = options.codecs;
       if (wanted.empty() || std::find(wanted.begin(), wanted.end(), info.name) != wanted.end()) {

@@ -14,6 +14,7 @@
 
 #include "quant/philox.h"
 #include "quant/simd/vectors-inl.h"
+#include "quant/x86/rounding-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace goss::quant::simd::HWY_NAMESPACE {
@@ -27,12 +28,9 @@ struct Dithers {
   Words at[4];
 };
 HWY_INLINE Words dither_word(Words dither) { return hn::ShiftRight<16>(dither); }
-// u * 2^31, which is exact. Whether u is multiplied and added in one step or in two is all the same.
-HWY_INLINE Floats dither_units(Words dither) {
-  return hn::ConvertTo(TagF32(), hn::BitCast(TagI32(), hn::ShiftRight<1>(dither)));
-}
+// u is exact before it is added, so it may be multiplied and added in one step or in two.
 HWY_INLINE Floats add_dither(Floats y, Words dither) {
-  return hn::MulAdd(dither_units(dither), set(0x1p-31f), y);
+  return hn::MulAdd(fraction_of(dither), set(kFractionUnit), y);
 }
 
 class DitherSource {

@@ -38,6 +38,7 @@ struct Integer {
   }
   template <bool kClamp>
   static HWY_INLINE Words stochastic(Floats y, Words dither) {
+    if constexpr (!kClamp) return floor_bits(add_dither(y, dither));
     return to_code(clamp<kClamp>(hn::Floor(add_dither(y, dither))));
   }
   static HWY_INLINE Floats decode(Ints code) { return hn::ConvertTo(TagF32(), code); }

@@ -30,27 +30,38 @@ template <Scale kScale, class Element>
 struct BlockCodec {
   static constexpr bool kBytes = Element::kBits == 8;  // codes are the payload
 
+  // kByteLanes codes from element i on.
+  template <class MakeCode>
+  static HWY_INLINE void encode_group(const TileEncode& a, const TileScales& scales, size_t i,
+                                      uint8_t* bytes, MakeCode make_code) {
+    fetch(a.values, i, a.ahead_bytes);
+    Words code[4];
+    for (size_t v = 0; v < 4; ++v) {  // blocks are not shorter than vectors
+      const size_t at = i + v * kLanes;
+      code[v] = make_code(hn::Mul(load(a.values, at), set(scales.at[at / kBlock])), v);
+    }
+    hn::StoreU(low_bytes(code[0], code[1], code[2], code[3]), TagU8(), bytes + i);
+  }
+
   template <Rounding kRounding, bool kClamp>
   static HWY_INLINE void encode_codes(const TileEncode& a, const TileScales& scales,
                                       uint8_t* bytes) {
-    [[maybe_unused]] const DitherSource source(a.dither);
-    for (size_t i = 0; i < kTile; i += kByteLanes) {
-      fetch(a.values, i, a.ahead_bytes);
-      Floats y[4];
-      for (size_t v = 0; v < 4; ++v) {  // blocks are not shorter than vectors
-        const size_t at = i + v * kLanes;
-        y[v] = hn::Mul(load(a.values, at), set(scales.at[at / kBlock]));
+    if constexpr (kRounding == Rounding::kNearest) {
+      for (size_t i = 0; i < kTile; i += kByteLanes) {
+        encode_group(a, scales, i, bytes,
+                     [](Floats y, size_t) { return Element::template nearest<kClamp>(y); });
       }
-      Words code[4];
-      if constexpr (kRounding == Rounding::kNearest) {
-        for (size_t v = 0; v < 4; ++v) code[v] = Element::template nearest<kClamp>(y[v]);
-      } else {
-        const Dithers dithers = source.of(a.first_element + i);
-        for (size_t v = 0; v < 4; ++v) {
-          code[v] = Element::template stochastic<kClamp>(y[v], dithers.at[v]);
+    } else {
+      const DitherSource source(a.dither);
+      for (size_t i = 0; i < kTile; i += kDithered) {
+        Dithers dithers[kGroups];
+        source.make(a.first_element + i, dithers);
+        for (size_t g = 0; g < kGroups; ++g) {
+          encode_group(a, scales, i + g * kByteLanes, bytes, [&](Floats y, size_t v) {
+            return Element::template stochastic<kClamp>(y, dithers[g].at[v]);
+          });
         }
       }
-      hn::StoreU(low_bytes(code[0], code[1], code[2], code[3]), TagU8(), bytes + i);
     }
   }
 

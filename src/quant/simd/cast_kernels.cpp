@@ -66,13 +66,15 @@ struct Cast {
   }
   static void encode_stochastic(const TileEncode& a) {
     const DitherSource source(a.dither);
-    for (size_t i = 0; i < kTile; i += kByteLanes) {
-      fetch(a.values, i, a.ahead_bytes);
-      const Dithers dithers = source.of(a.first_element + i);
-      for (size_t v = 0; v < 4; ++v) {
-        const Floats value = hn::Mul(load(a.values, i + v * kLanes), set(a.factor));
-        const Words code = narrow_stochastic(value, dither_word(dithers.at[v]));
-        store_words16(code, a.payload + 2 * (i + v * kLanes));
+    for (size_t i = 0; i < kTile; i += kDithered) {
+      Dithers dithers[kGroups];
+      source.make(a.first_element + i, dithers);
+      for (size_t v = 0; v < 4 * kGroups; ++v) {
+        const size_t at = i + v * kLanes;
+        if (v % 4 == 0) fetch(a.values, at, a.ahead_bytes);
+        const Floats value = hn::Mul(load(a.values, at), set(a.factor));
+        const Words code = narrow_stochastic(value, dither_word(dithers[v / 4].at[v % 4]));
+        store_words16(code, a.payload + 2 * at);
       }
     }
   }

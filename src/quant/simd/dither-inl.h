@@ -33,6 +33,10 @@ HWY_INLINE Floats add_dither(Floats y, Words dither) {
   return hn::MulAdd(fraction_of(dither), set(kFractionUnit), y);
 }
 
+// A call is a long chain of multiplications: processors have room for those of two groups at once.
+constexpr size_t kGroups = 2;
+constexpr size_t kDithered = kGroups * kByteLanes;
+
 class DitherSource {
  public:
   explicit HWY_INLINE DitherSource(const Dither& dither) : key_(philox_key(dither)) {
@@ -48,33 +52,42 @@ class DitherSource {
   }
 
   // Of the elements from `first` on, a multiple of 8.
-  HWY_INLINE Dithers of(uint64_t first) const {
-    const Longs call = hn::Add(hn::Set(TagU64(), first / 8), order_);
+  HWY_INLINE void make(uint64_t first, Dithers (&dithers)[kGroups]) const {
+    Words c0[kGroups], c1[kGroups], c2[kGroups], c3[kGroups];
+    for (size_t g = 0; g < kGroups; ++g) first_round(first / 8 + g * kLanes / 2, g, c0, c1, c2, c3);
     uint32_t k0 = key_.k0, k1 = key_.k1;
-    // The first round: two of its words are the same for all calls of a tile, up to the high half
-    // of the counter.
-    const Words first_product = times(hn::BitCast(TagU32(), call), kPhiloxMultiplier0);
-    const Words high = hn::BitCast(TagU32(), hn::ShiftRight<32>(call));
-    Words c0 = hn::Xor(high, set_word(first_high_));
-    Words c1 = set_word(first_low_);
-    Words c2 = hn::Xor(hn::Shuffle2301(first_product), set_word(key_.c3 ^ k1));
-    Words c3 = first_product;
     for (int round = 1; round < kPhiloxRounds - 1; ++round) {
       k0 += kPhiloxWeyl0;
       k1 += kPhiloxWeyl1;
-      const Words p0 = times(c0, kPhiloxMultiplier0);
-      const Words p1 = times(c2, kPhiloxMultiplier1);
-      c0 = hn::Xor3(hn::Shuffle2301(p1), c1, set_word(k0));
-      c2 = hn::Xor3(hn::Shuffle2301(p0), c3, set_word(k1));
-      c1 = p1;
-      c3 = p0;
+      for (size_t g = 0; g < kGroups; ++g) {
+        const Words p0 = times(c0[g], kPhiloxMultiplier0);
+        const Words p1 = times(c2[g], kPhiloxMultiplier1);
+        c0[g] = hn::Xor3(hn::Shuffle2301(p1), c1[g], set_word(k0));
+        c2[g] = hn::Xor3(hn::Shuffle2301(p0), c3[g], set_word(k1));
+        c1[g] = p1;
+        c3[g] = p0;
+      }
     }
-    const Words p0 = times(c0, kPhiloxMultiplier0);
-    const Words p1 = times(c2, kPhiloxMultiplier1);
-    return split(last(p1, c1, k0 + kPhiloxWeyl0), last(p0, c3, k1 + kPhiloxWeyl1));
+    for (size_t g = 0; g < kGroups; ++g) {
+      const Words p0 = times(c0[g], kPhiloxMultiplier0);
+      const Words p1 = times(c2[g], kPhiloxMultiplier1);
+      dithers[g] = split(last(p1, c1[g], k0 + kPhiloxWeyl0), last(p0, c3[g], k1 + kPhiloxWeyl1));
+    }
   }
 
  private:
+  using Group = Words[kGroups];
+  // Two of its words are the same for all calls, up to the high half of the counter.
+  HWY_INLINE void first_round(uint64_t call, size_t g, Group& c0, Group& c1, Group& c2,
+                              Group& c3) const {
+    const Longs counter = hn::Add(hn::Set(TagU64(), call), order_);
+    const Words product = times(hn::BitCast(TagU32(), counter), kPhiloxMultiplier0);
+    const Words high = hn::BitCast(TagU32(), hn::ShiftRight<32>(counter));
+    c0[g] = hn::Xor(high, set_word(first_high_));
+    c1[g] = set_word(first_low_);
+    c2[g] = hn::Xor(hn::Shuffle2301(product), set_word(key_.c3 ^ key_.k1));
+    c3[g] = product;
+  }
   static HWY_INLINE Words times(Words a, uint32_t b) {
     return hn::BitCast(TagU32(), hn::MulEven(a, set_word(b)));
   }

@@ -21,14 +21,15 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 struct Factors {
   float bound;
+  float bound_saturated;  // where magnitudes may have been above the largest code's
   float noise;
 };
 
-Factors factors_of(const ErrorFacts& facts, Rounding rounding, MxScale mx_scale, bool mx) {
+Factors factors_of(const ErrorFacts& facts, Rounding rounding) {
   const bool nearest = rounding == Rounding::kNearest;
   const float bound = nearest ? facts.bound : 2 * facts.bound;
-  const float saturation = mx && mx_scale == MxScale::kFloor ? facts.saturation : 0;
-  return {std::max(bound, saturation) * kSlack, nearest ? facts.noise : facts.noise_stochastic};
+  return {bound * kSlack, std::max(bound, facts.saturation) * kSlack,
+          nearest ? facts.noise : facts.noise_stochastic};
 }
 
 float or_infinity(float step) {
@@ -66,8 +67,10 @@ float scale_of(const Shape& shape, const TileBytes& bytes, size_t block) {
 void TileError::add(Codec codec, Rounding rounding, MxScale mx_scale, const TileBytes& bytes,
                     size_t count) {
   const CodecInfo& info = codec_info(codec);
-  const Factors factors =
-      factors_of(info.error, rounding, mx_scale, info.shape.scale == Scale::kE8m0);
+  const Factors factors = factors_of(info.error, rounding);
+  const bool mx = info.shape.scale == Scale::kE8m0;
+  // What a block below 2^-118 may have been: of sign, 1,024 times its mean.
+  const float vanished = info.shape.scale == Scale::kMean ? kTile * kTiny : kTiny;
   for (size_t block = 0; block * kBlock < count; ++block) {
     const size_t elements = std::min(kBlock, count - block * kBlock);
     if (info.shape.scale == Scale::kNone) {
@@ -77,9 +80,15 @@ void TileError::add(Codec codec, Rounding rounding, MxScale mx_scale, const Tile
       bounds[block] += factors.bound * std::max(cast.largest, least);
       noise += factors.noise * cast.squares;
     } else {
-      // Below 2^-118 everything is zero, and so is the scale.
       const float scale = scale_of(info.shape, bytes, block);
-      bounds[block] += scale == 0 ? kTiny : factors.bound * scale;
+      // There is no step above 2^127, which is too small for the largest numbers in mxint8.
+      const bool saturated = mx && (mx_scale == MxScale::kFloor || bytes.scales[block] == 254);
+      const float bound = (saturated ? factors.bound_saturated : factors.bound) * scale;
+      // Zero blocks of E8M0 have the smallest scale.
+      const bool may_be_zero = mx ? bytes.scales[block] == 0 : scale == 0;
+      bounds[block] += or_infinity(info.error.largest * scale) == kInfinity
+                           ? kInfinity  // numbers may have become infinite by rounding up
+                           : std::max(bound, may_be_zero ? vanished : 0.0f);
       noise += static_cast<double>(elements) * factors.noise * scale * scale;
     }
   }

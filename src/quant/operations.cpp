@@ -247,6 +247,8 @@ class Hopper {
   void run(const Range& range) {
     error_ = {};
     const Numbers sum = combine(range);
+    // Peers' padding may be anything, and in sign it always is something.
+    std::memset(sum_.at + range.count, 0, sizeof(float) * (kTile - range.count));
     if (a_.encoded == nullptr) {
       m_.numbers.multiply(sum.at, a_.how.factor, sum_.at);
       store_tile(m_, sum_, a_.decoded, a_.type, range);

@@ -19,6 +19,7 @@ struct ErrorFacts {
   float saturation;  // largest loss of a magnitude with MxScale::kFloor
   float noise;       // nearest: expected squared error of an element
   float noise_stochastic;
+  float largest;  // magnitude of a code
 };
 
 struct CodecInfo {

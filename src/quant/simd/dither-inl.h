@@ -93,8 +93,8 @@ class DitherSource {
   }
   // Both words that a product of the last round becomes, in order.
   static HWY_INLINE Words last(Words product, Words other, uint32_t key) {
-    const Longs above = hn::ShiftLeft<32>(hn::BitCast(TagU64(), hn::Xor(other, set_word(key))));
-    return hn::Shuffle2301(hn::Xor(product, hn::BitCast(TagU32(), above)));
+    const Words swapped = hn::Shuffle2301(product);
+    return hn::OddEven(swapped, hn::Xor3(swapped, other, set_word(key)));
   }
 
   // a has the first two words of the calls, b the last two, which are 4 dithers each. Interleaved

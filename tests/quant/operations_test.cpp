@@ -51,10 +51,10 @@ Numbers numbers_at(const Bytes& bytes, DataType type) {
 // Bytes at an uneven address with guards around them.
 class Uneven {
  public:
-  explicit Uneven(size_t size_bytes) : Uneven(Bytes(size_bytes, kMark)) {}
-  explicit Uneven(const Bytes& content) : memory_(kGuard, kMark), size_bytes_(content.size()) {
-    memory_.insert(memory_.end(), content.begin(), content.end());
-    memory_.insert(memory_.end(), kGuard, kMark);
+  explicit Uneven(size_t size_bytes)
+      : size_bytes_(size_bytes), memory_(size_bytes + 2 * kGuard, kMark) {}
+  explicit Uneven(const Bytes& content) : Uneven(content.size()) {
+    for (size_t i = 0; i < size_bytes_; ++i) memory_[kGuard + i] = content[i];
   }
   uint8_t* data() { return memory_.data() + kGuard; }
   Bytes content() const {
@@ -62,14 +62,16 @@ class Uneven {
       EXPECT_EQ(memory_[i], kMark);
       EXPECT_EQ(memory_[memory_.size() - 1 - i], kMark);
     }
-    return {memory_.data() + kGuard, memory_.data() + kGuard + size_bytes_};
+    Bytes inner(size_bytes_);
+    for (size_t i = 0; i < size_bytes_; ++i) inner[i] = memory_[kGuard + i];
+    return inner;
   }
 
  private:
   static constexpr size_t kGuard = 37;
   static constexpr uint8_t kMark = 0xa5;
-  Bytes memory_;
   size_t size_bytes_;
+  Bytes memory_;
 };
 
 class Operations : public testing::TestWithParam<Codec> {

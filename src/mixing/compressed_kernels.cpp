@@ -3,7 +3,7 @@
 //
 // Vector kernels of compressed mixing, block by block; compressed_scalar.cpp says what they
 // compute.
-#include "mixing/simd_targets.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "mixing/compressed_kernels.cpp"

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "base/env.h"
+#include "base/simd_targets.h"
 #include "mixing/kernels.h"
-#include "mixing/simd_targets.h"
 
 #include <hwy/targets.h>
 

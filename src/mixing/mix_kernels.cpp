@@ -3,7 +3,7 @@
 //
 // Vector kernels of weighted means. A step is 64 elements (16 lanes times 4), carried over all
 // sources in registers; what is left at the end is computed in a copy padded with zeros.
-#include "mixing/simd_targets.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "mixing/mix_kernels.cpp"

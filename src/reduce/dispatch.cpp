@@ -8,8 +8,8 @@
 
 #include "base/env.h"
 #include "base/log.h"
+#include "base/simd_targets.h"
 #include "reduce/kernels.h"
-#include "reduce/simd_targets.h"
 
 #include <hwy/targets.h>
 

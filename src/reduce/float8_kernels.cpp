@@ -3,7 +3,7 @@
 //
 // Vector kernels of the two fp8 formats: sum, product and average in fp32 over all sources, rounded
 // once.
-#include "reduce/simd_targets.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "reduce/float8_kernels.cpp"

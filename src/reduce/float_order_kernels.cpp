@@ -6,7 +6,7 @@
 // NaNs at both ends. Rotating the integers so that one end wraps around brings all NaNs to the side
 // that loses: one unsigned minimum or maximum per source then does all that minimumNumber and
 // maximumNumber ask for, without a comparison, in the width of the type.
-#include "reduce/simd_targets.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "reduce/float_order_kernels.cpp"

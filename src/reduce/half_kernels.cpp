@@ -4,7 +4,7 @@
 // Vector kernels of fp16 and bf16: sum, product and average in fp32 over all sources, rounded once.
 // bf16 is rounded here: Highway 1.0.3 truncates, and the processors' own conversion flushes
 // subnormals.
-#include "reduce/simd_targets.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "reduce/half_kernels.cpp"

@@ -4,7 +4,7 @@
 // Vector kernels of the integer types. Signed and unsigned share sum and product (both wrap
 // around). The average divides by multiplication with a reciprocal that is exact for every
 // dividend of the type; the comments beside each say why.
-#include "reduce/simd_targets.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "reduce/integer_kernels.cpp"

@@ -3,7 +3,7 @@
 //
 // The copy that bypasses the caches on its way to memory: whole cache lines by non-temporal stores,
 // which spare the read for ownership; the ragged ends by ordinary stores.
-#include "reduce/simd_targets.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "reduce/stream_copy.cpp"

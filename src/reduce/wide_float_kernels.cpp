@@ -4,7 +4,7 @@
 // Vector kernels of fp32 and fp64: sum, product and average (min and max are in
 // float_order_kernels.cpp). A NaN stays a NaN through all sources, so it is made canonical once, at
 // the end.
-#include "reduce/simd_targets.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "reduce/wide_float_kernels.cpp"

@@ -51,7 +51,8 @@ LAYERS = {
 
 # Outside headers (prefixes) -> the only places that may include them, and why.
 OUTSIDE = {
-    "hwy/": (["src/mixing", "src/quant", "src/reduce", "tests/quant", "tests/reduce"],
+    "hwy/": (["src/mixing", "src/quant", "src/reduce", "src/base/simd_targets.h", "tests/quant",
+              "tests/reduce"],
              "vector code lives there"),
     "immintrin.h": (["src/quant/x86", "perf"], "use Highway"),
     "arm_neon.h": (["src/quant/arm"], "use Highway"),

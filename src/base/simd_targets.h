@@ -28,7 +28,8 @@
 
 #include <hwy/detect_targets.h>
 
-// The scalar targets of Highway lack most of what the kernels use; the specification does it.
+// The scalar targets of Highway lack most of what the kernels use; the specifications do their
+// work.
 #define GOSS_SIMD_IS_SCALAR (HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128)
 
 #if HWY_TARGETS & HWY_AVX3

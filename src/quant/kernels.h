@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// What the sources of kernels offer to registry.cpp, and the list of instruction sets for tests. A
+// target is one of Highway's HWY_* bits. Functions return null for what is not theirs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "quant/codec.h"
+
+namespace goss::quant {
+
+namespace scalar {
+const TileKernels* integer_kernels(Codec codec);
+const TileKernels* small_float_kernels(Codec codec);
+const TileKernels* bf16_kernels();
+const TileKernels* fp16_kernels();
+const TileKernels* sign_kernels();
+const NumberKernels* number_kernels();
+}  // namespace scalar
+
+namespace simd {
+const TileKernels* integer_kernels(int64_t target, Codec codec);
+const TileKernels* small_float_kernels(int64_t target, Codec codec);
+const TileKernels* bf16_kernels(int64_t target);
+const TileKernels* fp16_kernels(int64_t target);
+const TileKernels* sign_kernels(int64_t target);
+const NumberKernels* number_kernels(int64_t target);
+}  // namespace simd
+
+struct Isa {
+  const char* name;
+  int64_t target;  // 0: scalar
+};
+
+// What this machine runs and this library has, best first; the last one is "scalar".
+std::vector<Isa> available_isas();
+// The best one that a value of GOSS_CPU_ISA allows; unknown values are taken as "auto".
+Isa best_isa(const std::string& wish);
+const TileKernels& isa_kernels(const Isa& isa, Codec codec);
+const NumberKernels& isa_number_kernels(const Isa& isa);
+
+}  // namespace goss::quant

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The Gossamer authors
+set(GOSS_QUANT_SOURCES
+  quant/chunk_header.cpp
+  quant/dispatch.cpp
+  quant/error.cpp
+  quant/operations.cpp
+  quant/registry.cpp
+  quant/scalar/cast.cpp
+  quant/scalar/integer.cpp
+  quant/scalar/numbers.cpp
+  quant/scalar/sign.cpp
+  quant/scalar/small_float.cpp
+  quant/simd/cast_kernels.cpp
+  quant/simd/integer_kernels.cpp
+  quant/simd/number_kernels.cpp
+  quant/simd/sign_kernels.cpp
+  quant/simd/small_float_kernels.cpp)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// The work of limit and of Gossamer's tools done by an MPI: built once with each MPI that is there, as
-// openmpi_perf and mpich_perf. MPI_PERF_NAME is the name in the rows. All ranks on one host.
+// The work of limit and of Gossamer's tools done by an MPI: built once with each MPI that is there,
+// as openmpi_perf and mpich_perf. MPI_PERF_NAME is the name in the rows. All ranks on one host.
 #include <mpi.h>
 
 #include <cstdio>

@@ -13,6 +13,10 @@ gossResult_t issue(const Call& call) {
                        static_cast<gossRedOp_t>(call.op), call.comm, call.stream);
 }
 
+std::vector<goss::perf::Piece> expected(const goss::perf::Shape& shape) {
+  return {{shape.count, goss::perf::Piece::kReduced, 0}};
+}
+
 // Every rank must send and receive at least (n-1)/n of the data twice: once to be reduced, once as
 // the result.
 double bus_factor(int nranks) { return 2.0 * (nranks - 1) / nranks; }
@@ -21,12 +25,10 @@ constexpr goss::perf::Collective kAllReduce = {
     .program = "all_reduce_perf",
     .description = "Measures and checks gossAllReduce, with the flags and tables of nccl-tests.",
     .function = "gossAllReduce",
-    .moves_data = true,
     .reduces = true,
-    .has_root = false,
     .issue = issue,
+    .expected = expected,
     .bus_factor = bus_factor,
-    .count_wrong_ranks = nullptr,
 };
 
 }  // namespace

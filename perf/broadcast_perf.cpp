@@ -13,19 +13,18 @@ gossResult_t issue(const Call& call) {
                        call.stream);
 }
 
-// Every rank but the root must receive the data once.
-double bus_factor(int) { return 1; }
+std::vector<goss::perf::Piece> expected(const goss::perf::Shape& shape) {
+  return {{shape.count, shape.root, 0}};
+}
 
 constexpr goss::perf::Collective kBroadcast = {
     .program = "broadcast_perf",
     .description = "Measures and checks gossBroadcast, with the flags and tables of nccl-tests.",
     .function = "gossBroadcast",
-    .moves_data = true,
-    .reduces = false,
     .has_root = true,
     .issue = issue,
-    .bus_factor = bus_factor,
-    .count_wrong_ranks = nullptr,
+    .expected = expected,
+    .bus_factor = goss::perf::one,  // every rank but the root must receive the data once
 };
 
 }  // namespace

@@ -27,6 +27,11 @@ PERF = pathlib.Path(__file__).resolve().parent
 ROOT = PERF.parent
 PEERS = ("openmpi", "mpich", "gloo")
 PROGRAMS = ("gossamer", "limit") + PEERS
+# All programs have the first three, the others Gossamer and the MPIs.
+COLLECTIVES = ("all_reduce", "broadcast", "barrier", "reduce", "all_gather", "reduce_scatter",
+               "alltoall", "gather", "scatter", "sendrecv")
+IN_BLOCKS = ("all_gather", "reduce_scatter", "alltoall", "gather", "scatter")
+BLOCK_UNIT = 16  # bytes, of which a rank's block is a multiple in the tools of nccl-tests
 VARIANTS = {  # not measured unless named
     "gossamer-direct": ["-R", "1"],  # the user's buffers are in shared memory
     "limit-direct": ["--direct"],
@@ -392,12 +397,13 @@ def check(rows, skipped, best):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--ranks", default="2,4", help="numbers of ranks (%(default)s)")
-    parser.add_argument("--sizes", default="8,8K,1M,64M", help="bytes (%(default)s)")
+    parser.add_argument("--sizes", default="8,8K,1M,64M",
+                        help="bytes (%(default)s); where the data is a block for each rank, those "
+                        "of all blocks, and at least 16 for each")
     parser.add_argument("--rounds", type=int, default=5, help="samples per point (%(default)s)")
-    parser.add_argument("--collective", default="all_reduce",
-                        choices=("all_reduce", "broadcast", "barrier"))
-    parser.add_argument("--programs", default=",".join(PROGRAMS),
-                        help=f"(%(default)s); there are also {', '.join(VARIANTS)}")
+    parser.add_argument("--collective", default="all_reduce", choices=COLLECTIVES)
+    parser.add_argument("--programs", help=f"({','.join(PROGRAMS)}; where limit and gloo lack the "
+                        f"collective, without them); there are also {', '.join(VARIANTS)}")
     parser.add_argument("--quick", action="store_true", help="one short round, 64M left out")
     parser.add_argument("--block-ms", type=float, default=10,
                         help="length of a timed block, at least 5 operations (%(default)s)")
@@ -417,7 +423,9 @@ def parse_arguments():
         options.sizes = parse_sizes(options.sizes)
     except ValueError as error:
         parser.error(str(error))
-    options.programs = options.programs.split(",")
+    everywhere = options.collective in COLLECTIVES[:3]
+    default = PROGRAMS if everywhere else ("gossamer", "openmpi", "mpich")
+    options.programs = options.programs.split(",") if options.programs else list(default)
     unknown = set(options.programs) - set(PROGRAMS) - set(VARIANTS)
     if unknown:
         parser.error(f"--programs: no such program: {', '.join(sorted(unknown))}")
@@ -426,6 +434,9 @@ def parse_arguments():
         options.sizes = [size for size in options.sizes if size <= 1 << 20]
     if options.collective == "barrier":
         options.sizes = [0]
+    if options.collective in IN_BLOCKS:
+        least = BLOCK_UNIT * max(options.ranks)
+        options.sizes = sorted({max(size, least) for size in options.sizes})
     if options.check and "gossamer" not in options.programs:
         parser.error("--check: gossamer is not among the --programs")
     if options.record and (options.commit.endswith("-dirty") or options.commit == "unknown"):

@@ -48,7 +48,12 @@ Json per_iter(const Timing& timing) {
 
 Json half_json(const Options& options, const Half& half) {
   Json json;
-  json[options.report_cputime ? "cpu_time" : "time"] = number(half.time_us);
+  const char* time = options.report_cputime ? "cpu_time" : "time";
+  if (!half.measured) {
+    for (const char* key : {time, "alg_bw", "bus_bw", "nwrong"}) json[key] = nullptr;
+    return json;
+  }
+  json[time] = number(half.time_us);
   json["alg_bw"] = number(half.alg_bw);
   json["bus_bw"] = number(half.bus_bw);
   json["nwrong"] = half.wrong ? Json(static_cast<double>(*half.wrong)) : Json(nullptr);

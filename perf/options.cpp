@@ -160,7 +160,7 @@ void add_work_flags(CLI::App& app, Options& o, Raw& raw) {
   app.add_option("-d,--datatype", raw.type,
                  "int8 uint8 int32 uint32 int64 uint64 half float double bfloat16 f8e4m3 f8e5m2 "
                  "or all");
-  app.add_option("-r,--root", raw.root, "root of a broadcast, or all");
+  app.add_option("-r,--root", raw.root, "root of broadcast, reduce, gather and scatter, or all");
   app.add_option("-c,--check", o.check, "checked operations per row; 0: no check")
       ->check(CLI::Range(0, 1 << 20));
   app.add_flag("--inject-error", o.inject_error,

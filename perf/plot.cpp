@@ -105,6 +105,7 @@ Figure make_figure(const std::string& title, const std::string& subtitle,
     const std::string kind = series_name(row.work);
     const int colour = colours.emplace(kind, static_cast<int>(colours.size())).first->second;
     for (int mode = 0; mode < 2; ++mode) {
+      if (!row.halves[mode].measured) continue;
       const std::string name = kind + ", " + kModes[mode];
       const auto [place, fresh] = places.emplace(name, figure.panels[0].series.size());
       if (fresh) {

@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // The order of a run: options, ranks, header, one row per type, operation, root and size, footer.
+#include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <optional>
 
@@ -31,7 +33,7 @@ class Session {
     runner_.emplace(options_, collective_, crew_);
     if (crew_.speaks()) open_reports(ranks);
     try {
-      check_roots();
+      check_ranks();
       for (int cycle = 0; options_.run_cycles == 0 || cycle < options_.run_cycles; ++cycle) {
         run_tables();
       }
@@ -63,7 +65,17 @@ class Session {
     if (json_) json_->add_config(options_, ranks);
   }
 
-  void check_roots() const {
+  void check_ranks() {
+    const int nranks = crew_.group_nranks();
+    const bool fits =
+        !collective_.power_of_two || std::has_single_bit(static_cast<unsigned>(nranks));
+    const double odd = crew_.combine(fits ? 0 : nranks, Combine::kMax);
+    if (odd > 0) {
+      throw Failure(std::string(collective_.program) + ": " +
+                    std::to_string(static_cast<int>(odd)) + " ranks" +
+                    (options_.split ? " in a group" : "") +
+                    ": a hypercube has a power of two of them");
+    }
     if (collective_.has_root && options_.root >= nroots_) {
       throw Failure("-r " + std::to_string(options_.root) + ": there are only " +
                     std::to_string(nroots_) + " ranks" + (options_.split ? " in a group" : ""));
@@ -79,23 +91,30 @@ class Session {
     }
     for (const gossDataType_t type : options_.types) {
       for (const int op : ops) {
-        for (const int root : roots) run_table({type, op, root});
+        for (const int root : roots) run_table(runner_->make_work(type, op, root));
       }
     }
   }
 
+  // Blocks are as large as their number allows, and begin at multiples of 16 bytes.
+  size_t count_of(const Work& work, size_t bytes) const {
+    if (!collective_.moves_data) return 0;
+    const size_t count = bytes / type_size(work.type);
+    if (collective_.send == Extent::kWhole) return count;
+    constexpr size_t kBlockAlignment = 16;
+    const size_t unit = kBlockAlignment / type_size(work.type);
+    return count / static_cast<size_t>(crew_.group_nranks()) / unit * unit;
+  }
+
   void run_table(Work work) {
-    const auto count_of = [&](size_t bytes) {
-      return collective_.moves_data ? bytes / type_size(work.type) : 0;
-    };
-    work.count = count_of(options_.max_bytes);
+    work.count = count_of(work, options_.max_bytes);
     if (options_.warmup_iters > 0) runner_->touch_everything(work);
     runner_->warm_up(work);
-    work.count = count_of(options_.min_bytes);
+    work.count = count_of(work, options_.min_bytes);
     runner_->warm_up(work);
     std::optional<size_t> bytes = options_.min_bytes;
     for (; bytes; bytes = options_.next_size(*bytes)) {
-      work.count = count_of(*bytes);
+      work.count = count_of(work, *bytes);
       run_row(work);
     }
   }
@@ -107,7 +126,7 @@ class Session {
     for (int i = 0; i < 2; ++i) {
       Work half = work;
       half.in_place = i == 1;
-      row.halves[i] = run_half(half);
+      if (!half.in_place || collective_.has_in_place) row.halves[i] = run_half(half);
       if (crew_.speaks()) print_half(options_, row.halves[i]);
     }
     if (crew_.speaks()) print_row_end(options_, row);
@@ -118,13 +137,16 @@ class Session {
 
   Half run_half(const Work& work) {
     Half half;
+    half.measured = true;
     half.timing = runner_->measure(work);
     const double seconds = options_.report_cputime ? half.timing.call_seconds : half.timing.seconds;
     half.time_us = seconds * 1e6;
     if (half.timing.seconds > 0) {  // bandwidth is about completion, also with -C
       half.alg_bw = static_cast<double>(work.bytes()) / half.timing.seconds / 1e9;
     }
-    half.bus_bw = half.alg_bw * collective_.bus_factor(crew_.group_nranks());
+    const int nranks = crew_.group_nranks();
+    if (collective_.alg_factor != nullptr) half.alg_bw *= collective_.alg_factor(nranks);
+    half.bus_bw = half.alg_bw * collective_.bus_factor(nranks);
     if (options_.check > 0) half.wrong = count_wrong(*runner_, work);
     if (half.wrong.value_or(0) > 0) ++failed_checks_;
     bus_bw_sum_ += half.bus_bw;

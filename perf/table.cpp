@@ -129,6 +129,12 @@ void print_row_start(const Work& work) {
 }
 
 void print_half(const Options& options, const Half& half) {
+  if (!half.measured) {
+    std::printf("  %7s  %6s  %6s    N/A", "N/A", "N/A", "N/A");  // as nccl-tests one less wide
+    if (options.per_iter_timing) std::printf("  %7s  %7s  %7s  %7s", "N/A", "N/A", "N/A", "N/A");
+    std::fflush(stdout);
+    return;
+  }
   std::printf("  %7s  %6s  %6s", fit(half.time_us, 7).c_str(), fit(half.alg_bw, 6).c_str(),
               fit(half.bus_bw, 6).c_str());
   if (half.wrong) {
@@ -147,7 +153,8 @@ void print_half(const Options& options, const Half& half) {
 void print_row_end(const Options& options, const Row& row) {
   if (options.per_iter_timing) {
     for (const Half& half : row.halves) {
-      std::printf("  %7s", fit(half.timing.stats ? half.timing.stats->p50 * 1e6 : 0, 7).c_str());
+      const std::string p50 = half.timing.stats ? fit(half.timing.stats->p50 * 1e6, 7) : "N/A";
+      std::printf("  %7s", p50.c_str());
     }
   }
   if (options.report_timestamps) std::printf("%21s", time_of_day().c_str());

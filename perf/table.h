@@ -19,6 +19,7 @@ namespace goss::perf {
 
 // One half of a row: out of place, or in place.
 struct Half {
+  bool measured = false;  // false: the collective has no such half
   Timing timing;
   double time_us = 0;  // what the column shows: timing.seconds, or call_seconds with -C
   double alg_bw = 0;   // GB/s

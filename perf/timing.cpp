@@ -15,20 +15,45 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+size_t blocks(Extent extent, int nranks) {
+  return extent == Extent::kBlocks ? static_cast<size_t>(nranks) : 1;
+}
+
+// Elements before the part of rank `rank` where that is one of several blocks, else 0.
+size_t place_of(const Work& work, size_t own_blocks, size_t other_blocks, int rank) {
+  return own_blocks < other_blocks ? static_cast<size_t>(rank) * work.count : 0;
+}
+
 }  // namespace
 
 Runner::Runner(const Options& options, const Collective& collective, Crew& crew)
     : options_(options), collective_(collective), crew_(crew) {
   for (int i = 0; i < crew.size(); ++i) buffers_.emplace_back(options, crew.first_rank() + i);
   if (options.stream || options.overlap) crew.make_streams();
+  if (collective.steps != nullptr) nsteps_ = collective.steps(crew.group_nranks());
+}
+
+Work Runner::make_work(gossDataType_t type, int op, int root) const {
+  Work work{type, op, root};
+  work.send_blocks = blocks(collective_.send, crew_.group_nranks());
+  work.recv_blocks = blocks(collective_.recv, crew_.group_nranks());
+  return work;
 }
 
 Problem Runner::problem(const Work& work, uint32_t round) const {
-  return {work.type, work.op, crew_.group_nranks(), work.root, round};
+  return {work.type, work.op, crew_.group_nranks(), round};
 }
 
 std::byte* Runner::input(const Work& work, int i) const {
-  return work.in_place ? buffers_[i].recv(work.type) : buffers_[i].send(work.type);
+  if (!work.in_place) return buffers_[i].send(work.type);
+  return memory(work, i) + type_size(work.type) * place_of(work, work.send_blocks, work.recv_blocks,
+                                                           crew_.group_rank() + i);
+}
+
+std::byte* Runner::output(const Work& work, int i) const {
+  if (!work.in_place) return memory(work, i);
+  return memory(work, i) + type_size(work.type) * place_of(work, work.recv_blocks, work.send_blocks,
+                                                           crew_.group_rank() + i);
 }
 
 void Runner::fill_inputs(const Work& work, size_t slots, uint32_t round) {
@@ -36,7 +61,7 @@ void Runner::fill_inputs(const Work& work, size_t slots, uint32_t round) {
   for (int i = 0; i < crew_.size(); ++i) {
     const Tile tile = input_tile(problem(work, round), crew_.group_rank() + i);
     for (size_t slot = 0; slot < slots; ++slot) {
-      fill(input(work, i) + slot * stride, work.count, tile);
+      fill(input(work, i) + slot * stride, work.send_count(), tile);
     }
   }
 }
@@ -52,12 +77,12 @@ void Runner::prepare_timed_data(const Work& work) {
   if (work.count == 0) return;
   const Tile tile = neutral_tile(problem(work, 0));
   for (int i = 0; i < crew_.size(); ++i) {
-    fill(output(work, i), nslots_ * Buffers::stride(work.bytes()) / type_size(work.type), tile);
+    fill(memory(work, i), nslots_ * Buffers::stride(work.bytes()) / type_size(work.type), tile);
   }
   if (!work.in_place || work.op == kCopy) fill_inputs(work, nslots_, 0);
 }
 
-inline void Runner::issue(const Work& work, int i, size_t slot, bool on_stream) {
+inline void Runner::issue(const Work& work, int i, size_t slot, bool on_stream, int step) {
   const size_t offset = slot * Buffers::stride(work.bytes());
   const Call call{input(work, i) + offset,
                   output(work, i) + offset,
@@ -65,6 +90,9 @@ inline void Runner::issue(const Work& work, int i, size_t slot, bool on_stream) 
                   work.type,
                   work.op,
                   work.root,
+                  crew_.group_rank() + i,
+                  crew_.group_nranks(),
+                  step,
                   crew_.comm(i),
                   on_stream ? crew_.stream(i) : nullptr};
   const gossResult_t result = collective_.issue(call);
@@ -73,11 +101,21 @@ inline void Runner::issue(const Work& work, int i, size_t slot, bool on_stream) 
   }
 }
 
-void Runner::start(const Work& work, size_t slot, bool on_stream) {
-  if (crew_.size() == 1) return issue(work, 0, slot, on_stream);
+inline void Runner::start_step(const Work& work, size_t slot, bool on_stream, int step) {
+  if (crew_.size() == 1) return issue(work, 0, slot, on_stream, step);
   check(gossGroupStart(), "gossGroupStart", crew_.first_rank(), nullptr);
-  for (int i = 0; i < crew_.size(); ++i) issue(work, i, slot, on_stream);
+  for (int i = 0; i < crew_.size(); ++i) issue(work, i, slot, on_stream, step);
   check(gossGroupEnd(), collective_.function, crew_.first_rank(), crew_.comm(0));
+}
+
+void Runner::start(const Work& work, size_t slot, bool on_stream) {
+  for (int step = 0; step < nsteps_; ++step) start_step(work, slot, on_stream, step);
+}
+
+inline size_t Runner::take_slot() {
+  const size_t slot = next_slot_;
+  next_slot_ = slot + 1 == nslots_ ? 0 : slot + 1;
+  return slot;
 }
 
 // --vary-count: 100 % of the count, one element less at every call, down to 90 %, and again.
@@ -89,21 +127,32 @@ Work Runner::next_work(const Work& work) {
   return next;
 }
 
-// One timed step: -m operations in a group, each on the next slot.
+// Several operations in a group; of those with steps the first step of all, then the next.
+void Runner::start_group(const Work& work, int operations) {
+  const size_t first_slot = next_slot_;
+  const size_t first_call = ncalls_;
+  for (int step = 0; step < nsteps_; ++step) {
+    next_slot_ = first_slot;
+    ncalls_ = first_call;
+    check(gossGroupStart(), "gossGroupStart", crew_.first_rank(), nullptr);
+    for (int k = 0; k < operations; ++k) {
+      const Work next = next_work(work);
+      start_step(next, take_slot(), options_.stream, step);
+    }
+    check(gossGroupEnd(), collective_.function, crew_.first_rank(), crew_.comm(0));
+  }
+}
+
+// One timed step: -m operations in a group, each on the next slot. Messages of a group need slots
+// of their own: where there are too few, the group is several.
 inline void Runner::start_next(const Work& work) {
-  const auto take_slot = [this] {
-    const size_t slot = next_slot_;
-    next_slot_ = slot + 1 == nslots_ ? 0 : slot + 1;
-    return slot;
-  };
   if (options_.agg_iters == 1) {
     start(next_work(work), take_slot(), options_.stream);
   } else {
-    check(gossGroupStart(), "gossGroupStart", crew_.first_rank(), nullptr);
-    for (int k = 0; k < options_.agg_iters; ++k) {
-      start(next_work(work), take_slot(), options_.stream);
+    const int most = collective_.messages ? static_cast<int>(nslots_) : options_.agg_iters;
+    for (int left = options_.agg_iters; left > 0; left -= most) {
+      start_group(work, std::min(left, most));
     }
-    check(gossGroupEnd(), collective_.function, crew_.first_rank(), crew_.comm(0));
   }
   if (options_.blocking != 0) [[unlikely]] {
     crew_.synchronize();
@@ -175,7 +224,7 @@ void Runner::run_single(const Work& work, std::vector<double>* times) {
     for (size_t i = 0; i < tiles.size(); ++i) {
       for (int k = 0; k < options_.agg_iters; ++k) {
         const size_t slot = (next_slot_ + static_cast<size_t>(k)) % nslots_;
-        fill(input(work, static_cast<int>(i)) + slot * stride, work.count, tiles[i]);
+        fill(input(work, static_cast<int>(i)) + slot * stride, work.send_count(), tiles[i]);
       }
     }
     if (options_.rewrite) crew_.barrier();

@@ -5,6 +5,7 @@
 // crews, which call them in the same order with the same arguments.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -20,9 +21,15 @@ struct Work {
   gossDataType_t type = gossInt8;
   int op = kCopy;
   int root = -1;
-  size_t count = 0;
+  size_t count = 0;  // of a block where there are blocks
   bool in_place = false;
-  size_t bytes() const { return count * type_size(type); }
+  size_t send_blocks = 1;
+  size_t recv_blocks = 1;
+
+  size_t send_count() const { return count * send_blocks; }
+  size_t recv_count() const { return count * recv_blocks; }
+  // Of the larger buffer, which in place is the only one and in the order of ranks holds the other.
+  size_t bytes() const { return std::max(send_count(), recv_count()) * type_size(type); }
 };
 
 // Times are per operation, combined over the ranks as -a says.
@@ -44,11 +51,15 @@ class Runner {
   void touch_everything(const Work& work);
 
   // For the checks and for --overlap.
+  // `count` elements on either side; or as many blocks of them as the collective has.
+  Work make_work(gossDataType_t type, int op, int root) const;
   void start(const Work& work, size_t slot, bool on_stream);
   void synchronize() { crew_.synchronize(); }
   void fill_inputs(const Work& work, size_t slots, uint32_t round);
+  // Of slot 0: where rank i of the crew sends from and receives to, and the memory of the latter.
   std::byte* input(const Work& work, int i) const;
-  std::byte* output(const Work& work, int i) const { return buffers_[i].recv(work.type); }
+  std::byte* output(const Work& work, int i) const;
+  std::byte* memory(const Work& work, int i) const { return buffers_[i].recv(work.type); }
   Problem problem(const Work& work, uint32_t round) const;
   Crew& crew() { return crew_; }
   const Options& options() const { return options_; }
@@ -59,7 +70,10 @@ class Runner {
     double seconds;
     double call_seconds;
   };
-  void issue(const Work& work, int i, size_t slot, bool on_stream);
+  void issue(const Work& work, int i, size_t slot, bool on_stream, int step);
+  void start_step(const Work& work, size_t slot, bool on_stream, int step);
+  void start_group(const Work& work, int operations);
+  size_t take_slot();
   Work next_work(const Work& work);
   void start_next(const Work& work);
   Block run_block(const Work& work, size_t iters);
@@ -71,6 +85,7 @@ class Runner {
   const Options& options_;
   const Collective& collective_;
   Crew& crew_;
+  int nsteps_ = 1;  // calls that make one operation
   std::vector<Buffers> buffers_;
   size_t next_slot_ = 0;
   size_t nslots_ = 1;

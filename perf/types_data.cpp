@@ -194,8 +194,7 @@ Tile input_tile(const Problem& problem, int rank) {
   });
 }
 
-Tile expected_tile(const Problem& problem) {
-  if (problem.op == kCopy) return input_tile(problem, problem.root);
+Tile reduced_tile(const Problem& problem) {
   return make_tile(problem.type, [&](size_t i) {
     if (is_float(problem.type)) return encode_float(float_result(problem, i), problem.type);
     return truncate(integer_result(problem, i), type_size(problem.type));
@@ -220,17 +219,20 @@ void fill(void* dst, size_t count, const Tile& tile) {
 }
 
 Mismatch compare(const void* data, size_t count, const Tile& tile, int tolerance_ulp,
-                 bool exact_bits) {
+                 bool exact_bits, size_t phase) {
   const size_t size = type_size(tile.type);
   const auto* in = static_cast<const std::byte*>(data);
   Mismatch result;
-  for (size_t begin = 0; begin < count; begin += kTileElements) {
-    const size_t n = std::min(count - begin, kTileElements);
+  size_t n = 0;
+  for (size_t begin = 0; begin < count; begin += n) {
+    const size_t at = (begin + phase) % kTileElements;
+    n = std::min(count - begin, kTileElements - at);
     const std::byte* part = in + begin * size;
-    if (std::memcmp(part, tile.bytes.data(), n * size) == 0) continue;
+    const std::byte* wanted = tile.bytes.data() + at * size;
+    if (std::memcmp(part, wanted, n * size) == 0) continue;
     for (size_t i = 0; i < n; ++i) {
       const uint64_t got = load(part, i, size);
-      const uint64_t expected = load(tile.bytes.data(), i, size);
+      const uint64_t expected = load(wanted, i, size);
       if (got == expected) continue;
       if (!exact_bits && is_float(tile.type) && close(got, expected, tile.type, tolerance_ulp)) {
         continue;

@@ -27,7 +27,6 @@ struct Problem {
   gossDataType_t type;
   int op;  // gossRedOp_t or kCopy
   int nranks;
-  int root;            // of kCopy
   uint32_t round = 0;  // other data in every round
 };
 
@@ -38,7 +37,8 @@ struct Tile {
 };
 
 Tile input_tile(const Problem& problem, int rank);
-Tile expected_tile(const Problem& problem);
+// The reduction of the inputs of all ranks.
+Tile reduced_tile(const Problem& problem);
 // A value that the reduction maps to itself, so that timed operations in place neither overflow nor
 // end in denormal numbers: ones for prod, else zeros.
 Tile neutral_tile(const Problem& problem);
@@ -53,9 +53,10 @@ struct Mismatch {
 };
 
 // Compares `count` elements with the tile. Floats may differ by `tolerance_ulp` units in the last
-// place; `exact_bits` compares bytes (data that was only moved).
+// place; `exact_bits` compares bytes (data that was only moved). The data begins with element
+// `phase` of what fill() makes of the tile.
 Mismatch compare(const void* data, size_t count, const Tile& tile, int tolerance_ulp,
-                 bool exact_bits);
+                 bool exact_bits, size_t phase = 0);
 
 // 2 for averages of floats, 0 for all else, as nccl-tests.
 int tolerance_ulp(const Problem& problem);

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
 
 namespace goss::perf {
 
@@ -19,6 +22,25 @@ size_t count_guard_errors(const std::byte* guard) {
   }));
 }
 
+// What stands in a piece of a rank's memory when all is well.
+struct Segment {
+  const std::byte* data;
+  Piece piece;       // kUntouched: the stale bytes
+  const char* what;  // "result", "input": whose elements are counted
+  size_t at;         // element of the latter
+};
+
+using Segments = std::vector<Segment>;
+
+Shape shape_of(Runner& runner, const Work& work, int i) {
+  const Crew& crew = runner.crew();
+  return {work.count, crew.group_rank() + i, crew.group_nranks(), work.root};
+}
+
+bool has_result(const std::vector<Piece>& pieces) {
+  return pieces.front().source != Piece::kUntouched;
+}
+
 void report(const Runner& runner, const Work& work, int rank, const char* what,
             const Mismatch& mismatch) {
   std::fprintf(stderr,
@@ -29,42 +51,98 @@ void report(const Runner& runner, const Work& work, int rank, const char* what,
                mismatch.first, what, mismatch.got.c_str(), mismatch.expected.c_str());
 }
 
+// The first byte that the collective may not touch.
+std::byte* behind(const Runner& runner, const Work& work, int i) {
+  if (work.in_place) return runner.memory(work, i) + work.bytes();
+  return runner.output(work, i) + work.recv_count() * type_size(work.type);
+}
+
 void prepare(Runner& runner, const Work& work, uint32_t round) {
-  runner.fill_inputs(work, 1, round);
   for (int i = 0; i < runner.crew().size(); ++i) {
-    std::byte* result = runner.output(work, i);
-    if (!work.in_place) std::memset(result, kStaleByte, work.bytes());
-    std::memset(result + work.bytes(), kGuardByte, kGuardBytes);
+    std::memset(runner.memory(work, i), kStaleByte, work.bytes());
+    std::memset(behind(runner, work, i), kGuardByte, kGuardBytes);
   }
+  runner.fill_inputs(work, 1, round);
+}
+
+// The result of rank i of the crew, and of its input all that the result does not replace.
+Segments segments_of(Runner& runner, const Work& work, int i) {
+  const size_t size = type_size(work.type);
+  const int rank = runner.crew().group_rank() + i;
+  const std::byte* input = runner.input(work, i);
+  const std::byte* output = runner.output(work, i);
+  const std::vector<Piece> pieces = runner.collective().expected(shape_of(runner, work, i));
+  Segments list;
+  const auto add_input = [&](size_t from, size_t to) {
+    if (from < to) list.push_back({input + from * size, {to - from, rank, from}, "input", from});
+  };
+  size_t at = 0;
+  if (has_result(pieces) || !work.in_place) {
+    for (const Piece& piece : pieces) {
+      list.push_back({output + at * size, piece, "result", at});
+      at += piece.count;
+    }
+  }
+  if (!work.in_place) {
+    add_input(0, work.send_count());
+  } else if (has_result(pieces)) {  // which may be a block of the input
+    const size_t begin = output < input ? 0 : static_cast<size_t>(output - input) / size;
+    add_input(0, std::min(begin, work.send_count()));
+    add_input(begin + work.recv_count(), work.send_count());
+  } else {  // the input may be a block of what is left alone
+    const size_t before = static_cast<size_t>(input - runner.memory(work, i)) / size;
+    const size_t after = work.bytes() / size - before - work.send_count();
+    const std::byte* end = input + work.send_count() * size;
+    list.push_back({input - before * size, {before, Piece::kUntouched, 0}, "result", 0});
+    add_input(0, work.send_count());
+    list.push_back({end, {after, Piece::kUntouched, 0}, "result", before + work.send_count()});
+  }
+  return list;
+}
+
+Tile tile_of(const Problem& problem, int source) {
+  if (source == Piece::kReduced) return reduced_tile(problem);
+  if (source != Piece::kUntouched) return input_tile(problem, source);
+  return {problem.type, std::vector<std::byte>(kTileElements * type_size(problem.type),
+                                               static_cast<std::byte>(kStaleByte))};
 }
 
 // Errors of rank i of the crew.
 size_t check_rank(Runner& runner, const Work& work, uint32_t round, int i) {
   const Problem problem = runner.problem(work, round);
   const int rank = runner.crew().first_rank() + i;
-  const std::byte* result = runner.output(work, i);
-  const Mismatch output =
-      compare(result, work.count, expected_tile(problem), tolerance_ulp(problem), work.op == kCopy);
-  if (output.wrong > 0) report(runner, work, rank, "result", output);
-  const size_t guard = count_guard_errors(result + work.bytes());
+  size_t wrong = 0;
+  std::optional<std::pair<int, Tile>> tile;  // of the last segment's source
+  for (const Segment& segment : segments_of(runner, work, i)) {
+    const Piece& piece = segment.piece;
+    if (!tile || tile->first != piece.source) {
+      tile.emplace(piece.source, tile_of(problem, piece.source));
+    }
+    const bool reduced = piece.source == Piece::kReduced;
+    Mismatch found = compare(segment.data, piece.count, tile->second,
+                             reduced ? tolerance_ulp(problem) : 0, !reduced, piece.from);
+    found.first += segment.at;
+    if (found.wrong > 0) report(runner, work, rank, segment.what, found);
+    wrong += found.wrong;
+  }
+  const size_t guard = count_guard_errors(behind(runner, work, i));
   if (guard > 0) {
-    std::fprintf(stderr, "rank %d: %s wrote up to %zu bytes behind its result of %zu bytes\n", rank,
+    std::fprintf(stderr, "rank %d: %s wrote up to %zu bytes behind its buffer of %zu bytes\n", rank,
                  runner.collective().function, guard, work.bytes());
   }
-  Mismatch input;
-  if (!work.in_place) {
-    const Tile tile = input_tile(problem, runner.crew().group_rank() + i);
-    input = compare(runner.input(work, i), work.count, tile, 0, true);
-    if (input.wrong > 0) report(runner, work, rank, "input", input);
-  }
-  return output.wrong + guard + input.wrong;
+  return wrong + guard;
 }
 
+// One element of the last rank that has a result.
 void spoil_one_element(Runner& runner, const Work& work) {
   Crew& crew = runner.crew();
-  const int last = crew.nranks() - 1 - crew.first_rank();
-  if (work.count == 0 || last < 0 || last >= crew.size()) return;
-  std::byte* element = runner.output(work, last) + work.count / 2 * type_size(work.type);
+  int last = -1;
+  for (int i = 0; i < crew.size(); ++i) {
+    if (has_result(runner.collective().expected(shape_of(runner, work, i)))) last = i;
+  }
+  const int own = last < 0 ? -1 : crew.first_rank() + last;
+  if (crew.combine(own, Combine::kMax) != own || own < 0 || work.count == 0) return;
+  std::byte* element = runner.output(work, last) + work.recv_count() / 2 * type_size(work.type);
   // The top byte: the bits of the exponent, far beyond any tolerance.
   element[type_size(work.type) - 1] ^= std::byte{0x3c};
 }

@@ -9,7 +9,8 @@
 //
 // A Backend has rank(), nranks(), send(), recv() (floats of the largest size), name(), variant(),
 // allreduce(count), broadcast(count) (rank 0's recv to all others'), barrier(), and
-// set_distance(ns), called when the distance has been measured.
+// set_distance(ns), called when the distance has been measured. With other(collective, count) it
+// has all collectives; rank 0 is the root.
 #pragma once
 
 #include <sched.h>
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "common/blocks.h"
+#include "common/data.h"
 #include "common/options.h"
 #include "common/shared_page.h"
 
@@ -77,10 +79,11 @@ class Harness {
   };
 
   long run_point(size_t bytes) {
-    const size_t count = bytes / sizeof(float);
+    const Data data(options_.collective, bytes, backend_.rank(), backend_.nranks());
+    const size_t count = data.count();
     const double before = distance();
     backend_.set_distance(before);
-    const long wrong = verify(count);
+    const long wrong = verify(data);
     const long ops = warm_up(count);
     // The warm-up of a slow operation takes so long that the first distance may be out of date.
     const double start = distance();
@@ -89,7 +92,8 @@ class Harness {
     const double end = distance();
     std::sort(us.begin(), us.end());
     if (backend_.rank() == 0) {
-      print_row({bytes, us[us.size() / 2], us.front(), us.back(), ops, start, end, wrong});
+      print_row({data.total() * sizeof(float), us[us.size() / 2], us.front(), us.back(), ops, start,
+                 end, wrong});
     }
     return wrong;
   }
@@ -107,25 +111,25 @@ class Harness {
       case Collective::kAllReduce: backend_.allreduce(count); break;
       case Collective::kBroadcast: backend_.broadcast(count); break;
       case Collective::kBarrier: backend_.barrier(); break;
+      case Collective::kReduce:
+      case Collective::kAllGather:
+      case Collective::kReduceScatter:
+      case Collective::kAlltoAll:
+      case Collective::kGather:
+      case Collective::kScatter:
+      case Collective::kSendRecv:
+        if constexpr (requires { backend_.other(options_.collective, count); }) {
+          backend_.other(options_.collective, count);
+        }
+        break;  // parse_peer_options has refused what the backend does not have
     }
-  }
-
-  // Small integers: sums are exact in any order, so that every element must be equal to the bit.
-  static float input(int rank, size_t i, int salt) {
-    return static_cast<float>((i + static_cast<size_t>(rank * 7 + salt * 13)) % 61 + 1);
-  }
-
-  float expected(size_t i, int salt) const {
-    if (options_.collective == Collective::kBroadcast) return input(0, i, salt);
-    float sum = 0;
-    for (int rank = 0; rank < backend_.nranks(); ++rank) sum += input(rank, i, salt);
-    return sum;
   }
 
   // New inputs in each pass, so that what an earlier pass left in a slot is recognised as wrong,
   // and no barrier between the passes, so that a slot reused too early is too.
-  long verify(size_t count) {
+  long verify(const Data& data) {
     long wrong = 0;
+    const size_t count = data.total();
     const int passes = count <= 16384 ? 100 : count <= (1 << 20) ? 5 : 2;
     page_.barrier();
     for (int salt = 0; salt < passes; ++salt) {
@@ -134,11 +138,11 @@ class Harness {
       }
       float* in = options_.collective == Collective::kBroadcast ? backend_.recv() : backend_.send();
       if (options_.collective != Collective::kBroadcast || backend_.rank() == 0) {
-        for (size_t i = 0; i < count; ++i) in[i] = input(backend_.rank(), i, salt);
+        for (size_t i = 0; i < count; ++i) in[i] = Data::input(backend_.rank(), i, salt);
       }
-      operate(count);
+      operate(data.count());
       const float* out = backend_.recv();
-      for (size_t i = 0; i < count; ++i) wrong += out[i] != expected(i, salt);
+      for (size_t i = 0; i < data.received(); ++i) wrong += out[i] != data.expected(i, salt);
     }
     backend_.barrier();
     return static_cast<long>(page_.sum(static_cast<double>(wrong)));
@@ -176,8 +180,10 @@ class Harness {
   void print_row(const Row& row) const {
     const double n = backend_.nranks();
     const double algbw = static_cast<double>(row.bytes) / (row.time_us * 1e3);
-    const double busbw =
-        options_.collective == Collective::kAllReduce ? algbw * 2 * (n - 1) / n : algbw;
+    const double factor = options_.collective == Collective::kAllReduce ? 2 * (n - 1) / n
+                          : is_in_blocks(options_.collective)           ? (n - 1) / n
+                                                                        : 1;
+    const double busbw = algbw * factor;
     const char* state = to_string(state_of(row.before_ns, row.after_ns));
     const char* variant = backend_.variant(options_.collective, row.bytes);
     if (options_.csv) {

@@ -13,15 +13,40 @@
 
 namespace goss::perf {
 
-enum class Collective { kAllReduce, kBroadcast, kBarrier };
+enum class Collective {
+  kAllReduce,
+  kBroadcast,
+  kBarrier,
+  kReduce,
+  kAllGather,
+  kReduceScatter,
+  kAlltoAll,
+  kGather,
+  kScatter,
+  kSendRecv,
+};
 
 inline const char* to_string(Collective collective) {
   switch (collective) {
     case Collective::kAllReduce: return "allreduce";
     case Collective::kBroadcast: return "broadcast";
     case Collective::kBarrier: return "barrier";
+    case Collective::kReduce: return "reduce";
+    case Collective::kAllGather: return "allgather";
+    case Collective::kReduceScatter: return "reducescatter";
+    case Collective::kAlltoAll: return "alltoall";
+    case Collective::kGather: return "gather";
+    case Collective::kScatter: return "scatter";
+    case Collective::kSendRecv: return "sendrecv";
   }
   return "unknown";
+}
+
+// Whether the data is a block for each rank.
+inline bool is_in_blocks(Collective collective) {
+  return collective == Collective::kAllGather || collective == Collective::kReduceScatter ||
+         collective == Collective::kAlltoAll || collective == Collective::kGather ||
+         collective == Collective::kScatter;
 }
 
 struct PeerOptions {
@@ -33,6 +58,7 @@ struct PeerOptions {
   bool csv = false;
   bool pin = true;
   bool help = false;
+  bool all_collectives = false;    // the program has more than the first three
   bool distance = false;           // limit: print the distance and nothing else
   bool direct = false;             // limit: the user's buffers are in shared memory
   std::vector<std::string> extra;  // limit: --tune NAME=VALUE
@@ -73,18 +99,22 @@ inline std::vector<size_t> parse_sizes(const std::string& list) {
   return sizes;
 }
 
-inline Collective parse_collective(const std::string& name) {
-  for (Collective one : {Collective::kAllReduce, Collective::kBroadcast, Collective::kBarrier}) {
+inline Collective parse_collective(const std::string& name, bool all) {
+  const Collective last = all ? Collective::kSendRecv : Collective::kBarrier;
+  std::string names;
+  for (int i = 0; i <= static_cast<int>(last); ++i) {
+    const auto one = static_cast<Collective>(i);
     if (name == to_string(one)) return one;
+    names += std::string(i == 0 ? "" : ", ") + to_string(one);
   }
-  throw std::runtime_error("no such collective: '" + name +
-                           "' (there are allreduce, broadcast and barrier)");
+  throw std::runtime_error("no such collective: '" + name + "' (there are " + names + ")");
 }
 
 inline void print_usage(const char* program, const char* what) {
   std::printf(
       "%s: %s\n"
-      "  --collective NAME  allreduce (fp32 sum, default), broadcast or barrier\n"
+      "  --collective NAME  allreduce (fp32 sum, default), broadcast or barrier; of MPI also\n"
+      "                     reduce, allgather, reducescatter, alltoall, gather, scatter, sendrecv\n"
       "  --sizes LIST       bytes, for example 8,8K,1M,64M (default)\n"
       "  --ranks N          number of ranks, where mpirun does not say it (default 2)\n"
       "  --reps N           timed blocks of each point; their median is printed (default 9)\n"
@@ -104,7 +134,7 @@ inline PeerOptions parse_peer_options(int argc, char** argv, PeerOptions options
       return argv[++i];
     };
     if (flag == "--collective")
-      options.collective = parse_collective(value());
+      options.collective = parse_collective(value(), options.all_collectives);
     else if (flag == "--sizes")
       options.sizes = parse_sizes(value());
     else if (flag == "--ranks")

@@ -100,13 +100,9 @@ class LimitBackend {
   float* recv() const { return recvs_[is_direct_ ? rank() : 0]; }
   void set_distance(double ns) { team_.set_far(ns >= perf::kNearBelowNs); }
   const char* variant(perf::Collective collective, size_t bytes) const {
-    switch (collective) {
-      case perf::Collective::kAllReduce:
-        return is_direct_ ? direct_.variant(bytes) : allreduce_.variant(bytes);
-      case perf::Collective::kBroadcast: return broadcast_.variant(bytes);
-      case perf::Collective::kBarrier: return "flags";
-    }
-    return "";
+    if (collective == perf::Collective::kBarrier) return "flags";
+    if (collective == perf::Collective::kBroadcast) return broadcast_.variant(bytes);
+    return is_direct_ ? direct_.variant(bytes) : allreduce_.variant(bytes);
   }
 
   void allreduce(size_t count) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// The work of limit and all_reduce_perf done by an MPI: built once with each MPI that is there, as
-// openmpi_perf and mpich_perf. MPI_PERF_NAME is the name in the rows. All ranks on one host.
+// The work of limit and of Gossamer's tools done by an MPI: built once with each MPI that is there,
+// as openmpi_perf and mpich_perf. MPI_PERF_NAME is the name in the rows. All ranks on one host.
 #include <mpi.h>
 
 #include <cstdio>
@@ -43,6 +43,37 @@ class MpiBackend {
   }
   void barrier() { MPI_Barrier(MPI_COMM_WORLD); }
 
+  // `count` of a block where there are blocks.
+  void other(Collective collective, size_t count) {
+    const MPI_Comm world = MPI_COMM_WORLD;
+    const int n = static_cast<int>(count);
+    switch (collective) {
+      case Collective::kReduce: MPI_Reduce(send(), recv(), n, MPI_FLOAT, MPI_SUM, 0, world); break;
+      case Collective::kAllGather:
+        MPI_Allgather(send(), n, MPI_FLOAT, recv(), n, MPI_FLOAT, world);
+        break;
+      case Collective::kReduceScatter:
+        MPI_Reduce_scatter_block(send(), recv(), n, MPI_FLOAT, MPI_SUM, world);
+        break;
+      case Collective::kAlltoAll:
+        MPI_Alltoall(send(), n, MPI_FLOAT, recv(), n, MPI_FLOAT, world);
+        break;
+      case Collective::kGather:
+        MPI_Gather(send(), n, MPI_FLOAT, recv(), n, MPI_FLOAT, 0, world);
+        break;
+      case Collective::kScatter:
+        MPI_Scatter(send(), n, MPI_FLOAT, recv(), n, MPI_FLOAT, 0, world);
+        break;
+      case Collective::kSendRecv:
+        MPI_Sendrecv(send(), n, MPI_FLOAT, (rank_ + 1) % nranks_, 0, recv(), n, MPI_FLOAT,
+                     (rank_ + nranks_ - 1) % nranks_, 0, world, MPI_STATUS_IGNORE);
+        break;
+      case Collective::kAllReduce:
+      case Collective::kBroadcast:
+      case Collective::kBarrier: break;  // have functions of their own
+    }
+  }
+
  private:
   int rank_, nranks_;
   Buffer send_, recv_;
@@ -69,7 +100,9 @@ int run(int argc, char** argv, const Cpus& cpus) {
   int nranks = 1;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &nranks);
-  const PeerOptions options = parse_peer_options(argc, argv);
+  PeerOptions defaults;
+  defaults.all_collectives = true;
+  const PeerOptions options = parse_peer_options(argc, argv, defaults);
   if (options.help) {
     if (rank == 0) print_usage(MPI_PERF_NAME "_perf", "run it with mpirun; --ranks means nothing");
     return 0;

@@ -45,6 +45,13 @@ def check(script, history):
             return compare.main(), said.getvalue()
 
 
+def asked(*arguments):
+    """The programs and sizes that these arguments ask for."""
+    with mock.patch.object(sys, "argv", ["compare.py", *arguments]):
+        options = compare.parse_arguments()
+    return options.programs, options.sizes
+
+
 def main():
     cases = (
         ("as recorded", GOOD, [recorded(2.0)], 0, "1 recorded points, 0 found wrong"),
@@ -65,6 +72,15 @@ def main():
         if compare.commit() != "unknown":
             failures += 1
             print(f"FAILED: without git the commit is {compare.commit()}")
+    mpis = ["gossamer", "openmpi", "mpich"]
+    for arguments, expected in (
+            (("--collective", "all_gather", "--sizes", "8,8K"), (mpis, [64, 8192])),
+            (("--collective", "gather", "--sizes", "8,16", "--ranks", "2"), (mpis, [32])),
+            (("--collective", "sendrecv", "--sizes", "8"), (mpis, [8])),
+            (("--collective", "broadcast", "--sizes", "8"), (list(compare.PROGRAMS), [8]))):
+        if asked(*arguments) != expected:
+            failures += 1
+            print(f"FAILED: {arguments}: {asked(*arguments)}, not {expected}")
     for name, script, history, status, words in cases:
         got, said = check(script, history)
         if got != status or words not in said:

@@ -68,8 +68,8 @@ TEST(CraftedInputs, FloatResultsAreExactInEveryOrder) {
   for (const gossDataType_t type : kFloats) {
     for (const int nranks : {1, 2, 3, 8, 33, 300}) {
       for (const int op : {gossSum, gossProd}) {
-        const Problem problem{type, op, nranks, -1, 5};
-        const Tile expected = expected_tile(problem);
+        const Problem problem{type, op, nranks, 5};
+        const Tile expected = reduced_tile(problem);
         std::vector<Tile> inputs;
         std::vector<size_t> order;
         for (int rank = 0; rank < nranks; ++rank) {
@@ -95,7 +95,7 @@ TEST(CraftedInputs, FloatResultsAreExactInEveryOrder) {
 TEST(CraftedInputs, RanksAndRoundsDiffer) {
   for (int type = 0; type < gossNumTypes; ++type) {
     for (const int op : {kCopy, static_cast<int>(gossSum), static_cast<int>(gossMin)}) {
-      const Problem first{static_cast<gossDataType_t>(type), op, 2, 0, 1};
+      const Problem first{static_cast<gossDataType_t>(type), op, 2, 1};
       Problem second = first;
       second.round = 2;
       EXPECT_NE(input_tile(first, 0).bytes, input_tile(first, 1).bytes);
@@ -106,8 +106,8 @@ TEST(CraftedInputs, RanksAndRoundsDiffer) {
 
 TEST(Compare, FindsOneWrongElementAnywhere) {
   for (int type = 0; type < gossNumTypes; ++type) {
-    const Problem problem{static_cast<gossDataType_t>(type), gossSum, 3, -1, 1};
-    const Tile tile = expected_tile(problem);
+    const Problem problem{static_cast<gossDataType_t>(type), gossSum, 3, 1};
+    const Tile tile = reduced_tile(problem);
     const size_t count = 2 * kTileElements + 5;
     const size_t size = type_size(problem.type);
     std::vector<std::byte> data(count * size);
@@ -123,9 +123,22 @@ TEST(Compare, FindsOneWrongElementAnywhere) {
   }
 }
 
+TEST(Compare, TakesABlockForNoOtherOne) {
+  const Problem problem{gossInt32, kCopy, 2, 1};
+  const Tile tile = input_tile(problem, 1);
+  const size_t count = 3 * kTileElements;
+  std::vector<std::byte> data(count * 4);
+  fill(data.data(), count, tile);
+  for (const size_t from : {size_t{0}, size_t{5}, kTileElements, kTileElements + 4000}) {
+    const std::byte* block = data.data() + from * 4;
+    EXPECT_EQ(compare(block, kTileElements + 9, tile, 0, true, from).wrong, 0u) << from;
+    EXPECT_EQ(compare(block, 64, tile, 0, true, from + 64).wrong, 64u) << from;
+  }
+}
+
 TEST(Compare, AllowsUnitsInTheLastPlaceOnlyWithinTheTolerance) {
-  const Problem problem{gossFloat32, gossAvg, 3, -1, 1};
-  const Tile tile = expected_tile(problem);
+  const Problem problem{gossFloat32, gossAvg, 3, 1};
+  const Tile tile = reduced_tile(problem);
   std::vector<uint32_t> data(kTileElements);
   std::memcpy(data.data(), tile.bytes.data(), tile.bytes.size());
   ASSERT_EQ(tolerance_ulp(problem), 2);

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// Speed and correctness of gossAlltoAll, which has no form in place.
+#include "collective.h"
+
+namespace {
+
+using goss::perf::Call;
+using goss::perf::Extent;
+using goss::perf::Piece;
+using goss::perf::Shape;
+
+gossResult_t issue(const Call& call) {
+  return gossAlltoAll(call.send, call.recv, call.count, call.type, call.comm, call.stream);
+}
+
+std::vector<Piece> expected(const Shape& shape) {
+  return goss::perf::block_of_each(shape, static_cast<size_t>(shape.rank) * shape.count);
+}
+
+constexpr goss::perf::Collective kAlltoall = {
+    .program = "alltoall_perf",
+    .description = "Measures and checks gossAlltoAll, with the flags and tables of nccl-tests.",
+    .function = "gossAlltoAll",
+    .has_in_place = false,
+    .send = Extent::kBlocks,
+    .recv = Extent::kBlocks,
+    .issue = issue,
+    .expected = expected,
+    .bus_factor = goss::perf::all_but_own_block,
+};
+
+}  // namespace
+
+int main(int argc, char** argv) { return goss::perf::perf_main(argc, argv, kAlltoall); }

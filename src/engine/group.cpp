@@ -112,11 +112,13 @@ void finish_lane(Lane* lane, size_t place) {
     // One exchange, whatever the streams: if it were several, one might wait for a message of the
     // other's.
     std::vector<gossStream*> streams = std::move(lane->transfer_streams);
-    const bool synchronous = std::erase(streams, nullptr) > 0 && lane->handle->settings.blocking;
+    const bool some_without = std::erase(streams, nullptr) > 0;
     if (!streams.empty()) {
       exchange.stream = streams.front();
       exchange.joined.assign(streams.begin() + 1, streams.end());
-      lane->waits = synchronous;
+      lane->waits = some_without && lane->handle->settings.blocking;
+      // In progress until they are over, too.
+      if (some_without && !lane->waits) exchange.joined.push_back(nullptr);
     }
     lane->operations.push_back(std::move(exchange));
   }
@@ -309,12 +311,15 @@ Status run(const std::vector<Item>& items, const std::vector<Extent>& extents,
     in_progress |= !lanes[i]->handle->settings.blocking;
     finish_lane(lanes[i].get(), items.size() + i);
   }
-  GOSS_TRY(lanes.size() == 1 ? drive_alone(lanes.front().get()) : drive(&lanes));
+  Status first = lanes.size() == 1 ? drive_alone(lanes.front().get()) : drive(&lanes);
+  // Messages without a stream use their buffers until they are over, whatever became of the others.
   for (const auto& lane : lanes) {
-    if (!lane->waits) continue;
-    GOSS_TRY(wait_queued(lane->handle));
-    GOSS_TRY(lane->handle->comm->faults().status());
+    if (!lane->waits || !lane->inside.entered()) continue;
+    Status status = wait_queued(lane->handle);
+    if (status.ok()) status = lane->handle->comm->faults().status();
+    if (first.ok()) first = std::move(status);
   }
+  GOSS_TRY(std::move(first));
   if (in_progress) return fail(gossInProgress, "the group was queued");
   return {};
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// How messages end that do not simply succeed: by an abort while they flow, with a rank that fails.
+// How messages end that do not simply succeed: by an abort while they flow, with a rank that fails,
+// on several streams at once.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -87,6 +88,90 @@ TEST(MessagesReadInPlace, AreLongerThanWhatDoesNotWait) {
         require_message(in.data(), in.bytes(), 1 - me.rank, me.rank, 0, "64 KiB");
       },
       config);
+}
+
+TEST(MessagesOnStreams, ThatFailAreToldOnEachOfThem) {
+  Comms comms = make_comms(2);
+  gossStream_t streams[3];
+  for (gossStream_t& stream : streams) MUST(gossStreamCreate(&stream));
+  int in[3] = {0, 0, 0};
+  MUST(gossGroupStart());
+  for (int i = 0; i < 3; ++i) MUST(gossRecv(&in[i], 1, gossInt, 1, comms[0], streams[i]));
+  MUST(gossGroupEnd());
+  MUST(gossCommAbort(std::exchange(comms[1], nullptr)));
+  for (gossStream_t stream : streams) {
+    EXPECT_EQ(gossStreamSynchronize(stream), gossRemoteError) << last_error();
+    EXPECT_NE(last_error().find("aborted"), std::string::npos) << last_error();
+    EXPECT_EQ(gossStreamQuery(stream), gossRemoteError);
+  }
+  for (gossStream_t stream : streams) MUST(gossStreamDestroy(stream));
+}
+
+TEST(MessagesOnStreams, OfAnAbortedRankAreToldOnEachOfThem) {
+  Comms comms = make_comms(2);
+  gossStream_t streams[2];
+  for (gossStream_t& stream : streams) MUST(gossStreamCreate(&stream));
+  int in[2] = {0, 0};
+  MUST(gossGroupStart());
+  for (int i = 0; i < 2; ++i) MUST(gossRecv(&in[i], 1, gossInt, 1, comms[0], streams[i]));
+  MUST(gossGroupEnd());
+  MUST(gossCommAbort(std::exchange(comms[0], nullptr)));
+  for (gossStream_t stream : streams) {
+    EXPECT_EQ(gossStreamSynchronize(stream), gossInvalidUsage) << last_error();
+    MUST(gossStreamDestroy(stream));
+  }
+}
+
+TEST(MessagesOnStreams, OfANonBlockingRankAreInProgressUntilTheyAreThere) {
+  gossConfig_t config = default_config();
+  config.blocking = 0;
+  Comms comms = make_comms(2, config);
+  const auto state_of = [&](int rank) {
+    gossResult_t state = gossInternalError;
+    MUST(gossCommGetAsyncError(comms[rank], &state));
+    return state;
+  };
+  while (state_of(0) == gossInProgress || state_of(1) == gossInProgress) ::usleep(100);
+  gossStream_t stream;
+  MUST(gossStreamCreate(&stream));
+  uint64_t in[2] = {0, 0};
+  MUST(gossGroupStart());
+  MUST(gossRecv(&in[0], 1, gossUint64, 1, comms[0], stream));
+  MUST(gossRecv(&in[1], 1, gossUint64, 1, comms[0], nullptr));
+  MUST_BE(gossInProgress, gossGroupEnd());
+  ::usleep(20'000);
+  EXPECT_EQ(state_of(0), gossInProgress);  // nothing has been sent
+  const uint64_t out[2] = {5, 6};
+  for (const uint64_t& x : out) {
+    MUST_BE(gossInProgress, gossSend(&x, 1, gossUint64, 0, comms[1], nullptr));
+  }
+  while (state_of(0) == gossInProgress) ::usleep(100);
+  EXPECT_EQ(state_of(0), gossSuccess);
+  EXPECT_EQ(in[1], 6u);
+  MUST(gossStreamDestroy(stream));
+}
+
+// One communicator fails; the messages of the other, called without a stream, still use their
+// buffers.
+TEST(MessagesInGroups, AreOverWhenTheGroupEndsThoughAnotherCommunicatorFailed) {
+  Comms failing = make_comms(2);
+  Comms working = make_comms(2);
+  MUST(gossCommAbort(std::exchange(failing[1], nullptr)));
+  gossStream_t stream;
+  MUST(gossStreamCreate(&stream));
+  std::thread peer([&] {
+    ::usleep(50'000);
+    for (int x : {5, 6}) MUST(gossSend(&x, 1, gossInt, 0, working[1], nullptr));
+  });
+  int in[2] = {0, 0};
+  MUST(gossGroupStart());
+  MUST(gossBarrier(failing[0], nullptr));
+  MUST(gossRecv(&in[0], 1, gossInt, 1, working[0], stream));
+  MUST(gossRecv(&in[1], 1, gossInt, 1, working[0], nullptr));
+  EXPECT_EQ(gossGroupEnd(), gossRemoteError);
+  EXPECT_EQ(in[1], 6);
+  peer.join();
+  MUST(gossStreamDestroy(stream));
 }
 
 }  // namespace

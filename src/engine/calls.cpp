@@ -236,7 +236,11 @@ Status check_call(gossComm* handle, const Operation& operation, gossStream* stre
 Status submit(gossComm* handle, const Operation& operation, gossStream* stream, bool last) {
   GOSS_TRY(check_handle(handle));
   if (in_group()) {
-    GOSS_TRY(check_call(handle, operation, stream));
+    Status status = check_call(handle, operation, stream);
+    if (!status.ok()) {
+      handle->note_refusal(status);
+      return status;
+    }
     group_add(handle, operation, stream, last);
     if (last) handle->finalized = true;
     return {};

@@ -3,6 +3,7 @@
 #include "engine/group.h"
 
 #include <algorithm>
+#include <exception>
 #include <map>
 
 #include "engine/calls.h"
@@ -208,6 +209,18 @@ bool advance(Lane* lane, Waiter* waiter, bool* moved) {
   }
 }
 
+// As advance(): lack of memory ends the lane and not only the call.
+bool advance_or_fail(Lane* lane, Waiter* waiter, bool* moved) {
+  try {
+    return advance(lane, waiter, moved);
+  } catch (const std::exception& e) {
+    gossComm* handle = lane->handle;
+    fail_lane(lane,
+              handle->execution.break_off(*handle->comm, fail(gossSystemError, "%s", e.what())));
+    return true;
+  }
+}
+
 Status drive(std::vector<std::unique_ptr<Lane>>* lanes) {
   queue_all(lanes);
   bool crowded = false;
@@ -219,7 +232,7 @@ Status drive(std::vector<std::unique_ptr<Lane>>* lanes) {
   for (bool all_done = false; !all_done;) {
     all_done = true;
     bool moved = false;
-    for (const auto& lane : *lanes) all_done &= advance(lane.get(), &waiter, &moved);
+    for (const auto& lane : *lanes) all_done &= advance_or_fail(lane.get(), &waiter, &moved);
     if (all_done) break;
     if (moved) {
       waiter.progressed();

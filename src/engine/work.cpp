@@ -50,9 +50,7 @@ class CollectiveWork final : public Work {
     status_ = failure;
     tell_joined();
     if (!begun_) return;
-    handle_->comm->faults().raise(failure);  // the operation has been left half done
-    execution_.give_up(*handle_->comm);
-    handle_->set_failure(failure);
+    handle_->set_failure(execution_.break_off(*handle_->comm, failure));
     end();
   }
 

@@ -17,9 +17,12 @@ inline Status null_argument(const char* function, const char* argument) {
 // A call that a group may hold: its failure is kept for gossGroupEnd.
 template <class Fn>
 gossResult_t in_group(Fn fn) {
+  const gossResult_t code = guarded(fn);
+  if (code == gossSuccess || code == gossInProgress || !engine::in_group()) return code;
+  // Also after an exception: a call without memory is missing in the group.
   return guarded([&] {
-    Status status = fn();
-    if (!status.ok() && status.code() != gossInProgress) engine::group_failed(status);
+    const Status status(code, last_error());
+    engine::group_failed(status);
     return status;
   });
 }

@@ -190,20 +190,22 @@ void queue(gossComm* handle, Prepared prepared) {
 }
 
 void queue_numbered(gossComm* handle, Prepared prepared, uint64_t number) {
-  const StreamPtr stream =
-      prepared.stream != nullptr ? prepared.stream->stream : handle->own_stream;
+  const auto queue_of = [&](gossStream* s) {
+    return s != nullptr ? s->stream : handle->own_stream;
+  };
+  const StreamPtr stream = queue_of(prepared.stream);
   const std::vector<gossStream*> joined = std::move(prepared.joined);
   for (gossStream* other : joined) {
     Event before;
-    other->stream->push(make_record_work(&before));
+    queue_of(other)->push(make_record_work(&before));
     stream->push(make_wait_event_work(before));
   }
+  OutcomePtr outcome;
+  if (!joined.empty()) prepared.outcome = outcome = std::make_shared<Outcome>();  // see OutcomePtr
   stream->push(make_collective_work(handle, std::move(prepared), number));
   for (gossStream* other : joined) {
-    Event after;
-    stream->push(make_record_work(&after));
-    other->stream->push(make_wait_event_work(after));
-    Reactor::get().run_stream(other->stream);
+    queue_of(other)->push(make_joined_work(outcome));
+    Reactor::get().run_stream(queue_of(other));
   }
   Reactor::get().run_stream(stream);
 }
@@ -234,7 +236,11 @@ Status check_call(gossComm* handle, const Operation& operation, gossStream* stre
 Status submit(gossComm* handle, const Operation& operation, gossStream* stream, bool last) {
   GOSS_TRY(check_handle(handle));
   if (in_group()) {
-    GOSS_TRY(check_call(handle, operation, stream));
+    Status status = check_call(handle, operation, stream);
+    if (!status.ok()) {
+      handle->note_refusal(status);
+      return status;
+    }
     group_add(handle, operation, stream, last);
     if (last) handle->finalized = true;
     return {};

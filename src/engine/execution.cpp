@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/execution.h"
 
+#include <exception>
 #include <utility>
 
 namespace goss::engine {
@@ -93,7 +94,15 @@ void Execution::give_up(Communicator& comm) {
   mapped_.direct().withdraw(comm);
 }
 
-Status run_synchronously(Communicator& comm, Execution& execution, const Operation& operation) {
+Status Execution::break_off(Communicator& comm, const Status& failure) {
+  comm.faults().raise(failure);
+  give_up(comm);
+  return comm.faults().status();
+}
+
+namespace {
+
+Status run_to_end(Communicator& comm, Execution& execution, const Operation& operation) {
   Progress progress = execution.start(comm, operation);
   Waiter& waiter = comm.waiter;
   uint64_t position = execution.position();
@@ -109,6 +118,16 @@ Status run_synchronously(Communicator& comm, Execution& execution, const Operati
   }
   waiter.progressed();
   return progress == Progress::kDone ? Status() : execution.failure();
+}
+
+}  // namespace
+
+Status run_synchronously(Communicator& comm, Execution& execution, const Operation& operation) {
+  try {
+    return run_to_end(comm, execution, operation);
+  } catch (const std::exception& e) {
+    return execution.break_off(comm, fail(gossSystemError, "%s", e.what()));
+  }
 }
 
 }  // namespace goss::engine

@@ -167,6 +167,8 @@ class Execution {
   Progress check(Communicator& comm, const Waiter& waiter) { return check(comm, waiter.waited()); }
   // The operation is left as it is: peers do not touch the caller's buffers any more on return.
   void give_up(Communicator& comm);
+  // The same after an exception, which has left the operation half done: fails the communicator.
+  Status break_off(Communicator& comm, const Status& failure);
   // Why, after kFailed.
   const Status& failure() const { return failure_; }
   bool active() const { return active_; }

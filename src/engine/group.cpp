@@ -3,6 +3,7 @@
 #include "engine/group.h"
 
 #include <algorithm>
+#include <exception>
 #include <map>
 
 #include "engine/calls.h"
@@ -112,11 +113,13 @@ void finish_lane(Lane* lane, size_t place) {
     // One exchange, whatever the streams: if it were several, one might wait for a message of the
     // other's.
     std::vector<gossStream*> streams = std::move(lane->transfer_streams);
-    const bool synchronous = std::erase(streams, nullptr) > 0 && lane->handle->settings.blocking;
+    const bool some_without = std::erase(streams, nullptr) > 0;
     if (!streams.empty()) {
       exchange.stream = streams.front();
       exchange.joined.assign(streams.begin() + 1, streams.end());
-      lane->waits = synchronous;
+      lane->waits = some_without && lane->handle->settings.blocking;
+      // In progress until they are over, too.
+      if (some_without && !lane->waits) exchange.joined.push_back(nullptr);
     }
     lane->operations.push_back(std::move(exchange));
   }
@@ -206,6 +209,18 @@ bool advance(Lane* lane, Waiter* waiter, bool* moved) {
   }
 }
 
+// As advance(): lack of memory ends the lane and not only the call.
+bool advance_or_fail(Lane* lane, Waiter* waiter, bool* moved) {
+  try {
+    return advance(lane, waiter, moved);
+  } catch (const std::exception& e) {
+    gossComm* handle = lane->handle;
+    fail_lane(lane,
+              handle->execution.break_off(*handle->comm, fail(gossSystemError, "%s", e.what())));
+    return true;
+  }
+}
+
 Status drive(std::vector<std::unique_ptr<Lane>>* lanes) {
   queue_all(lanes);
   bool crowded = false;
@@ -217,7 +232,7 @@ Status drive(std::vector<std::unique_ptr<Lane>>* lanes) {
   for (bool all_done = false; !all_done;) {
     all_done = true;
     bool moved = false;
-    for (const auto& lane : *lanes) all_done &= advance(lane.get(), &waiter, &moved);
+    for (const auto& lane : *lanes) all_done &= advance_or_fail(lane.get(), &waiter, &moved);
     if (all_done) break;
     if (moved) {
       waiter.progressed();
@@ -309,12 +324,15 @@ Status run(const std::vector<Item>& items, const std::vector<Extent>& extents,
     in_progress |= !lanes[i]->handle->settings.blocking;
     finish_lane(lanes[i].get(), items.size() + i);
   }
-  GOSS_TRY(lanes.size() == 1 ? drive_alone(lanes.front().get()) : drive(&lanes));
+  Status first = lanes.size() == 1 ? drive_alone(lanes.front().get()) : drive(&lanes);
+  // Messages without a stream use their buffers until they are over, whatever became of the others.
   for (const auto& lane : lanes) {
-    if (!lane->waits) continue;
-    GOSS_TRY(wait_queued(lane->handle));
-    GOSS_TRY(lane->handle->comm->faults().status());
+    if (!lane->waits || !lane->inside.entered()) continue;
+    Status status = wait_queued(lane->handle);
+    if (status.ok()) status = lane->handle->comm->faults().status();
+    if (first.ok()) first = std::move(status);
   }
+  GOSS_TRY(std::move(first));
   if (in_progress) return fail(gossInProgress, "the group was queued");
   return {};
 }

@@ -16,8 +16,10 @@ using Way = Transfer::Way;
 
 namespace {
 
-// Of a long message in one step, so that others get on as well.
+// Of one channel in one step, so that others get on as well, and so that an abort is noticed while
+// much is on its way.
 constexpr size_t kStepBytes = size_t{1} * 1024 * 1024;
+constexpr size_t kStepPieces = kStepBytes / shm::kPairSlotBytes;
 
 reduce::Store store_for_peer(const Communicator& comm) {
   return comm.far ? reduce::Store::kStream : reduce::Store::kCached;
@@ -122,6 +124,8 @@ Status PairExecution::prepare(Communicator& comm) {
 }
 
 Progress PairExecution::advance(Communicator& comm) {
+  // While messages flow nobody asks check().
+  if (comm.interrupted(&failure_)) return Progress::kFailed;
   poll(comm);
   if (failed_) return Progress::kFailed;
   if (!open_.empty()) return Progress::kBlocked;
@@ -164,7 +168,7 @@ bool PairExecution::send(Communicator& comm, Channel* channel) {
   const auto look = [&] {
     pair.taken = shared.taken.load(std::memory_order_acquire);  // pairs with receive()
   };
-  for (;;) {
+  for (size_t piece = 0; piece < kStepPieces; ++piece) {
     if (channel->in_place != 0) {
       look();
       if (pair.taken < channel->in_place) return false;
@@ -198,6 +202,7 @@ bool PairExecution::send(Communicator& comm, Channel* channel) {
     ++moved_;
     if (channel->in_place == 0 && channel->done == message.bytes() && next(channel)) return true;
   }
+  return false;
 }
 
 // True when the receiver is to read the whole message where it is. *full: not yet, because it
@@ -205,7 +210,7 @@ bool PairExecution::send(Communicator& comm, Channel* channel) {
 bool PairExecution::begin_in_place(Communicator& comm, Channel* channel, PairEntry* entry,
                                    bool* full) {
   const Transfer& message = current(*channel);
-  if (message.bytes() < kSmallestInPlace || !comm.compute().host_memory()) return false;
+  if (message.bytes() <= kMostInSlots || !comm.compute().host_memory()) return false;
   const device::SharedMemoryPtr memory = device::find_shared(message.buffer, message.bytes());
   if (memory == nullptr) return false;
   const int peer = comm.parts().job_ranks[static_cast<size_t>(channel->peer)];
@@ -225,7 +230,7 @@ bool PairExecution::begin_in_place(Communicator& comm, Channel* channel, PairEnt
 bool PairExecution::receive(Communicator& comm, Channel* channel) {
   Pair& shared = comm.segment().pair(channel->peer, comm.rank());
   PairState& pair = state(comm, channel->peer);
-  for (;;) {
+  for (size_t piece = 0; piece < kStepPieces; ++piece) {
     const size_t slot = pair.received % shm::kPairEntries;
     const PairEntry& entry = shared.entries[slot];
     // Pairs with send(): what the entry refers to is complete.
@@ -250,6 +255,7 @@ bool PairExecution::receive(Communicator& comm, Channel* channel) {
     ++moved_;
     if (channel->done == message.bytes() && next(channel)) return true;
   }
+  return false;
 }
 
 // The first piece of a message: do both sides mean the same?
@@ -279,6 +285,12 @@ bool PairExecution::read_in_place(Communicator& comm, Channel* channel, const Pa
   comm.compute().copy(message.buffer + channel->done,
                       memory->data() + entry.memory_offset + channel->done, bytes,
                       store_of_result(message));
+  // An owner that failed has gone on and may have changed what was read. It raised its failure
+  // before: whoever has read the changed bytes sees that.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  if (comm.faults().any()) {
+    return fail(comm, goss::fail(gossRemoteError, "a rank failed while its memory was read"));
+  }
   channel->done += bytes;
   ++moved_;
   return channel->done == message.bytes();

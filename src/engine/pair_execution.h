@@ -20,8 +20,8 @@ namespace goss::engine {
 
 class PairExecution {
  public:
-  // From here on the receiver reads shared memory in place.
-  static constexpr size_t kSmallestInPlace = size_t{64} * 1024;
+  // The receiver reads longer messages in place; those up to here fit into the slots of a pair.
+  static constexpr size_t kMostInSlots = shm::kPairEntries * shm::kPairSlotBytes;
 
   // The transfers of `operation` must stay where they are until the execution is done.
   Progress start(Communicator& comm, const Operation& operation);

@@ -48,10 +48,9 @@ class CollectiveWork final : public Work {
 
   void give_up(const Status& failure) override {
     status_ = failure;
+    tell_joined();
     if (!begun_) return;
-    handle_->comm->faults().raise(failure);  // the operation has been left half done
-    execution_.give_up(*handle_->comm);
-    handle_->set_failure(failure);
+    handle_->set_failure(execution_.break_off(*handle_->comm, failure));
     end();
   }
 
@@ -61,6 +60,7 @@ class CollectiveWork final : public Work {
       status_ = execution_.failure();
       handle_->set_failure(status_);
     }
+    tell_joined();
     end();
     return State::kDone;
   }
@@ -68,7 +68,12 @@ class CollectiveWork final : public Work {
   // The communicator may be gone.
   State cancel() {
     status_ = aborted();
+    tell_joined();
     return State::kDone;
+  }
+
+  void tell_joined() {
+    if (prepared_.outcome != nullptr) *prepared_.outcome = {true, status_};
   }
 
   // Afterwards the communicator may be destroyed by its owner.
@@ -188,6 +193,19 @@ class WaitEventWork final : public Work {
   EventPointPtr point_;
 };
 
+class JoinedWork final : public Work {
+ public:
+  explicit JoinedWork(OutcomePtr outcome) : outcome_(std::move(outcome)) {}
+  State advance() override {
+    if (!outcome_->known) return State::kBlocked;
+    status_ = outcome_->status;
+    return State::kDone;
+  }
+
+ private:
+  OutcomePtr outcome_;
+};
+
 }  // namespace
 
 std::unique_ptr<Work> make_collective_work(gossComm* handle, Prepared prepared, uint64_t number) {
@@ -213,6 +231,10 @@ std::unique_ptr<Work> make_wait_event_work(const Event& event) {
 
 std::unique_ptr<Work> make_record_work(Event* event) {
   return make_callback_work([point = event->record()] { point->reach(); });
+}
+
+std::unique_ptr<Work> make_joined_work(OutcomePtr outcome) {
+  return std::make_unique<JoinedWork>(std::move(outcome));
 }
 
 }  // namespace goss::engine

@@ -12,14 +12,22 @@
 
 namespace goss::engine {
 
+// How an exchange ended, for the streams that joined it. Library thread only.
+struct Outcome {
+  bool known = false;
+  Status status;
+};
+using OutcomePtr = std::shared_ptr<Outcome>;  // shared: the exchange and those streams
+
 // An operation with what it needs to outlive the call that made it.
 struct Prepared {
   Operation operation;
   std::vector<Extent> extents;      // when aggregated; operation.extents is set from it
   std::vector<Transfer> transfers;  // likewise operation.transfers
   std::vector<size_t> blocks;       // and counts and places of the ranks' blocks
-  gossStream* stream = nullptr;
-  std::vector<gossStream*> joined;  // streams that wait for it as well, and it for them
+  gossStream* stream = nullptr;     // null on the library's thread: the communicator's own
+  std::vector<gossStream*> joined;  // streams, as above, that wait for it as well, and it for them
+  OutcomePtr outcome;               // for them; null: none
   bool small = false;               // in a group: see there
   size_t place = 0;                 // in a group: the number of its first call there
 
@@ -51,5 +59,7 @@ std::unique_ptr<Work> make_callback_work(std::function<void()> fn);
 // For the point that is recorded now.
 std::unique_ptr<Work> make_wait_event_work(const Event& event);
 std::unique_ptr<Work> make_record_work(Event* event);
+// For the outcome, which becomes that of the stream as well.
+std::unique_ptr<Work> make_joined_work(OutcomePtr outcome);
 
 }  // namespace goss::engine

@@ -254,6 +254,7 @@ TEST(MessageArguments, OfARefusedCallEndTheirGroup) {
   EXPECT_EQ(gossSend(&x, 1, gossInt, 0, comms[0], nullptr), gossSuccess);
   EXPECT_EQ(gossRecv(&y, 1, gossInt, 7, comms[0], nullptr), gossInvalidArgument);
   EXPECT_EQ(gossGroupEnd(), gossInvalidArgument);
+  EXPECT_EQ(last_error(), gossGetLastError(comms[0]));
   EXPECT_EQ(y, 0);
   MUST(gossGroupStart());
   MUST(gossSend(&x, 1, gossInt, 0, comms[0], nullptr));

@@ -5,10 +5,9 @@
 
 usage: perf_smoke_test.py FOLDER_OF_THE_TOOLS GROUP
 
-Groups: data (every type and operation is right), collectives (counts, sizes, bandwidths and flags
-of every tool), table (text, JSON, plots, in the formats of nccl-tests), launch (threads, groups,
-processes), split (NCCL_TESTS_SPLIT), faults (wrong results, bad flags, killed ranks), mpirun
-(skipped with exit code 77 where there is none).
+Groups: data (every type and operation is right), table (text, JSON, plots, in the formats of
+nccl-tests), launch (threads, groups, processes), split (NCCL_TESTS_SPLIT), faults (wrong results,
+bad flags, killed ranks), mpirun (skipped with exit code 77 where there is none).
 """
 
 import json
@@ -21,19 +20,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import typing
+
+from perf_tools import (LIMIT_S, ROW_PER_ITER, ROW_STAMPED, TOOLS, expect, failures, good, rows,
+                        run, tools)
 
 SKIP = 77
-LIMIT_S = 120
-TIME, RATE, WRONG = r"  [ .\de+]{7}", r"  [ .\de+]{6}", r"  ([ .\de+]{6}|  N/A)"
-NO_HALF = "      N/A     N/A     N/A    N/A"
-LEFT = r"[ \d]{12}  [ \d]{12}  [ \w]{8}  [ \w]{6}  [ \d-]{6}"
-ROW = re.compile(rf"^{LEFT}({TIME}{RATE}{RATE}{WRONG}){{2}}$")
-ROW_OUT_OF_PLACE = re.compile(rf"^{LEFT}({TIME}{RATE}{RATE}{WRONG}){NO_HALF}$")
-PER_ITER = TIME * 4
-ROW_PER_ITER = re.compile(
-    rf"^{LEFT}({TIME}{RATE}{RATE}{WRONG}{PER_ITER}){{2}}{TIME}{TIME}$")
-ROW_STAMPED = re.compile(ROW.pattern[:-1] + r"  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")
 HEADS = [
     "#",
     "#                                                              out-of-place                  "
@@ -45,66 +36,6 @@ HEADS = [
 ]
 
 
-class Tool(typing.NamedTuple):
-    """What the rows of a tool must say with n ranks."""
-    blocks: bool = True     # the data is n blocks of `count` elements
-    reduces: bool = False
-    root: bool = False
-    in_place: bool = True
-    alg: typing.Callable = lambda n: 1            # bytes of algbw over the size
-    bus: typing.Callable = lambda n: (n - 1) / n  # busbw over algbw
-
-    def row(self):
-        return ROW if self.in_place else ROW_OUT_OF_PLACE
-
-
-TOOLS = {
-    "all_reduce_perf": Tool(blocks=False, reduces=True, bus=lambda n: 2 * (n - 1) / n),
-    "broadcast_perf": Tool(blocks=False, root=True, bus=lambda n: 1),
-    "reduce_perf": Tool(blocks=False, reduces=True, root=True, bus=lambda n: 1),
-    "all_gather_perf": Tool(),
-    "reduce_scatter_perf": Tool(reduces=True),
-    "gather_perf": Tool(root=True),
-    "scatter_perf": Tool(root=True),
-    "alltoall_perf": Tool(in_place=False),
-    "alltoallv_perf": Tool(in_place=False),
-    "sendrecv_perf": Tool(blocks=False, in_place=False, bus=lambda n: 1),
-    "hypercube_perf": Tool(alg=lambda n: (n - 1) / n, bus=lambda n: 1),
-}
-tools = pathlib.Path(sys.argv[1])
-failures = []
-
-
-def expect(condition, text):
-    if not condition:
-        failures.append(text)
-        print("FAILED:", text)
-
-
-def run(tool, flags, launcher=(), env=None):
-    command = [*launcher, str(tools / tool), *flags.split()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False,
-                          env={**os.environ, **(env or {})})
-    done.name = " ".join(command)
-    return done
-
-
-def rows(output):
-    return [line for line in output.splitlines() if line and not line.startswith("#")]
-
-
-def good(tool, flags, nrows, launcher=(), env=None, row=ROW):
-    """Runs a tool that must succeed; returns its output."""
-    done = run(tool, flags, launcher, env)
-    expect(done.returncode == 0, f"{done.name}: exit code {done.returncode}: {done.stderr}")
-    lines = rows(done.stdout)
-    expect(len(lines) == nrows, f"{done.name}: {len(lines)} rows, not {nrows}:\n{done.stdout}")
-    for line in lines:
-        expect(row.match(line), f"{done.name}: not a row of nccl-tests: {line!r}")
-    expect("# Out of bounds values : 0 OK" in done.stdout, f"{done.name}: no good footer")
-    return done.stdout
-
-
 def test_data():
     for ranks in (1, 2, 3):
         good("all_reduce_perf", f"-t {ranks} -b 8 -e 100001 -f 400 -n 2 -d all -o all", 12 * 5 * 2)
@@ -113,60 +44,6 @@ def test_data():
     good("all_reduce_perf", "-t 2 -b 0 -e 64 -i 32 -n 2", 3)
     good("all_reduce_perf", "-t 2 -b 1K -e 1M -f 32 -n 2 -R 1 -c 2", 3)
     good("barrier_perf", "-t 2 -n 2 -c 4", 1)
-
-
-def check_columns(name, tool, ranks):
-    """Sizes, counts and bandwidths; blocks begin at multiples of 16 bytes."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "out.json"
-        text = good(name, f"-t {ranks} --sizes 8,1000,100001 -n 3 -J {path}", 3, row=tool.row())
-        results = json.loads(path.read_text())["results"]
-    for wanted, line, result in zip((8, 1000, 100001), rows(text), results):
-        count = wanted // 4 // ranks // 4 * 4 if tool.blocks else wanted // 4
-        size = count * 4 * (ranks if tool.blocks else 1)
-        left = [str(size), str(count), "float", "sum" if tool.reduces else "none",
-                "0" if tool.root else "-1"]
-        expect(line.split()[:5] == left, f"{name}, {ranks} ranks: {left} is not in {line!r}")
-        expect((result["size"], result["count"]) == (size, count), f"{name}: JSON: {result}")
-        for place in ("out_of_place", "in_place"):
-            half = result[place]
-            if place == "in_place" and not tool.in_place:
-                expect(set(half.values()) == {None}, f"{name}: JSON in place: {half}")
-                continue
-            expect(half["nwrong"] == 0, f"{name}: JSON: nwrong {half}")
-            rate = size * tool.alg(ranks) / half["time"] / 1e3
-            expect(abs(half["alg_bw"] - rate) <= 1e-9 * rate, f"{name}: algbw {half}, not {rate}")
-            bus = half["alg_bw"] * tool.bus(ranks)
-            expect(abs(half["bus_bw"] - bus) <= 1e-9 * bus, f"{name}: busbw {half}, not {bus}")
-
-
-def test_collectives():
-    for name, tool in TOOLS.items():
-        for ranks in (1, 2, 4) if name == "hypercube_perf" else (1, 2, 3, 4):
-            check_columns(name, tool, ranks)
-            roots, ops = ranks if tool.root else 1, 5 if tool.reduces else 1
-            good(name, f"-t {ranks} --sizes 256,100001 -n 1 -w 0 -d all -o all -r all",
-                 2 * 12 * roots * ops, row=tool.row())
-        for flags in ("-t 2 -R 1 -c 2", "-g 4 -m 3", "--procs 2 --rewrite", "--procs 2 -g 2 -m 5",
-                      "-t 2 -g 2 --stream", "-t 2 -m 64 --vary-count", "-t 2 -u 3 -d int8 -z 1",
-                      "-t 2 --block-ms 1 --reps 3 -a 3", "--procs 2 -y 0 -C 1"):
-            good(name, f"{flags} --sizes 0,64,9000,3M -n 3", 4, row=tool.row())
-        with tempfile.TemporaryDirectory() as folder:
-            svg = pathlib.Path(folder) / "out.svg"
-            text = good(name, f"-t 2 --sizes 64,9000 -n 3 --overlap --plot {svg}", 2,
-                        row=tool.row())
-            expect("# Overlap with computing" in text, f"{name}: the table of overlaps")
-            drawn = svg.read_text()
-            expect(drawn.rstrip().endswith("</svg>"), f"{name}: the plot")
-            expect((", in place" in drawn) == tool.in_place, f"{name}: the plot of what is in place")
-        text = good(name, "--procs 4 --sizes 64,9000 -n 3", 2, row=tool.row(),
-                    env={"NCCL_TESTS_SPLIT": "DIV 2"})
-        count = int(rows(text)[1].split()[1])
-        expect(count == (1124 if tool.blocks else 2250), f"{name}: {count} elements of 2 ranks")
-    groups = {"NCCL_TESTS_SPLIT": "DIV 3"}
-    for flags, env, words in (("-t 3", {}, "3 ranks:"), ("--procs 4", groups, "3 ranks in a group:")):
-        done = run("hypercube_perf", f"-b 64 -e 64 {flags}", env=env)
-        expect(done.returncode == 1 and words in done.stderr, f"{done.name}: {done.stderr}")
 
 
 def check_json(path, per_iter):
@@ -330,14 +207,6 @@ def test_faults():
         expect("# Out of bounds values : 2 FAILED" in done.stdout, f"{done.name}: no FAILED")
         wrong = [line.split()[8] for line in rows(done.stdout)]
         expect(wrong == ["1"], f"{done.name}: #wrong {wrong}")
-    for name, tool in TOOLS.items():
-        for flags in ("-t 4", "-g 4 -R 1", "--procs 2 -g 2") + (("-t 4 -r 2",) if tool.root else ()):
-            done = run(name, f"-b 4K -e 4K -n 2 -c 2 --inject-error {flags}")
-            expect(done.returncode == 1, f"{done.name}: exit code {done.returncode}")
-            wrong = [line.split()[8::4] for line in rows(done.stdout)]
-            expect(wrong == [["1", "1" if tool.in_place else "N/A"]], f"{done.name}: #wrong {wrong}")
-            rank = (2 if "-r 2" in flags else 0) if name in ("reduce_perf", "gather_perf") else 3
-            expect(f"rank {rank}: " in done.stderr, f"{done.name}: not rank {rank}: {done.stderr}")
         expect("1 wrong, first element" in done.stderr, f"{done.name}: no explanation")
     for tool, flags in (("broadcast_perf", "-t 2 -b 64 -e 64"), ("barrier_perf", "-t 2")):
         expect(run(tool, flags + " --inject-error").returncode == 1, f"{tool}: injected error")
@@ -390,7 +259,7 @@ def test_mpirun():
 
 
 def main():
-    groups = {"data": test_data, "collectives": test_collectives, "table": test_table,
+    groups = {"data": test_data, "table": test_table,
               "launch": test_launch, "split": test_split, "faults": test_faults,
               "mpirun": test_mpirun}
     if len(sys.argv) != 3 or sys.argv[2] not in groups:

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The Gossamer authors
+"""Every perf tool: counts, sizes, bandwidths and flags, and that #wrong finds a wrong result.
+
+usage: perf_collectives_test.py FOLDER_OF_THE_TOOLS
+"""
+
+import json
+import pathlib
+import sys
+import tempfile
+
+from perf_tools import TOOLS, expect, failures, good, rows, run
+
+
+def check_columns(name, tool, ranks):
+    """Sizes, counts and bandwidths; blocks begin at multiples of 16 bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "out.json"
+        text = good(name, f"-t {ranks} --sizes 8,1000,100001 -n 3 -J {path}", 3, row=tool.row())
+        results = json.loads(path.read_text())["results"]
+    for wanted, line, result in zip((8, 1000, 100001), rows(text), results):
+        count = wanted // 4 // ranks // 4 * 4 if tool.blocks else wanted // 4
+        size = count * 4 * (ranks if tool.blocks else 1)
+        left = [str(size), str(count), "float", "sum" if tool.reduces else "none",
+                "0" if tool.root else "-1"]
+        expect(line.split()[:5] == left, f"{name}, {ranks} ranks: {left} is not in {line!r}")
+        expect((result["size"], result["count"]) == (size, count), f"{name}: JSON: {result}")
+        for place in ("out_of_place", "in_place"):
+            half = result[place]
+            if place == "in_place" and not tool.in_place:
+                expect(set(half.values()) == {None}, f"{name}: JSON in place: {half}")
+                continue
+            expect(half["nwrong"] == 0, f"{name}: JSON: nwrong {half}")
+            rate = size * tool.alg(ranks) / half["time"] / 1e3
+            expect(abs(half["alg_bw"] - rate) <= 1e-9 * rate, f"{name}: algbw {half}, not {rate}")
+            bus = half["alg_bw"] * tool.bus(ranks)
+            expect(abs(half["bus_bw"] - bus) <= 1e-9 * bus, f"{name}: busbw {half}, not {bus}")
+
+
+def test_collectives():
+    for name, tool in TOOLS.items():
+        for ranks in (1, 2, 4) if name == "hypercube_perf" else (1, 2, 3, 4):
+            check_columns(name, tool, ranks)
+            roots, ops = ranks if tool.root else 1, 5 if tool.reduces else 1
+            good(name, f"-t {ranks} --sizes 256,100001 -n 1 -w 0 -d all -o all -r all",
+                 2 * 12 * roots * ops, row=tool.row())
+        for flags in ("-t 2 -R 1 -c 2", "-g 4 -m 3", "--procs 2 --rewrite", "--procs 2 -g 2 -m 5",
+                      "-t 2 -g 2 --stream", "-t 2 -m 64 --vary-count", "-t 2 -u 3 -d int8 -z 1",
+                      "-t 2 --block-ms 1 --reps 3 -a 3", "--procs 2 -y 0 -C 1"):
+            good(name, f"{flags} --sizes 0,64,9000,3M -n 3", 4, row=tool.row())
+        with tempfile.TemporaryDirectory() as folder:
+            svg = pathlib.Path(folder) / "out.svg"
+            text = good(name, f"-t 2 --sizes 64,9000 -n 3 --overlap --plot {svg}", 2,
+                        row=tool.row())
+            expect("# Overlap with computing" in text, f"{name}: the table of overlaps")
+            drawn = svg.read_text()
+            expect(drawn.rstrip().endswith("</svg>"), f"{name}: the plot")
+            expect((", in place" in drawn) == tool.in_place, f"{name}: the plot of both halves")
+        text = good(name, "--procs 4 --sizes 64,9000 -n 3", 2, row=tool.row(),
+                    env={"NCCL_TESTS_SPLIT": "DIV 2"})
+        count = int(rows(text)[1].split()[1])
+        expect(count == (1124 if tool.blocks else 2250), f"{name}: {count} elements of 2 ranks")
+    groups = {"NCCL_TESTS_SPLIT": "DIV 3"}
+    for flags, env, words in (("-t 3", {}, "3 ranks:"),
+                              ("--procs 4", groups, "3 ranks in a group:")):
+        done = run("hypercube_perf", f"-b 64 -e 64 {flags}", env=env)
+        expect(done.returncode == 1 and words in done.stderr, f"{done.name}: {done.stderr}")
+
+
+def test_injected_errors():
+    for name, tool in TOOLS.items():
+        rooted = ("-t 4 -r 2",) if tool.root else ()
+        for flags in ("-t 4", "-g 4 -R 1", "--procs 2 -g 2", *rooted):
+            done = run(name, f"-b 4K -e 4K -n 2 -c 2 --inject-error {flags}")
+            expect(done.returncode == 1, f"{done.name}: exit code {done.returncode}")
+            wrong = [line.split()[8::4] for line in rows(done.stdout)]
+            expect(wrong == [["1", "1" if tool.in_place else "N/A"]],
+                   f"{done.name}: #wrong {wrong}")
+            rank = (2 if "-r 2" in flags else 0) if name in ("reduce_perf", "gather_perf") else 3
+            expect(f"rank {rank}: " in done.stderr, f"{done.name}: not rank {rank}: {done.stderr}")
+            expect("1 wrong, first element" in done.stderr, f"{done.name}: no explanation")
+
+
+def main():
+    test_collectives()
+    test_injected_errors()
+    print(f"collectives: {len(failures)} failures")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // Calls whose thread gets no more memory at some point, one allocation after the other: an
-// operation that had begun fails for all ranks, and a group does not run without a call that failed.
+// operation that had begun fails for all ranks, and a group does not run without one of its calls.
 #include <gtest/gtest.h>
 
 #include <array>

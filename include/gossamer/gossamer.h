@@ -260,8 +260,10 @@ GOSS_API gossResult_t gossCommCuDevice(const gossComm_t comm, int* device);
 /** What a communicator has done and holds, since it was made. Fill in `size` before the call. */
 typedef struct {
   size_t size;            /**< sizeof(gossCommStats_t) as the caller was compiled */
-  uint64_t operations;    /**< collectives completed, an aggregated group counting each */
-  uint64_t payload_bytes; /**< count times size of type, of every operation */
+  uint64_t operations;    /**< collectives and messages completed, those of a group, and the
+                               2 * nranks messages of gossAlltoAllv, counting each */
+  uint64_t payload_bytes; /**< count (with counts for ranks: the own) times size of type, of every
+                               collective and of every message sent */
   uint64_t sent_bytes;    /**< bytes written for other ranks to read */
   uint64_t waits;         /**< operations that had to wait for another rank */
   uint64_t plans;         /**< plans made (not found in the cache) */

@@ -92,7 +92,9 @@ uint64_t Communicator::begin_operation(const Operation& operation, const Choice&
 void Communicator::end_operation(const Operation& operation) {
   mine_->completed.store(static_cast<uint32_t>(sequence_), std::memory_order_relaxed);
   stats.operations += operation.calls;
-  stats.payload_bytes += operation.bytes();
+  const size_t count =
+      operation.block_counts != nullptr ? operation.block_counts[rank()] : operation.count;
+  stats.payload_bytes += count * type_size(operation.type);
 }
 
 namespace {

@@ -448,14 +448,17 @@ Status group_end() {
     new std::vector<HandlePin>(std::move(pins));
     return fail(gossInvalidUsage, "refused: the group was opened by the parent of this process");
   }
-  if (!failure.ok()) {
+  if (failure.ok()) {
+    failure = drive_makings(&makings);
+  } else {
     for (PendingMaking& making : makings) making.handle->set_failure(failure);
+  }
+  if (!failure.ok()) {
     for (const Item& item : items) {
       if (item.last) item.handle->finalized = false;  // nothing has been run
     }
     return failure;
   }
-  GOSS_TRY(drive_makings(&makings));
   Status status = items.empty() && transfers.empty() ? Status() : run(items, extents, transfers);
   items.clear();
   extents.clear();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Calls whose thread gets no more memory at some point, one allocation after the other: an operation
-// that had begun fails for all ranks, and a group does not run without the call that failed.
+// Calls whose thread gets no more memory at some point, one allocation after the other: an
+// operation that had begun fails for all ranks, and a group does not run without one of its calls.
 #include <gtest/gtest.h>
 
 #include <array>

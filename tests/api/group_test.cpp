@@ -458,6 +458,20 @@ TEST(GroupAlone, OfTheParentIsNotRunByAForkedChild) {
   EXPECT_EQ(gossGroupEnd(), gossSuccess);
 }
 
+TEST(GroupAlone, ThatMadeNoCommunicatorHasFinalizedNothing) {
+  Comms comms = make_comms(1);
+  Comms made(1);
+  gossUniqueId id;
+  MUST(gossGetUniqueId(&id));
+  gossConfig_t config = default_config();
+  config.initTimeoutMs = 100;
+  MUST(gossGroupStart());
+  MUST(gossCommInitRankConfig(&made[0], 2, id, 0, &config));  // rank 1 does not come
+  MUST(gossCommFinalize(comms[0]));
+  EXPECT_EQ(gossGroupEnd(), gossTimeout);
+  EXPECT_EQ(gossBarrier(comms[0], nullptr), gossSuccess) << last_error();
+}
+
 TEST_F(Group, RefusesAColourBelowNone) {
   gossComm_t none = nullptr;
   EXPECT_EQ(gossCommSplit(comms_[0], -2, 0, &none, nullptr), gossInvalidArgument);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "support/buffers.h"
 #include "support/ranks.h"
@@ -195,6 +196,30 @@ TEST(VariedCountsThatDiffer, AreNamedOnAllRanks) {
   EXPECT_EQ(texts[0], texts[1]);
   EXPECT_NE(texts[0].find("all_gather(counts up to 9, uint32"), std::string::npos) << texts[0];
   EXPECT_NE(texts[0].find("with other counts"), std::string::npos) << texts[0];
+}
+
+TEST(VariedCountsDone, AreInTheStatistics) {
+  run_ranks(2, [](Rank& me) {
+    const size_t counts[] = {10, 30};
+    const size_t places[] = {0, 30};
+    std::vector<float> from(60);
+    std::vector<float> to(60);
+    const auto done = [&] {
+      gossCommStats_t stats{};
+      stats.size = sizeof(stats);
+      MUST(gossCommGetStats(me.comm, &stats));
+      return std::pair(stats.operations, stats.payload_bytes);
+    };
+    const uint64_t own = 4 * counts[me.rank];
+    MUST(gossAllGatherv(from.data(), to.data(), counts, places, gossFloat, me.comm, nullptr));
+    require(done() == std::pair(uint64_t{1}, own), "all_gather");
+    MUST(gossReduceScatterv(from.data(), to.data(), counts, gossFloat, gossSum, me.comm, nullptr));
+    require(done() == std::pair(uint64_t{2}, 2 * own), "reduce_scatter");
+    const size_t same[] = {counts[me.rank], counts[me.rank]};
+    MUST(gossAlltoAllv(from.data(), same, places, to.data(), counts, places, gossFloat, me.comm,
+                       nullptr));
+    require(done() == std::pair(uint64_t{6}, 4 * own), "all_to_all");
+  });
 }
 
 TEST(VariedCountArguments, ThatMakeNoSenseAreRefused) {

@@ -59,9 +59,11 @@ uint64_t Communicator::begin_operation(const Operation& operation, const Choice&
     hash ^= static_cast<uint32_t>(blocks.hash >> 32);
   }
   history_ = (std::rotl(history_, 5) ^ hash) * 0x9e3779b1u;
-  uint64_t word = ++sequence_ << 32 | history_;
+  const uint64_t number = sequence_.load(std::memory_order_relaxed) + 1;
+  sequence_.store(number, std::memory_order_relaxed);
+  uint64_t word = number << 32 | history_;
   if (word == 0) word = 1;  // 0 says that there is none
-  Record& record = mine_->records[sequence_ % shm::kRecords];
+  Record& record = mine_->records[number % shm::kRecords];
   // Readers check the signature before and after they read the rest: it goes first and comes last.
   record.signature.store(0, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_release);  // pairs with the fence in read_record()
@@ -90,7 +92,8 @@ uint64_t Communicator::begin_operation(const Operation& operation, const Choice&
 }
 
 void Communicator::end_operation(const Operation& operation) {
-  mine_->completed.store(static_cast<uint32_t>(sequence_), std::memory_order_relaxed);
+  mine_->completed.store(static_cast<uint32_t>(sequence_.load(std::memory_order_relaxed)),
+                         std::memory_order_relaxed);
   stats.operations += operation.calls;
   const size_t count =
       operation.block_counts != nullptr ? operation.block_counts[rank()] : operation.count;
@@ -128,12 +131,13 @@ constexpr std::chrono::milliseconds kCompareAllAfter{10};
 }  // namespace
 
 uint64_t Communicator::number_of(uint64_t signature) const {
-  const uint32_t ahead = short_number(signature) - static_cast<uint32_t>(sequence_);
-  return sequence_ + static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(ahead)));
+  const uint64_t current = sequence_.load(std::memory_order_relaxed);
+  const uint32_t ahead = short_number(signature) - static_cast<uint32_t>(current);
+  return current + static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(ahead)));
 }
 
 void Communicator::count_from(uint64_t operations) {
-  sequence_ = operations;
+  sequence_.store(operations, std::memory_order_relaxed);
   mine_->completed.store(static_cast<uint32_t>(operations), std::memory_order_relaxed);
 }
 
@@ -339,8 +343,9 @@ std::string Communicator::flight_record() const {
   std::string text = format("communicator '%s', rank %d of %d: last operations\n",
                             settings().name.c_str(), rank(), nranks());
   const uint32_t completed = mine_->completed.load(std::memory_order_relaxed);
-  const uint64_t first = sequence_ > shm::kRecords ? sequence_ - shm::kRecords + 1 : 1;
-  for (uint64_t s = first; s <= sequence_; ++s) {
+  const uint64_t newest = sequence_.load(std::memory_order_relaxed);
+  const uint64_t first = newest > shm::kRecords ? newest - shm::kRecords + 1 : 1;
+  for (uint64_t s = first; s <= newest; ++s) {
     Signature signature;
     if (!read_number(*mine_, s, &signature)) continue;
     const bool over = !is_before(completed, static_cast<uint32_t>(s));

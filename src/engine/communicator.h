@@ -184,8 +184,8 @@ class Communicator {
   Faults faults_;
   PlanCache plans_;
   bool crowded_;
-  uint64_t sequence_ = 0;
-  uint32_t history_ = 0;  // hash of all signatures so far
+  std::atomic<uint64_t> sequence_{0};  // stored by the driving thread only, read by any
+  uint32_t history_ = 0;               // hash of all signatures so far
   std::atomic<bool> aborting_{false};
   std::chrono::milliseconds next_warning_;
   int far_votes_ = 0;

@@ -28,7 +28,7 @@ class Buffer {
     begin_ = memory_.data() + (kGuard - address % kGuard) + offset;
   }
   Buffer(const void* from, size_t bytes, size_t offset) : Buffer(bytes, offset) {
-    std::memcpy(begin_, from, bytes);
+    if (bytes > 0) std::memcpy(begin_, from, bytes);  // from may be null when there is nothing
   }
   uint8_t* data() { return begin_; }
   Bytes content() const { return {begin_, begin_ + bytes_}; }

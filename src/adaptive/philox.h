@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Philox: the counter-based random numbers of plans, Philox4x32-10 of Salmon, Moraes, Dror and
-// Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011). A number is a pure function of
+// Philox: the counter-based random numbers of plans, Philox4x32-10. A number is a pure function of
 // (seed, purpose, epoch, lane, index), so plans are the same on every machine and need no saved
 // generator. The standard library's generators are exact, but its distributions and shuffles are
 // not specified.
@@ -12,6 +11,8 @@
 #include <cstdint>
 #include <span>
 #include <utility>
+
+#include "base/philox.h"
 
 namespace goss::adaptive {
 
@@ -28,7 +29,7 @@ class Philox {
 
   uint32_t next() {
     if (used_ == 4) {
-      block_ = encrypt(counter_, key_);
+      block_ = philox<10>(counter_, key_);
       ++counter_[0];  // 2^34 numbers per stream; the longest stream, a shuffle, takes about 2^32
       used_ = 0;
     }
@@ -44,18 +45,6 @@ class Philox {
       while (static_cast<uint32_t>(product) < threshold) product = uint64_t{next()} * bound;
     }
     return static_cast<uint32_t>(product >> 32);
-  }
-
-  static Block encrypt(Block x, std::array<uint32_t, 2> key) {
-    for (int round = 0; round < 10; ++round) {
-      const uint64_t a = uint64_t{0xD2511F53u} * x[0];
-      const uint64_t b = uint64_t{0xCD9E8D57u} * x[2];
-      x = {static_cast<uint32_t>(b >> 32) ^ x[1] ^ key[0], static_cast<uint32_t>(b),
-           static_cast<uint32_t>(a >> 32) ^ x[3] ^ key[1], static_cast<uint32_t>(a)};
-      key[0] += 0x9E3779B9u;
-      key[1] += 0xBB67AE85u;
-    }
-    return x;
   }
 
  private:

@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Philox4x32-7 (Salmon et al., SC 2011): 128 random bits as a function of a counter and a key. One
-// call serves the 16-bit dithers of 8 neighbouring elements, so a dither depends on the place of
-// its element in the whole vector and on nothing else.
+// Dithers from Philox4x32-7: one call serves the 16-bit dithers of 8 neighbouring elements, so a
+// dither depends on the place of its element in the whole vector and on nothing else.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
+#include "base/philox.h"
 #include "quant/codec.h"
 
 namespace goss::quant {
 
-constexpr uint32_t kPhiloxMultiplier0 = 0xd2511f53u;
-constexpr uint32_t kPhiloxMultiplier1 = 0xcd9e8d57u;
-constexpr uint32_t kPhiloxWeyl0 = 0x9e3779b9u;
-constexpr uint32_t kPhiloxWeyl1 = 0xbb67ae85u;
 constexpr int kPhiloxRounds = 7;
 
 struct PhiloxKey {
@@ -30,25 +25,13 @@ constexpr PhiloxKey philox_key(const Dither& dither) {
           static_cast<uint32_t>(dither.step), dither.rank};
 }
 
-constexpr std::array<uint32_t, 4> philox(std::array<uint32_t, 4> c, uint32_t k0, uint32_t k1) {
-  for (int round = 0; round < kPhiloxRounds; ++round) {
-    const uint64_t p0 = uint64_t{kPhiloxMultiplier0} * c[0];
-    const uint64_t p1 = uint64_t{kPhiloxMultiplier1} * c[2];
-    c = {static_cast<uint32_t>(p1 >> 32) ^ c[1] ^ k0, static_cast<uint32_t>(p1),
-         static_cast<uint32_t>(p0 >> 32) ^ c[3] ^ k1, static_cast<uint32_t>(p0)};
-    k0 += kPhiloxWeyl0;
-    k1 += kPhiloxWeyl1;
-  }
-  return c;
-}
-
 // Of one element of the whole vector: 0..65535, which stands for u = (r + 0.5) / 65536.
 constexpr uint32_t dither_of(const Dither& dither, uint64_t element) {
   const PhiloxKey key = philox_key(dither);
   const uint64_t call = element / 8;
-  const auto words =
-      philox({static_cast<uint32_t>(call), static_cast<uint32_t>(call >> 32), key.c2, key.c3},
-             key.k0, key.k1);
+  const auto words = philox<kPhiloxRounds>(
+      {static_cast<uint32_t>(call), static_cast<uint32_t>(call >> 32), key.c2, key.c3},
+      {key.k0, key.k1});
   return words[element % 8 / 2] >> (element % 2 * 16) & 0xffffu;
 }
 constexpr float unit_dither(uint32_t r) {  // exact

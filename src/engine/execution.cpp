@@ -92,6 +92,7 @@ Progress Execution::check(Communicator& comm, std::chrono::milliseconds waited) 
 void Execution::give_up(Communicator& comm) {
   active_ = false;
   mapped_.direct().withdraw(comm);
+  pairs_.give_up(comm);
 }
 
 Status Execution::break_off(Communicator& comm, const Status& failure) {

@@ -270,7 +270,10 @@ Status drive_alone(Lane* lane) {
 Status run_one(const Item& item, const std::vector<Extent>& extents) {
   gossComm* handle = item.handle;
   const Inside inside(handle);
-  if (!inside.entered()) return inside.refusal();
+  if (!inside.entered()) {
+    if (item.last) handle->finalized = false;
+    return inside.refusal();
+  }
   Operation operation = item.operation;
   operation.buffer = extents.front();
   if (extents.size() > 1) {
@@ -295,6 +298,34 @@ Result<Lane*> find_lane(std::vector<std::unique_ptr<Lane>>* lanes, gossComm* han
   return lane;
 }
 
+// Hands all calls to the lanes of their communicators; a failure means that nothing has begun.
+Status fill_lanes(const std::vector<Item>& items, const std::vector<Extent>& extents,
+                  const std::vector<PendingTransfer>& transfers,
+                  std::vector<std::unique_ptr<Lane>>* lanes) {
+  for (size_t i = 0; i < items.size(); ++i) {
+    const Item& item = items[i];
+    const size_t end = i + 1 < items.size() ? items[i + 1].first_extent : extents.size();
+    GOSS_TRY_ASSIGN(Lane * lane, find_lane(lanes, item.handle));
+    append(lane, item, i, extents.data() + item.first_extent, extents.data() + end);
+  }
+  for (const PendingTransfer& pending : transfers) {
+    GOSS_TRY_ASSIGN(Lane * lane, find_lane(lanes, pending.handle));
+    lane->transfers.push_back(pending.transfer);
+    auto& streams = lane->transfer_streams;
+    if (std::find(streams.begin(), streams.end(), pending.stream) == streams.end()) {
+      streams.push_back(pending.stream);
+    }
+  }
+  return {};
+}
+
+// Communicators that were to be finalized go on: nothing has been run.
+void reopen(const std::vector<Item>& items) {
+  for (const Item& item : items) {
+    if (item.last) item.handle->finalized = false;
+  }
+}
+
 Status run(const std::vector<Item>& items, const std::vector<Extent>& extents,
            const std::vector<PendingTransfer>& transfers) {
   if (items.size() == 1 && transfers.empty()) {
@@ -305,19 +336,10 @@ Status run(const std::vector<Item>& items, const std::vector<Extent>& extents,
     }
   }
   std::vector<std::unique_ptr<Lane>> lanes;
-  for (size_t i = 0; i < items.size(); ++i) {
-    const Item& item = items[i];
-    const size_t end = i + 1 < items.size() ? items[i + 1].first_extent : extents.size();
-    GOSS_TRY_ASSIGN(Lane * lane, find_lane(&lanes, item.handle));
-    append(lane, item, i, extents.data() + item.first_extent, extents.data() + end);
-  }
-  for (const PendingTransfer& pending : transfers) {
-    GOSS_TRY_ASSIGN(Lane * lane, find_lane(&lanes, pending.handle));
-    lane->transfers.push_back(pending.transfer);
-    auto& streams = lane->transfer_streams;
-    if (std::find(streams.begin(), streams.end(), pending.stream) == streams.end()) {
-      streams.push_back(pending.stream);
-    }
+  Status refused = fill_lanes(items, extents, transfers, &lanes);
+  if (!refused.ok()) {
+    reopen(items);
+    return refused;
   }
   bool in_progress = false;
   for (size_t i = 0; i < lanes.size(); ++i) {
@@ -454,9 +476,7 @@ Status group_end() {
     for (PendingMaking& making : makings) making.handle->set_failure(failure);
   }
   if (!failure.ok()) {
-    for (const Item& item : items) {
-      if (item.last) item.handle->finalized = false;  // nothing has been run
-    }
+    reopen(items);
     return failure;
   }
   Status status = items.empty() && transfers.empty() ? Status() : run(items, extents, transfers);

@@ -129,9 +129,13 @@ Progress PairExecution::advance(Communicator& comm) {
   poll(comm);
   if (failed_) return Progress::kFailed;
   if (!open_.empty()) return Progress::kBlocked;
+  give_up(comm);  // nothing is left
+  return Progress::kDone;
+}
+
+void PairExecution::give_up(Communicator& comm) {
   comm.say_waiting(nullptr);
   memory_.clear();
-  return Progress::kDone;
 }
 
 void PairExecution::poll(Communicator& comm) {
@@ -145,7 +149,9 @@ void PairExecution::poll(Communicator& comm) {
     }
     if (failed_) return;
   }
-  if (moved_ != before) ring_doorbells_if_dozing(comm.segment());
+  if (moved_ == before) return;
+  comm.say_waiting(nullptr);
+  ring_doorbells_if_dozing(comm.segment());
 }
 
 // True when the channel has nothing more to move.

@@ -28,6 +28,8 @@ class PairExecution {
   Progress advance(Communicator& comm);
   // After kBlocked, now and then: kFailed when waiting has become pointless.
   Progress check(Communicator& comm, std::chrono::milliseconds waited);
+  // The exchange is left as it is.
+  void give_up(Communicator& comm);
   // Changes whenever a piece has moved.
   uint64_t position() const { return moved_; }
   const Status& failure() const { return failure_; }

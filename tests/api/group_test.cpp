@@ -169,6 +169,19 @@ TEST_F(Group, ThatFailedHasFinalizedNothing) {
   MUST(gossGroupEnd());
 }
 
+TEST_F(Group, ThatWasRefusedHasFinalizedNothing) {
+  gossComm_t other = nullptr;
+  MUST(gossCommInitAll(&other, 1, nullptr));
+  MUST(gossGroupStart());
+  MUST(gossCommFinalize(comms_[0]));
+  MUST(gossBarrier(other, nullptr));
+  EXPECT_EQ(gossCommAbort(other), gossSuccess);
+  EXPECT_EQ(gossGroupEnd(), gossInvalidUsage);
+  MUST(gossGroupStart());
+  for (int r = 0; r < kRanks; ++r) MUST(gossBarrier(comms_[r], nullptr));
+  MUST(gossGroupEnd());
+}
+
 TEST_F(Group, KeepsTheErrorOfANestedGroup) {
   MUST(gossGroupStart());
   MUST(gossGroupStart());

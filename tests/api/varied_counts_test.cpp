@@ -15,6 +15,8 @@
 namespace goss::test {
 namespace {
 
+const unsigned kRounds = static_cast<unsigned>(test_scale(15, 5));
+
 class VariedCounts : public ::testing::TestWithParam<int> {};
 
 // Where `n` blocks lie that are `counts` long: in another order than their ranks', with gaps.
@@ -54,7 +56,7 @@ TEST_P(VariedCounts, OfAnAllGatherLeaveGapsAlone) {
   run_ranks(GetParam(), [](Rank& me) {
     constexpr size_t kElement = 4;
     const auto own = static_cast<size_t>(me.rank);
-    for (unsigned round = 0; round < 15; ++round) {
+    for (unsigned round = 0; round < kRounds; ++round) {
       const std::vector<size_t> counts = counts_of_round(round, me.nranks);
       const Layout layout(counts);
       const auto memory = static_cast<Memory>(round % 3);
@@ -84,7 +86,7 @@ TEST_P(VariedCounts, OfAnAllGatherLeaveGapsAlone) {
 TEST_P(VariedCounts, OfAReduceScatterGiveTheAllReduceInParts) {
   run_ranks(GetParam(), [](Rank& me) {
     const auto own = static_cast<size_t>(me.rank);
-    for (unsigned round = 0; round < 15; ++round) {
+    for (unsigned round = 0; round < kRounds; ++round) {
       const std::vector<size_t> counts = counts_of_round(round, me.nranks);
       const size_t total = std::accumulate(counts.begin(), counts.end(), size_t{0});
       const size_t before = std::accumulate(counts.begin(), counts.begin() + me.rank, size_t{0});
@@ -112,7 +114,7 @@ TEST_P(VariedCounts, OfAReduceScatterGiveTheAllReduceInParts) {
 TEST_P(VariedCounts, OfAnAllToAllLeaveGapsAlone) {
   run_ranks(GetParam(), [](Rank& me) {
     const auto n = static_cast<size_t>(me.nranks);
-    for (unsigned round = 0; round < 6; ++round) {
+    for (unsigned round = 0; round < static_cast<unsigned>(test_scale(6, 3)); ++round) {
       const auto count_of = [&](size_t from, size_t to) -> size_t {
         const uint64_t random = mix(from * 1000 + to + round * 1'000'000);
         return random % 3 == 0 ? 0 : random % (round % 2 == 0 ? 10'000 : 50);

@@ -56,6 +56,7 @@ struct Group {
   int depth = 0;
   unsigned generation = 0;  // of forks, when it was opened
   Status failure;
+  bool lost = false;
   std::vector<Item> items;
   std::vector<Extent> extents;
   std::vector<PendingTransfer> transfers;
@@ -141,22 +142,25 @@ void queue_all(std::vector<std::unique_ptr<Lane>>* lanes) {
   std::map<size_t, Entry> in_order;
   for (const auto& lane : *lanes) {
     lane->first_number = lane->handle->queued;
-    lane->handle->queued += lane->operations.size();
     for (size_t i = 0; i < lane->operations.size(); ++i) {
       if (is_queued(*lane, lane->operations[i])) {
         in_order.emplace(lane->operations[i].place, Entry{lane.get(), i});
       }
     }
   }
+  WorkBatch batch;
   for (const auto& [place, entry] : in_order) {
-    queue_numbered(entry.lane->handle, std::move(entry.lane->operations[entry.operation]),
-                   entry.lane->first_number + entry.operation);
+    add_call(&batch, entry.lane->handle, std::move(entry.lane->operations[entry.operation]),
+             entry.lane->first_number + entry.operation);
   }
+  for (const auto& lane : *lanes) lane->handle->queued += lane->operations.size();
+  batch.queue();
 }
 
 // The rest of the lane is dropped. Its communicator is left at once: an abort waits for that, and
-// not for the other lanes.
+// not for the other lanes. May be tried again when it had no memory.
 void fail_lane(Lane* lane, const Status& failure) {
+  lane->status = failure;
   // Work that is queued behind the dropped calls waits for their turns.
   std::vector<uint64_t> dropped;
   for (size_t i = lane->next; i < lane->operations.size(); ++i) {
@@ -165,7 +169,6 @@ void fail_lane(Lane* lane, const Status& failure) {
   skip(lane->handle, dropped);
   lane->running = false;
   lane->next = lane->operations.size();
-  lane->status = failure;
   lane->handle->set_failure(failure);
   lane->inside.leave();
 }
@@ -209,20 +212,23 @@ bool advance(Lane* lane, Waiter* waiter, bool* moved) {
   }
 }
 
-// As advance(): lack of memory ends the lane and not only the call.
+// Lack of memory ends the lane and not only the call.
+void fail_lane(Lane* lane, const std::exception& why) {
+  gossComm* handle = lane->handle;
+  fail_lane(lane,
+            handle->execution.break_off(*handle->comm, fail(gossSystemError, "%s", why.what())));
+}
+
 bool advance_or_fail(Lane* lane, Waiter* waiter, bool* moved) {
   try {
     return advance(lane, waiter, moved);
   } catch (const std::exception& e) {
-    gossComm* handle = lane->handle;
-    fail_lane(lane,
-              handle->execution.break_off(*handle->comm, fail(gossSystemError, "%s", e.what())));
+    fail_lane(lane, e);
     return true;
   }
 }
 
-Status drive(std::vector<std::unique_ptr<Lane>>* lanes) {
-  queue_all(lanes);
+void drive_to_end(std::vector<std::unique_ptr<Lane>>* lanes) {
   bool crowded = false;
   for (const auto& lane : *lanes) crowded |= lane->handle->comm->crowded();
   Waiter waiter(crowded);
@@ -243,6 +249,17 @@ Status drive(std::vector<std::unique_ptr<Lane>>* lanes) {
       if (!lane->running) continue;
       if (lane->handle->execution.check(*lane->handle->comm, waiter) != Progress::kFailed) continue;
       fail_lane(lane.get(), lane->handle->execution.failure());
+    }
+  }
+}
+
+Status drive(std::vector<std::unique_ptr<Lane>>* lanes) {
+  queue_all(lanes);
+  try {
+    drive_to_end(lanes);
+  } catch (const std::exception& e) {
+    for (const auto& lane : *lanes) {
+      if (lane->next != lane->operations.size()) fail_lane(lane.get(), e);
     }
   }
   for (const auto& lane : *lanes) GOSS_TRY(Status(lane->status));
@@ -374,6 +391,10 @@ void group_failed(const Status& status) {
   if (in_group() && open_group->failure.ok()) open_group->failure = status;
 }
 
+void group_lost() {
+  if (in_group()) open_group->lost = true;
+}
+
 bool group_append(std::vector<Extent>* extents, const Extent& extent) noexcept {
   try {
     extents->push_back(extent);
@@ -446,48 +467,83 @@ void group_add_making(gossComm* handle, std::unique_ptr<Making> making, gossComm
   if (parent != nullptr) open_group->makings.back().parent.emplace(parent);
 }
 
+namespace {
+
+// What a group holds when it ends.
+struct Content {
+  std::vector<Item> items;
+  std::vector<Extent> extents;
+  std::vector<PendingTransfer> transfers;
+  std::vector<HandlePin> pins;
+  std::vector<PendingMaking> makings;
+
+  void swap(Group* group) {
+    items.swap(group->items);
+    extents.swap(group->extents);
+    transfers.swap(group->transfers);
+    pins.swap(group->pins);
+    makings.swap(group->makings);
+  }
+  void clear() {
+    items.clear();
+    extents.clear();
+    transfers.clear();
+    pins.clear();
+    makings.clear();
+  }
+};
+
+Status run(Content* content) {
+  Status made = drive_makings(&content->makings);
+  if (!made.ok()) {
+    reopen(content->items);
+    return made;
+  }
+  if (content->items.empty() && content->transfers.empty()) return {};
+  return run(content->items, content->extents, content->transfers);
+}
+
+// Nothing has been run, or no more will be.
+void give_up(const Content& content, const Status& failure, bool lost) {
+  reopen(content.items);
+  for (const PendingMaking& making : content.makings) {
+    if (!making.done) making.handle->set_failure(failure);
+  }
+  for (const HandlePin& pin : content.pins) {
+    if (lost) lose(pin.get(), failure);
+  }
+}
+
+}  // namespace
+
 Status group_end() {
   if (open_group == nullptr) return fail(gossInvalidUsage, "gossGroupEnd: not in a group call");
   Group& group = *open_group;
   if (--group.depth > 0) return {};
   end_run(&group);
   open_group = nullptr;
-  std::vector<Item> items;
-  std::vector<Extent> extents;
-  std::vector<PendingTransfer> transfers;
-  std::vector<HandlePin> pins;
-  std::vector<PendingMaking> makings;
-  items.swap(group.items);
-  extents.swap(group.extents);
-  transfers.swap(group.transfers);
-  pins.swap(group.pins);
-  makings.swap(group.makings);
-  Status failure;
-  std::swap(failure, group.failure);
+  Content content;
+  content.swap(&group);
+  Status failure = std::exchange(group.failure, Status());
+  const bool lost = std::exchange(group.lost, false);
   if (group.generation != Reactor::generation()) {
     // To end what the parent is making would speak to its peers. It is left behind.
-    new std::vector<PendingMaking>(std::move(makings));
-    new std::vector<HandlePin>(std::move(pins));
+    new Content(std::move(content));
     return fail(gossInvalidUsage, "refused: the group was opened by the parent of this process");
   }
-  if (failure.ok()) {
-    failure = drive_makings(&makings);
-  } else {
-    for (PendingMaking& making : makings) making.handle->set_failure(failure);
-  }
   if (!failure.ok()) {
-    reopen(items);
+    give_up(content, failure, lost);
     return failure;
   }
-  Status status = items.empty() && transfers.empty() ? Status() : run(items, extents, transfers);
-  items.clear();
-  extents.clear();
-  transfers.clear();
-  pins.clear();
-  group.items.swap(items);  // keep the memory for the next group
-  group.extents.swap(extents);
-  group.transfers.swap(transfers);
-  group.pins.swap(pins);
+  Status status;
+  try {
+    status = run(&content);
+  } catch (const std::exception& e) {
+    status = fail(gossSystemError, "%s", e.what());
+    give_up(content, status, true);
+  }
+  content.clear();
+  content.swap(&group);  // keep the memory for the next group
   return status;
 }
 

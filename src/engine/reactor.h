@@ -47,8 +47,8 @@ class Reactor {
   std::vector<std::weak_ptr<Watched>> watched_;
   std::vector<std::unique_ptr<Watched>> new_served_;
   std::vector<JobName> over_;  // no longer to be served
-  StreamPtr arriving_;  // linked by next_, as the next; the last to arrive first
-  StreamPtr running_;   // reactor thread only
+  StreamPtr arriving_;         // linked by next_, as the next; the last to arrive first
+  StreamPtr running_;          // reactor thread only
   std::vector<std::unique_ptr<Watched>> served_;  // reactor thread only
   UniqueFd event_fd_;
   std::atomic<uint32_t> word_{0};

@@ -144,9 +144,8 @@ TEST(LackOfMemory, BeforeAnOperationIsOnItsStreamFailsAllRanks) {
 
 TEST(LackOfMemory, BeforeAMessageIsOnItsStreamFailsBothRanks) {
   lack_memory_in_queues([](gossComm_t comm, int peer, Buffers* b, gossStream_t stream) {
-    return peer == 1
-               ? gossSend(b->from.data(), b->from.size(), gossInt8, peer, comm, stream)
-               : gossRecv(b->to.data(), b->to.size(), gossInt8, peer, comm, stream);
+    return peer == 1 ? gossSend(b->from.data(), b->from.size(), gossInt8, peer, comm, stream)
+                     : gossRecv(b->to.data(), b->to.size(), gossInt8, peer, comm, stream);
   });
 }
 

@@ -31,7 +31,7 @@ class Buffer {
       private_.resize(bytes + kGuard + offset);
       data_ = private_.data() + offset;
     }
-    std::memset(data_, 0xa5, bytes + kGuard);
+    std::fill_n(data_, bytes + kGuard, std::byte{0xa5});
   }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // Messenger: messages to and from the other ranks of a job, for ranks that do not share memory. One
-// per rank. What is sent under a key is received under the same key; keys are the engine's business.
+// per rank. What is sent under a key is received under the same key; the engine makes the keys.
 // Never blocks. Any thread may call; the implementation serialises.
 #pragma once
 

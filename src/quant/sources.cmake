@@ -6,11 +6,10 @@ set(GOSS_QUANT_SOURCES
   quant/error.cpp
   quant/operations.cpp
   quant/registry.cpp
+  quant/scalar/blocks.cpp
   quant/scalar/cast.cpp
-  quant/scalar/integer.cpp
   quant/scalar/numbers.cpp
   quant/scalar/sign.cpp
-  quant/scalar/small_float.cpp
   quant/simd/cast_kernels.cpp
   quant/simd/integer_kernels.cpp
   quant/simd/number_kernels.cpp

@@ -36,6 +36,24 @@ struct CastFormat {
 // One bit each, and the mean of magnitudes of a tile.
 struct SignFormat {
   static constexpr Shape kShape = {Scale::kMean, 1};
+  static constexpr size_t kLanes = 16;  // of the sum: element i is in lane i mod 16
+
+  // 2^-10 per element instead of at the end: sums cannot overflow.
+  static constexpr float term_of(float value) {
+    return float_of(bits_of(value) & kMagnitude32) * 0x1p-10f;
+  }
+  // Of the sum of `count` terms.
+  static constexpr uint32_t scale_of(float sum, size_t count, float factor) {
+    const float mean =
+        sum / (static_cast<float>(count) * 0x1p-10f) * float_of(bits_of(factor) & kMagnitude32);
+    if (!(mean <= 0x1.fffffep127f)) return kNanScaleBf16;
+    return mean < kTiny ? 0u : std::min<uint32_t>(Bfloat16::encode(mean), kMaxBf16);
+  }
+  // Otherwise all bits are 0.
+  static constexpr bool has_signs(uint32_t scale) { return scale != 0 && scale != kNanScaleBf16; }
+  static constexpr float step_of(uint32_t bits) {
+    return step_of_bf16(static_cast<uint16_t>(bits));
+  }
 };
 
 // visit(format) with the format of the codec; `Visit` returns the same type for all of them.

@@ -15,3 +15,9 @@ set(GOSS_QUANT_SOURCES
   quant/simd/number_kernels.cpp
   quant/simd/sign_kernels.cpp
   quant/simd/small_float_kernels.cpp)
+
+# Compiled for devices by cmake/GossamerGpu.cmake, and as C++ for the tests' emulator.
+set(GOSS_GPU_KERNELS
+  ${PROJECT_SOURCE_DIR}/src/quant/gpu/decode.hip
+  ${PROJECT_SOURCE_DIR}/src/quant/gpu/encode.hip
+  ${PROJECT_SOURCE_DIR}/src/quant/gpu/hop.hip)

@@ -46,6 +46,7 @@ LAYERS = {
     # A test sees what the code it tests sees (added below), and tests/support.
     "tests": ["support", PUBLIC],
     "tests/support": ["support", "base", "device", "collectives", "transport", "engine", PUBLIC],
+    "tests/gpu": ["support", "base", "device", "quant", "tests/gpu", PUBLIC],
     "tests/lint": [PUBLIC, "base", "collectives"],  # doc_text prints their tables
 }
 

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "engine/span.h"
+
+#include <algorithm>
+#include <map>
+#include <thread>
+
+namespace goss::engine {
+
+using transport::MessageRequest;
+
+namespace {
+constexpr size_t kMostPosted = size_t{16} * 1024 * 1024;
+constexpr std::chrono::milliseconds kFlushPatience{1000};
+}  // namespace
+
+Hosts::Hosts(const std::vector<std::string>& ids) {
+  std::map<std::string, int> known;
+  for (size_t r = 0; r < ids.size(); ++r) {
+    const auto [entry, added] = known.emplace(ids[r], count());
+    if (added) members.emplace_back();
+    std::vector<int>& host = members[static_cast<size_t>(entry->second)];
+    host_of.push_back(entry->second);
+    index_of.push_back(static_cast<int>(host.size()));
+    host.push_back(static_cast<int>(r));
+  }
+}
+
+int Hosts::per_host() const {
+  const size_t first = members.front().size();
+  const bool equal = std::all_of(members.begin(), members.end(),
+                                 [&](const auto& host) { return host.size() == first; });
+  return equal ? static_cast<int>(first) : 0;
+}
+
+std::vector<int> Hosts::column(int rank) const {
+  std::vector<int> ranks;
+  for (const auto& host : members) ranks.push_back(host[static_cast<size_t>(index(rank))]);
+  return ranks;
+}
+
+std::vector<int> Hosts::leaders(int root) const {
+  std::vector<int> ranks;
+  for (const auto& host : members) ranks.push_back(together(root, host.front()) ? root : host[0]);
+  return ranks;
+}
+
+Span::~Span() { flush(kFlushPatience); }
+
+void Span::set_local(std::unique_ptr<Communicator> local) { local_ = std::move(local); }
+
+bool Span::post_copy(int job_rank, const transport::MessageKey& key,
+                     std::span<const std::byte> head, std::span<const std::byte> body) {
+  sweep();
+  const size_t bytes = head.size() + body.size();
+  if (!outbox_.empty() && outbox_bytes_ + bytes > kMostPosted) return false;
+  Posted& posted = outbox_.emplace_back();
+  posted.bytes.insert(posted.bytes.end(), head.begin(), head.end());
+  posted.bytes.insert(posted.bytes.end(), body.begin(), body.end());
+  outbox_bytes_ += bytes;
+  messenger_->send(job_rank, key, posted.bytes, &posted.request);
+  return true;
+}
+
+void Span::sweep() {
+  std::erase_if(outbox_, [&](const Posted& posted) {
+    if (posted.request.state == MessageRequest::State::kPosted) return false;
+    outbox_bytes_ -= posted.bytes.size();
+    return true;
+  });
+}
+
+void Span::flush(std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  for (sweep(); !outbox_.empty() && std::chrono::steady_clock::now() < deadline; sweep()) {
+    if (!messenger_->progress()) std::this_thread::yield();
+  }
+  std::vector<MessageRequest*> left;
+  for (Posted& posted : outbox_) left.push_back(&posted.request);
+  cancel_all(messenger_, left);
+  outbox_.clear();
+  outbox_bytes_ = 0;
+}
+
+void cancel_all(transport::Messenger* messenger, const std::vector<MessageRequest*>& requests) {
+  for (MessageRequest* request : requests) {
+    while (request->state == MessageRequest::State::kPosted && !messenger->cancel(request)) {
+      if (!messenger->progress()) std::this_thread::yield();
+    }
+  }
+}
+
+}  // namespace goss::engine

@@ -83,14 +83,25 @@ Communicator::~Communicator() {
   leave();
 }
 
+bool Communicator::remote(int peer) const {
+  return span_ != nullptr && !span_->hosts().together(peer, rank());
+}
+
+int Communicator::place_in_segment(int peer) const {
+  return span_ == nullptr ? peer : span_->hosts().index(peer);
+}
+
 Waiter::Bell Communicator::bell() const {
-  if (span_ == nullptr) return {parts_.segment, rank(), nullptr};
-  return {parts_.segment, span_->hosts().index(rank()), span_->messenger()};
+  return {parts_.segment, place_in_segment(rank()),
+          span_ == nullptr ? nullptr : span_->messenger()};
 }
 
 void Communicator::leave() {
   waiter.clear_bells();
-  if (span_ != nullptr) parts_.job->tell(left());
+  if (span_ != nullptr) {
+    span_->flush();
+    parts_.job->tell(left());
+  }
   mine_->state.store(shm::RankState::kLeft, std::memory_order_release);  // pairs with check_wait()
   ring_doorbells_if_dozing(segment());
 }

@@ -24,6 +24,7 @@ set(GOSS_ENGINE_SOURCES
   engine/pair_execution.cpp
   engine/plan.cpp
   engine/reactor.cpp
+  engine/remote_channel.cpp
   engine/settings.cpp
   engine/span.cpp
   engine/span_execution.cpp

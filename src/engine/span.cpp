@@ -46,18 +46,17 @@ std::vector<int> Hosts::leaders(int root) const {
   return ranks;
 }
 
-Span::~Span() { flush(kFlushPatience); }
+Span::~Span() { flush(); }
 
 void Span::set_local(std::unique_ptr<Communicator> local) { local_ = std::move(local); }
 
-bool Span::post_copy(int job_rank, const transport::MessageKey& key,
-                     std::span<const std::byte> head, std::span<const std::byte> body) {
+bool Span::post_copy(int job_rank, const transport::MessageKey& key, size_t bytes,
+                     const std::function<void(std::byte*)>& fill) {
   sweep();
-  const size_t bytes = head.size() + body.size();
   if (!outbox_.empty() && outbox_bytes_ + bytes > kMostPosted) return false;
   Posted& posted = outbox_.emplace_back();
-  posted.bytes.insert(posted.bytes.end(), head.begin(), head.end());
-  posted.bytes.insert(posted.bytes.end(), body.begin(), body.end());
+  posted.bytes.resize(bytes);
+  fill(posted.bytes.data());
   outbox_bytes_ += bytes;
   messenger_->send(job_rank, key, posted.bytes, &posted.request);
   return true;
@@ -71,8 +70,8 @@ void Span::sweep() {
   });
 }
 
-void Span::flush(std::chrono::milliseconds patience) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
+void Span::flush() {
+  const auto deadline = std::chrono::steady_clock::now() + kFlushPatience;
   for (sweep(); !outbox_.empty() && std::chrono::steady_clock::now() < deadline; sweep()) {
     if (!messenger_->progress()) std::this_thread::yield();
   }

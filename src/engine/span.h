@@ -11,6 +11,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <list>
 #include <memory>
 #include <span>
@@ -63,13 +64,13 @@ class Span {
   // For what one more rank of another host tells.
   shm::RankArea* add_told() { return told_.emplace_back(std::make_unique<shm::RankArea>()).get(); }
 
-  // A message that its owner does not wait for: a copy is kept until it has gone. False: too much
-  // is waiting already.
-  bool post_copy(int job_rank, const transport::MessageKey& key, std::span<const std::byte> head,
-                 std::span<const std::byte> body);
+  // A message that its owner does not wait for: `fill` writes it, and it is kept until it has gone.
+  // False: too much is waiting already.
+  bool post_copy(int job_rank, const transport::MessageKey& key, size_t bytes,
+                 const std::function<void(std::byte*)>& fill);
   void sweep();  // forget what has gone
-  // Bounded: let go what was posted.
-  void flush(std::chrono::milliseconds patience);
+  // Let go what was posted, for a second at the most.
+  void flush();
 
  private:
   struct Posted {

@@ -31,7 +31,7 @@ constexpr std::chrono::milliseconds kTroublePatience{1500};
 
 }  // namespace
 
-MessageExecution::~MessageExecution() = default;
+MessageExecution::~MessageExecution() { give_up(); }
 
 Progress MessageExecution::start(Communicator& comm, const Operation& operation,
                                  const MessageProgram& program, std::span<const int> group,

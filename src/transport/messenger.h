@@ -35,8 +35,15 @@ struct MessageRequest {
   void* handle = nullptr;  // the implementation's
 };
 
+struct MessengerOptions {
+  int rank = 0;
+  int nranks = 1;
+};
+
 class Messenger {
  public:
+  // Ends in bounded time, whatever the other ranks do. What was sent is first given to the network,
+  // if it takes it. In a forked child it does nothing.
   virtual ~Messenger() = default;
 
   // What the other ranks need to reach this one; they get it before they connect.
@@ -55,15 +62,20 @@ class Messenger {
                        MessageRequest* request) = 0;
   // False: not ended yet, make progress and ask again. Once true, nobody touches its buffer.
   virtual bool cancel(MessageRequest* request) = 0;
+  // Nothing of this communicator is received any more: what nobody has taken, and what will still
+  // come, is dropped. For its end; its requests have ended.
+  virtual void forget(uint64_t communicator) = 0;
   // Move what can be moved. Whether anything was.
   virtual bool progress() = 0;
 
   // To sleep: arm() until it is true, poll `fd` for POLLIN, make progress. False: something has
-  // arrived meanwhile.
+  // arrived meanwhile. When another thread's progress ends requests, `fd` wakes this one.
   virtual int fd() const = 0;
   virtual bool arm() = 0;
 
-  // Why `peer` cannot be reached any more; ok as long as nothing is known.
+  // Why `peer` cannot be reached any more (it died, left, or its host is silent); ok as long as
+  // nothing is known, which it can only be of ranks that messages were sent to or received from.
+  // Requests with the peer fail with it; what had arrived whole before can still be received.
   virtual Status fate(int peer) const = 0;
   // Bytes that have been handed to a network so far, headers included as far as they are known.
   virtual uint64_t sent_bytes() const = 0;

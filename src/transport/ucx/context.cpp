@@ -23,20 +23,24 @@ constexpr Setting kSettings[] = {
     // Ranks that share memory do not come here; those of one host that do shall be apart.
     {"TLS", "^sm"},
     {"WARN_UNUSED_ENV_VARS", "n"},
-    // A peer that is gone without a word is noticed within 5 s on an idle connection.
     {"KEEPALIVE_INTERVAL", "1s"},
-    {"TCP_KEEPIDLE", "1s"},
-    {"TCP_KEEPINTVL", "1s"},
-    {"TCP_KEEPCNT", "3"},
+};
+// The same for the single transports, which read them from the environment: UCX 1.13 has no other
+// way that works for all of them.
+constexpr const char* kTransportSettings[] = {
+    // A peer that is gone without a word is noticed within 5 s on an idle connection.
+    "UCX_TCP_KEEPIDLE=1s",
+    "UCX_TCP_KEEPINTVL=1s",
+    "UCX_TCP_KEEPCNT=3",
     // Packets of 64 KiB: an eighth of the system calls of the default of 8 KiB.
-    {"TCP_TX_SEG_SIZE", "64K"},
-    {"TCP_RX_SEG_SIZE", "64K"},
-    {"SELF_SEG_SIZE", "64K"},
+    "UCX_TCP_TX_SEG_SIZE=64K",
+    "UCX_TCP_RX_SEG_SIZE=64K",
+    "UCX_SELF_SEG_SIZE=64K",
     // A connection to a host that does not answer must not stop the others.
-    {"TCP_CONN_NB", "y"},
+    "UCX_TCP_CONN_NB=y",
     // Without these UCX refuses shared memory for endpoints that report the death of a peer.
-    {"POSIX_ERROR_HANDLING", "y"},
-    {"SYSV_ERROR_HANDLING", "y"},
+    "UCX_POSIX_ERROR_HANDLING=y",
+    "UCX_SYSV_ERROR_HANDLING=y",
 };
 
 constexpr unsigned kOldest[] = {1, 13, 1};
@@ -70,6 +74,7 @@ Result<ucp_context_h> make_context() {
       log(LogLevel::kDebug, "UCX has no setting %s", setting.name);
     }
   }
+  const EnvOverlay settings(kTransportSettings);
   ucp_params_t params{};
   params.field_mask = UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_MT_WORKERS_SHARED |
                       UCP_PARAM_FIELD_NAME;
@@ -107,6 +112,7 @@ Result<ucp_context_h> process_context(bool alone) {
 
 Result<Worker> Worker::create(ucp_context_h context) {
   const SignalsBlocked signals;
+  const EnvOverlay settings(kTransportSettings);
   ucp_worker_params_t params{};
   params.field_mask = UCP_WORKER_PARAM_FIELD_THREAD_MODE;
   params.thread_mode = UCS_THREAD_MODE_SERIALIZED;

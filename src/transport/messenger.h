@@ -53,8 +53,8 @@ class Messenger {
   virtual Status connect(std::vector<std::string> addresses) = 0;
 
   // Messages with equal keys between the same two ranks arrive in order. `data` is only read, and
-  // not any more when the request has ended; done means that it may be used again, not that it
-  // has arrived.
+  // not any more when the request has ended. Done means that it will arrive without further
+  // progress of this rank, not that it has arrived.
   virtual void send(int peer, const MessageKey& key, std::span<const std::byte> data,
                     MessageRequest* request) = 0;
   // Fails when the message is longer than `buffer`, which then has unspecified contents.

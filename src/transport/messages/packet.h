@@ -28,12 +28,12 @@ enum class PacketKind : uint8_t {
 };
 
 struct PacketHeader {
-  uint32_t sender = 0;
+  uint16_t sender = 0;
   PacketKind kind = PacketKind::kHello;
   uint8_t unsolicited = 0;  // 1: the payload was not granted and counts against the window
-  uint16_t unused = 0;
-  uint32_t sequence = 0;  // of packets from this sender to this receiver
-  uint32_t credit = 0;    // unsolicited bytes of the receiver that have left the sender's memory
+  uint32_t sequence = 0;    // of packets from this sender to this receiver
+  uint32_t received = 0;    // packets of the receiver that have arrived at the sender
+  uint32_t credit = 0;      // unsolicited bytes of the receiver that have left the sender's memory
   uint64_t message = 0;   // its number, given by the sender of the message
   uint64_t total = 0;     // kFirst: bytes of the message. kMore: bytes before this piece
   MessageKey key;         // kFirst only

@@ -98,6 +98,7 @@ void MessageProtocol::lost(int peer, const Status& reason) {
   for (const auto& [number, message] : p.outgoing) sending.push_back(message);
   p.queue.clear();
   p.outgoing.clear();
+  p.proving.clear();
   for (Outgoing* message : sending) {
     strike_pending(message);
     finish(message, reason, 0);

@@ -10,6 +10,10 @@
 // goes. So what nobody has asked for yet is bounded, and a message whose receiver is early flows
 // without a pause.
 //
+// A request to send is done when the message arrives without further progress of this rank. A wire
+// may keep the end of the last packet that it took until there is room (TCP sockets), so what may
+// not have fitted is done when a later packet was taken; if need be, one is sent for that.
+//
 // One thread at a time; the wire calls back from within its own progress.
 #pragma once
 
@@ -123,6 +127,10 @@ class MessageProtocol {
     bool busy = false;  // in busy_
     uint32_t next_sequence = 0;
     uint32_t awaited_sequence = 0;
+    uint64_t cost = 0;          // of all packets that the wire took: room in its buffers
+    uint64_t arrived_cost = 0;  // of those that are known to have arrived
+    uint32_t probe_sequence = 0;  // when this packet has arrived,
+    uint64_t probe_cost = 0;      // so has all of this cost
     uint64_t next_message = 0;
     size_t window = kWindowBytes;   // unsolicited bytes that may still be sent
     size_t returned = 0;            // unsolicited bytes to tell the peer that they are gone
@@ -132,6 +140,7 @@ class MessageProtocol {
     std::deque<Outgoing*> queue;    // not started
     std::deque<Outgoing*> ready;    // started, with more to hand to the wire now
     std::unordered_map<uint64_t, Outgoing*> outgoing;  // started, by number
+    std::vector<Outgoing*> proving;  // the wire took all packets, but may keep the end of the last
     std::unordered_map<uint64_t, Incoming*> incoming;  // by number: incomplete, or not taken
   };
 
@@ -145,11 +154,16 @@ class MessageProtocol {
 
   // Sending: protocol_send.cpp.
   bool pump_peer(int peer);
-  bool send_inline(int peer, const MessageKey& key, std::span<const std::byte> data);
+  bool send_inline(int peer, const MessageKey& key, std::span<const std::byte> data,
+                   MessageRequest* request);
+  Outgoing* make_outgoing(int peer, const MessageKey& key, std::span<const std::byte> data,
+                          MessageRequest* request);
   void hand_piece(Outgoing* message);
-  void hand_control(int peer, const Control& control);
-  void transmit(Packet* packet);
+  Packet* new_packet(int peer, PacketKind kind, uint64_t message);
+  bool transmit(Packet* packet);
   void taken(Packet* packet);
+  void prove(Peer* peer);
+  void hear_of_arrival(Peer* peer, uint32_t packets);
   void strike_pending(Outgoing* message);
   void end_sending(Outgoing* message);
   bool run_loopback();

@@ -34,6 +34,10 @@ Status MessageProtocol::accept(const PacketHeader& header, std::span<const std::
   ++p.awaited_sequence;
   if (header.credit > kWindowBytes - p.window) return broken("too much credit", header);
   p.window += header.credit;
+  if (static_cast<int32_t>(header.received - p.next_sequence) > 0) {
+    return broken("what was not sent has arrived", header);
+  }
+  hear_of_arrival(&p, header.received);
   if (header.kind >= PacketKind::kCount) return broken("no such kind", header);
   const auto out = p.outgoing.find(header.message);
   Outgoing* const outgoing = out == p.outgoing.end() ? nullptr : out->second;

@@ -12,6 +12,10 @@ namespace {
 constexpr size_t kMaxPending = 4;
 // Packets for one peer before the next one's turn.
 constexpr int kPacketsPerTurn = 16;
+// What a fresh TCP socket takes in any case: Linux starts with room for 20 segments, counted with
+// what it needs to manage them.
+constexpr uint64_t kRoom = 32 << 10;
+constexpr uint64_t kPacketCost = 2 << 10;
 }  // namespace
 
 void MessageProtocol::send(int peer, const MessageKey& key, std::span<const std::byte> data,
@@ -25,10 +29,15 @@ void MessageProtocol::send(int peer, const MessageKey& key, std::span<const std:
     return;
   }
   p.opened = true;
-  if (send_inline(peer, key, data)) {
-    request->state = MessageRequest::State::kDone;
-    return;
-  }
+  if (send_inline(peer, key, data, request)) return;
+  p.queue.push_back(make_outgoing(peer, key, data, request));
+  mark_busy(peer);
+  if (started_) pump_peer(peer);
+}
+
+Outgoing* MessageProtocol::make_outgoing(int peer, const MessageKey& key,
+                                         std::span<const std::byte> data,
+                                         MessageRequest* request) {
   Outgoing* const message = outgoings_.take();
   *message = Outgoing{};
   message->sending = true;
@@ -38,32 +47,40 @@ void MessageProtocol::send(int peer, const MessageKey& key, std::span<const std:
   message->data = data;
   request->state = MessageRequest::State::kPosted;
   request->handle = message;
-  p.queue.push_back(message);
-  mark_busy(peer);
-  if (started_) pump_peer(peer);
+  return message;
 }
 
 // The common case of a short message: copied, handed over, done.
-bool MessageProtocol::send_inline(int peer, const MessageKey& key,
-                                  std::span<const std::byte> data) {
+bool MessageProtocol::send_inline(int peer, const MessageKey& key, std::span<const std::byte> data,
+                                  MessageRequest* request) {
   Peer& p = at(peer);
   const bool fits = data.size() <= std::min({Packet::kInlineBytes, fragment_bytes_, p.window});
   if (!fits || !started_ || !p.queue.empty() || p.pending.size() >= kMaxPending) return false;
-  Packet* const packet = packets_.take();
-  packet->header = PacketHeader{};
-  packet->header.kind = PacketKind::kFirst;
+  Packet* const packet = new_packet(peer, PacketKind::kFirst, p.next_message++);
   packet->header.unsolicited = 1;
-  packet->header.message = p.next_message++;
   packet->header.total = data.size();
   packet->header.key = key;
   if (!data.empty()) std::memcpy(packet->inlined, data.data(), data.size());
-  packet->data = nullptr;
   packet->bytes = data.size();
-  packet->struck = false;
-  packet->message = nullptr;
-  packet->peer = peer;
   p.window -= data.size();
-  transmit(packet);
+  const uint64_t number = packet->header.message;
+  const bool was_taken = transmit(packet);
+  if (was_taken && p.cost - p.arrived_cost <= kRoom) {
+    request->state = MessageRequest::State::kDone;
+    return true;
+  }
+  Outgoing* const message = make_outgoing(peer, key, data, request);
+  message->number = number;
+  message->started = true;
+  message->handed = data.size();
+  p.outgoing.emplace(number, message);
+  if (was_taken) {
+    p.proving.push_back(message);
+    mark_busy(peer);
+  } else {
+    message->pending = 1;
+    packet->message = message;
+  }
   return true;
 }
 
@@ -87,7 +104,9 @@ bool MessageProtocol::pump() {
 bool MessageProtocol::pump_peer(int peer) {
   Peer& p = at(peer);
   const bool moved_controls = !p.controls.empty();
-  for (const Control& control : std::exchange(p.controls, {})) hand_control(peer, control);
+  for (const Control& control : std::exchange(p.controls, {})) {
+    transmit(new_packet(peer, control.kind, control.message));
+  }
   int turn = 0;
   for (; turn < kPacketsPerTurn && p.pending.size() < kMaxPending; ++turn) {
     if (!p.queue.empty()) {
@@ -105,6 +124,11 @@ bool MessageProtocol::pump_peer(int peer) {
       break;
     }
   }
+  // Nothing else would tell.
+  if (!p.proving.empty() && p.pending.empty()) {
+    transmit(new_packet(peer, PacketKind::kHello, 0));
+    return true;
+  }
   return turn > 0 || moved_controls;
 }
 
@@ -121,26 +145,26 @@ bool MessageProtocol::run_loopback() {
   return count > 0;
 }
 
-void MessageProtocol::hand_control(int peer, const Control& control) {
+Packet* MessageProtocol::new_packet(int peer, PacketKind kind, uint64_t message) {
   Packet* const packet = packets_.take();
   packet->header = PacketHeader{};
-  packet->header.kind = control.kind;
-  packet->header.message = control.message;
+  packet->header.sender = static_cast<uint16_t>(rank_);
+  packet->header.kind = kind;
+  packet->header.message = message;
   packet->data = nullptr;
   packet->bytes = 0;
   packet->struck = false;
   packet->message = nullptr;
   packet->peer = peer;
-  transmit(packet);
+  packet->owner = this;
+  return packet;
 }
 
 // Put the next piece of `message` into a packet. The first one may be empty: an announcement.
 void MessageProtocol::hand_piece(Outgoing* message) {
   Peer& p = at(message->peer);
-  Packet* const packet = packets_.take();
-  packet->header = PacketHeader{};
-  packet->header.kind = message->started ? PacketKind::kMore : PacketKind::kFirst;
-  packet->header.message = message->number;
+  const PacketKind kind = message->started ? PacketKind::kMore : PacketKind::kFirst;
+  Packet* const packet = new_packet(message->peer, kind, message->number);
   packet->header.total = message->started ? message->handed : message->data.size();
   packet->header.key = message->key;
   size_t bytes = std::min(fragment_bytes_, message->data.size() - message->handed);
@@ -149,14 +173,13 @@ void MessageProtocol::hand_piece(Outgoing* message) {
     p.window -= bytes;
     packet->header.unsolicited = 1;
   }
-  packet->data = message->data.data() + message->handed;
   packet->bytes = bytes;
-  packet->struck = false;
   packet->message = message;
-  packet->peer = message->peer;
-  if (bytes <= Packet::kInlineBytes) {
-    if (bytes > 0) std::memcpy(packet->inlined, packet->data, bytes);
-    packet->data = nullptr;
+  const std::byte* const data = message->data.data() + message->handed;
+  if (bytes > Packet::kInlineBytes) {
+    packet->data = data;
+  } else if (bytes > 0) {
+    std::memcpy(packet->inlined, data, bytes);
   }
   message->started = true;
   message->handed += bytes;
@@ -166,23 +189,24 @@ void MessageProtocol::hand_piece(Outgoing* message) {
   transmit(packet);
 }
 
-void MessageProtocol::transmit(Packet* packet) {
+// Whether the wire has done with it.
+bool MessageProtocol::transmit(Packet* packet) {
   Peer& p = at(packet->peer);
-  packet->owner = this;
-  packet->header.sender = static_cast<uint32_t>(rank_);
   packet->header.sequence = p.next_sequence++;
+  packet->header.received = p.awaited_sequence;
   packet->header.credit = static_cast<uint32_t>(std::exchange(p.returned, 0));
   if (packet->peer == rank_) {
     p.pending.push_back(packet);
     loopback_.push_back(packet);
-    return;
+    return false;
   }
   sent_bytes_ += packet->wire_bytes();
   if (wire_->transmit(packet->peer, packet)) {
     taken(packet);
-  } else {
-    p.pending.push_back(packet);
+    return true;
   }
+  p.pending.push_back(packet);
+  return false;
 }
 
 void MessageProtocol::transmitted(Packet* packet) {
@@ -195,16 +219,38 @@ void MessageProtocol::transmitted(Packet* packet) {
   if (!p.queue.empty() || !p.ready.empty() || !p.controls.empty()) mark_busy(peer);
 }
 
-// The wire has all of the packet.
+// The wire has taken the packet, and with it the end of all before it.
 void MessageProtocol::taken(Packet* packet) {
+  Peer& p = at(packet->peer);
+  prove(&p);
+  p.cost += packet->wire_bytes() + kPacketCost;
   Outgoing* const message = packet->message;
   packets_.give(packet);
   if (message == nullptr) return;
   --message->pending;
   if (message->pending > 0 || message->handed < message->data.size()) return;
-  const size_t bytes = message->data.size();
-  end_sending(message);
-  finish(message, {}, bytes);
+  p.proving.push_back(message);
+  if (message->peer == rank_ || p.cost - p.arrived_cost <= kRoom) {
+    prove(&p);
+  } else {
+    mark_busy(message->peer);
+  }
+}
+
+void MessageProtocol::prove(Peer* peer) {
+  for (Outgoing* const message : peer->proving) {
+    peer->outgoing.erase(message->number);
+    finish(message, {}, message->data.size());
+  }
+  peer->proving.clear();
+}
+
+// The peer says how many packets have arrived there. One of them is watched at a time.
+void MessageProtocol::hear_of_arrival(Peer* peer, uint32_t packets) {
+  if (static_cast<int32_t>(packets - peer->probe_sequence) <= 0) return;
+  peer->arrived_cost = peer->probe_cost;
+  peer->probe_sequence = peer->next_sequence - 1;
+  peer->probe_cost = peer->cost;
 }
 
 // The wire may still have packets of `message`: they must not read its memory any more.
@@ -222,6 +268,7 @@ void MessageProtocol::end_sending(Outgoing* message) {
     return;
   }
   p.outgoing.erase(message->number);
+  std::erase(p.proving, message);
   const auto found = std::find(p.ready.begin(), p.ready.end(), message);
   if (found != p.ready.end()) p.ready.erase(found);
 }

@@ -2,9 +2,12 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "base/env.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 
 namespace goss {
 
@@ -39,6 +42,9 @@ constexpr EnvEntry kTable[] = {
      "operations before them."},
     {Env::kLogFile, "GOSS_LOG_FILE", "path; %h host, %p process", "standard error",
      "Where the log goes."},
+    {Env::kModuleDir, "GOSS_MODULE_DIR", "path", "`gossamer` beside the library",
+     "Folder of the module `libgossamer_ucx.so`, which is loaded when ranks exchange messages "
+     "over a network."},
     {Env::kNranks, "GOSS_NRANKS", "1..65536", "from the launcher, else 1",
      "Number of ranks of the environment start; this version connects at most 1,024. Needs "
      "GOSS_RANK."},
@@ -127,6 +133,24 @@ Result<std::chrono::milliseconds> env_duration(Env id, std::chrono::milliseconds
     return bad_value(id, *text, "a duration such as 30s, 1500ms, 10m or 0");
   }
   return std::chrono::milliseconds(static_cast<long long>(value * factor));
+}
+
+// One store of a pointer, to an array that is never freed: a reader sees the one or the other.
+EnvOverlay::EnvOverlay(std::span<const char* const> additions) : before_(environ) {
+  size_t count = 0;
+  while (before_ != nullptr && before_[count] != nullptr) ++count;
+  char** at = during_ = new char*[count + additions.size() + 1];
+  for (size_t i = 0; i < count; ++i) *at++ = before_[i];
+  for (const char* const addition : additions) {
+    const std::string name(addition, std::strcspn(addition, "="));
+    if (std::getenv(name.c_str()) == nullptr) *at++ = const_cast<char*>(addition);
+  }
+  *at = nullptr;
+  environ = during_;
+}
+
+EnvOverlay::~EnvOverlay() {
+  if (environ == during_) environ = before_;
 }
 
 std::string env_markdown() {

@@ -93,7 +93,7 @@ int Communicator::place_in_segment(int peer) const {
 
 Waiter::Bell Communicator::bell() const {
   return {parts_.segment, place_in_segment(rank()),
-          span_ == nullptr ? nullptr : span_->messenger()};
+          span_ == nullptr ? nullptr : parts_.job->messenger()};
 }
 
 void Communicator::leave() {

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "engine/calls.h"
+#include "engine/message_program.h"
 #include "engine/reactor.h"
 
 namespace goss::engine {
@@ -14,7 +15,7 @@ namespace goss::engine {
 namespace {
 
 // Larger operations gain nothing from moving together.
-constexpr size_t kAggregateBytes = 256 * 1024;
+constexpr size_t kAggregateBytes = kMostAggregated;
 
 // One rank's part of the group, driven in turn with the others.
 struct Lane {

@@ -228,6 +228,19 @@ void Job::give_up(uint64_t topic, const Status& failure) {
   tell(news);
 }
 
+void Job::ready(uint64_t topic) {
+  News news;
+  news.kind = News::Kind::kReady;
+  news.communicator = topic;
+  tell(news);
+}
+
+bool Job::is_ready(uint64_t topic, int rank) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto entry = ready_.find(topic);
+  return entry != ready_.end() && entry->second.count(rank) != 0;
+}
+
 Status Job::given_up(uint64_t topic) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto entry = given_up_.find(topic);
@@ -253,6 +266,7 @@ void Job::heard(int rank, const News& news) {
       }
       return;
     }
+    case News::Kind::kReady: ready_[news.communicator].insert(rank); return;
     case News::Kind::kProposed:
       if (news.rank == rank_) decide(news.communicator, failure(), true);
       return;
@@ -349,6 +363,7 @@ void Job::agree(uint64_t communicator, const std::vector<int>& ranks, const Stat
 void Job::add(Communicator* comm) {
   const std::lock_guard<std::mutex> lock(mutex_);
   communicators_.push_back(comm);
+  ready_.erase(comm->parts().id);
   const auto decided = agreements_.find(comm->parts().id);
   if (comm->span() != nullptr && decided != agreements_.end() && decided->second.decided) {
     comm->faults().settle(decided->second.failure);
@@ -378,12 +393,18 @@ void Job::pollfds(std::vector<pollfd>* fds) {
     if (fd.valid()) fds->push_back({fd.get(), POLLIN, 0});
   }
   fds->push_back({mailbox_.fd(), POLLIN, 0});
+  if (messenger_ != nullptr && to_go_ > 0) {
+    constexpr int kTries = 100;
+    for (int i = 0; i < kTries && !messenger_->arm(); ++i) messenger_->progress();
+    fds->push_back({messenger_->fd(), POLLIN, 0});
+  }
   if (mesh_ != nullptr) mesh_->pollfds(fds);
 }
 
 void Job::poll() {
   const std::lock_guard<std::mutex> lock(mutex_);
   static_cast<void>(import_memory());  // a failure is kept for whoever needs the memory
+  if (messenger_ != nullptr) messenger_->progress();
   std::vector<int> exited;
   for (size_t r = 0; r < pidfds_.size(); ++r) {
     if (!pidfds_[r].valid()) continue;

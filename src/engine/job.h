@@ -7,10 +7,12 @@
 // Thread-safe; poll() is called by the library's thread.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -59,7 +61,11 @@ class Job final : public Watched {
   void attach_mesh(std::unique_ptr<bootstrap::Mesh> mesh);
   // To ranks that share no memory with this one; null where there are none.
   void attach_messenger(transport::MessengerPtr messenger) { messenger_ = std::move(messenger); }
-  transport::Messenger* messenger() const { return messenger_.get(); }
+  // shared: threads that sleep on it
+  const std::shared_ptr<transport::Messenger>& messenger() const { return messenger_; }
+  // So many more messages (or fewer) have to go although nobody waits for them: the library's
+  // thread sees to that.
+  void leave_to_go(int messages) { to_go_ += messages; }
 
   // Pass a communicator's segment to the first rank of every other process among `ranks`. False
   // when a queue is full: call again with the same *next, which counts through the ranks from 0.
@@ -75,6 +81,9 @@ class Job final : public Watched {
 
   // Tell the other ranks that this one cannot take part in making the communicator `topic`.
   void give_up(uint64_t topic, const Status& failure);
+  // All ranks of this host have what they need of the communicator `topic`; to be told by one.
+  void ready(uint64_t topic);
+  bool is_ready(uint64_t topic, int rank) const;
   // The first such message of another rank, or success.
   Status given_up(uint64_t topic) const;
 
@@ -125,11 +134,13 @@ class Job final : public Watched {
   mutable std::mutex mutex_;  // guards what follows
   shm::Mailbox mailbox_;
   std::unique_ptr<bootstrap::Mesh> mesh_;
-  transport::MessengerPtr messenger_;
+  std::shared_ptr<transport::Messenger> messenger_;  // shared: threads that sleep on it
+  std::atomic<int> to_go_{0};
   std::vector<Communicator*> communicators_;
   std::vector<UniqueFd> pidfds_;  // per rank; invalid: own process, unsupported, or dead
   std::vector<bool> dead_;
   std::map<uint64_t, Status> given_up_;  // by topic
+  std::map<uint64_t, std::set<int>> ready_;  // likewise: ranks that have told
   std::map<uint64_t, Agreement> agreements_;  // by communicator
   std::map<uint64_t, Announced> announced_;
   std::vector<device::SharedMemoryPtr> imported_;  // until their owners free them

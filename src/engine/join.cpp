@@ -92,11 +92,6 @@ Result<bool> SegmentSetup::advance() {
   return result;
 }
 
-std::string SegmentSetup::name_of(int member) const {
-  const int rank = members_[static_cast<size_t>(member)];
-  return format("rank %d (%s)", rank, job_->place_of(rank).c_str());
-}
-
 // The first member that is not here; the one that makes the segment while that is not here either.
 int SegmentSetup::first_absent() const {
   if (segment_ == nullptr) return 0;
@@ -119,16 +114,20 @@ Status SegmentSetup::check_peers() const {
                 job_->place_of(dead).c_str());
   }
   const auto waited = std::chrono::steady_clock::now() - limit_.began;
-  if (limit_.timeout.count() == 0 || waited < limit_.timeout || first_absent() < 0) return {};
+  if (limit_.timeout.count() == 0 || waited < limit_.timeout) return {};
+  const int absent = first_absent();
+  const int rank = absent >= 0 ? members_[static_cast<size_t>(absent)] : first_host_absent();
+  if (rank < 0) return {};
   return fail(gossTimeout,
-              "after %.1f s %s has not taken part in making the communicator; raise "
+              "after %.1f s rank %d (%s)%s has not taken part in making the communicator; raise "
               "GOSS_INIT_TIMEOUT if it needs longer",
-              std::chrono::duration<double>(waited).count(), name_of(first_absent()).c_str());
+              std::chrono::duration<double>(waited).count(), rank, job_->place_of(rank).c_str(),
+              absent >= 0 ? "" : ", or another rank of its host,");
 }
 
 Result<bool> SegmentSetup::step() {
   // Complete is complete, even if a rank has left and ended since.
-  if (segment_ != nullptr && first_absent() < 0) return true;
+  if (complete()) return true;
   GOSS_TRY(check_peers());
   if (segment_ == nullptr) {
     GOSS_TRY_ASSIGN(const bool obtained, obtain());
@@ -143,7 +142,24 @@ Result<bool> SegmentSetup::step() {
                                               &send_next_));
     if (!sent_) return false;
   }
-  return first_absent() < 0;
+  return complete();
+}
+
+// The first rank of each host tells the other hosts when all of its own are there.
+bool SegmentSetup::complete() {
+  if (segment_ == nullptr || first_absent() >= 0) return false;
+  if (hosts_.count() == 1) return true;
+  if (self_ == 0 && !std::exchange(told_, true)) job_->ready(topic());
+  return first_host_absent() < 0;
+}
+
+// A member of another host, all of which have not told that they are there.
+int SegmentSetup::first_host_absent() const {
+  for (const std::vector<int>& host : hosts_.members) {
+    const int first = everyone_[static_cast<size_t>(host.front())];
+    if (first != members_.front() && !job_->is_ready(topic(), first)) return first;
+  }
+  return -1;
 }
 
 std::unique_ptr<Communicator> SegmentSetup::make(const Settings& settings) const {
@@ -159,7 +175,7 @@ std::unique_ptr<Communicator> SegmentSetup::make(const Settings& settings) const
     parts.settings.name = format("%08x", static_cast<unsigned>(topic() & 0xffffffffu));
   }
   std::unique_ptr<Span> span;
-  if (hosts_.count() > 1) span = std::make_unique<Span>(hosts_, job_->messenger());
+  if (hosts_.count() > 1) span = std::make_unique<Span>(hosts_, job_, parts.id);
   return std::make_unique<Communicator>(std::move(parts), std::move(span));
 }
 

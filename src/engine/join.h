@@ -30,17 +30,17 @@ class SegmentSetup {
   ~SegmentSetup();
   SegmentSetup(const SegmentSetup&) = delete;
   SegmentSetup& operator=(const SegmentSetup&) = delete;
-  // True when every member of this host has attached. Should one of another host give up later,
-  // the communicator fails.
+  // True when every member has attached, on all hosts.
   Result<bool> advance();
   std::unique_ptr<Communicator> make(const Settings& settings) const;
 
  private:
   Result<bool> step();
   Result<bool> obtain();
+  bool complete();
   Status check_peers() const;
   int first_absent() const;
-  std::string name_of(int member) const;
+  int first_host_absent() const;
   uint64_t topic() const;       // of the communicator
   uint64_t host_topic() const;  // of the segment
 
@@ -56,6 +56,7 @@ class SegmentSetup {
   Limit limit_;
   size_t send_next_ = 0;
   bool sent_ = false;
+  bool told_ = false;  // the other hosts
   bool complete_ = false;
   Status failure_;
 };

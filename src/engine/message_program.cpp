@@ -106,6 +106,7 @@ const MessageProgram& MessagePlans::get(MessageAlgorithm algorithm,
   const auto known = programs_.find(key);
   if (known != programs_.end()) return known->second;
   if (programs_.size() >= kCapacity) programs_.clear();
+  made_ += 1;
   return programs_.emplace(key, lower(collectives::row(algorithm).make(shape), in_place))
       .first->second;
 }
@@ -119,12 +120,14 @@ constexpr int kMostDirect = 16;
 // bytes on a link of 10 Gbit/s).
 constexpr size_t kSmall = size_t{8} * 1024;
 
+// Calls up to kMostAggregated may be aggregated, which must not change a bit: up to there, all
+// choices for one number of ranks add in the same order.
 MessageChoice all_reduce(int n, size_t bytes) {
-  if (n <= 2 && bytes <= kSmall) return {MessageAlgorithm::kAllReduceOneShot, "one exchange"};
-  if (bytes <= kSmall) return {MessageAlgorithm::kAllReduceDoubling, "fewest exchanges"};
   if (n <= kMostDirect) {
+    if (bytes <= kSmall) return {MessageAlgorithm::kAllReduceOneShot, "one exchange"};
     return {MessageAlgorithm::kAllReduceTwoShot, "fewest bytes, two exchanges"};
   }
+  if (bytes <= kMostAggregated) return {MessageAlgorithm::kAllReduceDoubling, "fewest exchanges"};
   if (bytes <= size_t{64} * 1024 * static_cast<size_t>(n)) {
     return {MessageAlgorithm::kAllReduceHalving, "fewest bytes, few exchanges"};
   }

@@ -39,11 +39,13 @@ class MessagePlans {
   // Valid until the next call. `root` is of the group.
   const MessageProgram& get(collectives::MessageAlgorithm algorithm,
                             const collectives::Shape& shape, bool in_place);
+  uint64_t made() const { return made_.value(); }  // from any thread
 
  private:
   static constexpr size_t kCapacity = 32;
   using Key = std::tuple<collectives::MessageAlgorithm, int, int, int, bool>;
   std::map<Key, MessageProgram> programs_;
+  Counter made_;
 };
 
 // The best algorithm of `kind` among `nranks` ranks that share no memory; `bytes` of the vector, or
@@ -52,6 +54,8 @@ struct MessageChoice {
   collectives::MessageAlgorithm algorithm;
   const char* reason;
 };
+// Calls up to here may be aggregated with others.
+constexpr size_t kMostAggregated = size_t{256} * 1024;
 MessageChoice choose_messages(collectives::Kind kind, int nranks, size_t bytes, bool varied,
                               Forced forced);
 

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <utility>
 
+#include "transport/registry.h"
+
 namespace goss::engine {
 
 namespace {
@@ -24,9 +26,7 @@ Chosen& chosen() {
 Result<transport::MessengerPtr> make_messenger(int rank, int nranks) {
   const std::lock_guard<std::mutex> lock(chosen().mutex);
   if (chosen().hosts.messenger) return chosen().hosts.messenger(rank, nranks);
-  return fail(gossInvalidUsage,
-              "ranks on several hosts, or GOSS_TRANSPORT=ucx, need messages: this build of the "
-              "library has no module for them");
+  return transport::open_messenger({rank, nranks});
 }
 
 void pretend_hosts(PretendedHosts hosts) {

@@ -15,6 +15,7 @@ namespace goss::engine {
 struct News {
   enum class Kind : uint8_t {
     kGaveUp,     // the communicator in the making: `text`
+    kReady,      // the sender's host has made its part of the communicator
     kProposed,   // a failure of the communicator (code, text); `rank` of the job decides
     kDecided,    // what all ranks of the communicator report (code, text)
     kDied,       // `rank` of the job

@@ -147,6 +147,7 @@ Progress PairExecution::advance(Communicator& comm) {
   poll(comm);
   if (failed_) return Progress::kFailed;
   if (!open_.empty()) return Progress::kBlocked;
+  if (comm.span() != nullptr) comm.span()->leave_to_go();
   give_up(comm);  // nothing is left
   return Progress::kDone;
 }

@@ -6,6 +6,9 @@
 #include <map>
 #include <thread>
 
+#include "engine/job.h"
+#include "engine/reactor.h"
+
 namespace goss::engine {
 
 using transport::MessageRequest;
@@ -46,7 +49,16 @@ std::vector<int> Hosts::leaders(int root) const {
   return ranks;
 }
 
-Span::~Span() { flush(); }
+Span::Span(Hosts hosts, JobPtr job, uint64_t communicator)
+    : hosts_(std::move(hosts)),
+      job_(std::move(job)),
+      communicator_(communicator),
+      messenger_(job_->messenger()) {}
+
+Span::~Span() {
+  flush();
+  messenger_->forget(communicator_);
+}
 
 void Span::set_local(std::unique_ptr<Communicator> local) { local_ = std::move(local); }
 
@@ -59,13 +71,20 @@ bool Span::post_copy(int job_rank, const transport::MessageKey& key, size_t byte
   fill(posted.bytes.data());
   outbox_bytes_ += bytes;
   messenger_->send(job_rank, key, posted.bytes, &posted.request);
+  job_->leave_to_go(1);
   return true;
+}
+
+void Span::leave_to_go() {
+  sweep();
+  if (!outbox_.empty()) Reactor::get().wake();
 }
 
 void Span::sweep() {
   std::erase_if(outbox_, [&](const Posted& posted) {
     if (posted.request.state == MessageRequest::State::kPosted) return false;
     outbox_bytes_ -= posted.bytes.size();
+    job_->leave_to_go(-1);
     return true;
   });
 }
@@ -77,7 +96,8 @@ void Span::flush() {
   }
   std::vector<MessageRequest*> left;
   for (Posted& posted : outbox_) left.push_back(&posted.request);
-  cancel_all(messenger_, left);
+  cancel_all(messenger_.get(), left);
+  job_->leave_to_go(-static_cast<int>(outbox_.size()));
   outbox_.clear();
   outbox_bytes_ = 0;
 }

@@ -50,12 +50,11 @@ struct Hosts {
 
 class Span {
  public:
-  Span(Hosts hosts, transport::Messenger* messenger)
-      : hosts_(std::move(hosts)), messenger_(messenger) {}
+  Span(Hosts hosts, JobPtr job, uint64_t communicator);
   ~Span();
 
   const Hosts& hosts() const { return hosts_; }
-  transport::Messenger* messenger() const { return messenger_; }
+  transport::Messenger* messenger() const { return messenger_.get(); }
   MessagePlans& plans() { return plans_; }
   std::vector<const void*>& sources() { return sources_; }  // for one reduction
   // The ranks of this host; null where this rank is alone.
@@ -69,6 +68,8 @@ class Span {
   bool post_copy(int job_rank, const transport::MessageKey& key, size_t bytes,
                  const std::function<void(std::byte*)>& fill);
   void sweep();  // forget what has gone
+  // The library's thread sees to what has not.
+  void leave_to_go();
   // Let go what was posted, for a second at the most.
   void flush();
 
@@ -79,7 +80,9 @@ class Span {
   };
 
   Hosts hosts_;
-  transport::Messenger* messenger_;
+  JobPtr job_;
+  uint64_t communicator_;
+  std::shared_ptr<transport::Messenger> messenger_;  // shared: see Job
   MessagePlans plans_;
   std::vector<const void*> sources_;
   std::unique_ptr<Communicator> local_;

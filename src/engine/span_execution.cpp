@@ -433,6 +433,7 @@ SpanChoice choose_across_hosts(const Operation& operation, const Hosts& hosts, F
   size_t bytes = operation.bytes();
   const bool shared = operation.kind == Kind::kAllReduce && choice.way == Way::kColumns;
   if (shared && bytes > kWholeSums) bytes /= static_cast<size_t>(hosts.per_host());
+  if (operation.calls > 1) bytes = std::min(bytes, kMostAggregated);
   const bool varied = operation.block_counts != nullptr;
   choice.messages = choose_messages(operation.kind, ranks, bytes, varied, forced);
   switch (choice.way) {

@@ -46,7 +46,8 @@ class Waiter {
   struct Bell {
     shm::SegmentPtr segment;
     int rank;
-    transport::Messenger* messenger;  // of a rank that waits for messages too, or null
+    // Of a rank that waits for messages too, or null; shared: its job and who sleeps on it.
+    std::shared_ptr<transport::Messenger> messenger;
     uint32_t seen = 0;  // doorbell before the last poll: a ring since then ends the sleep at once
   };
   void set_crowded(bool crowded) { crowded_ = crowded; }

@@ -116,16 +116,25 @@ class LocalNetwork {
       const std::lock_guard<std::mutex> lock(network_->mutex_);
       std::erase(sends_, request);
       std::erase_if(receives_, [&](const Posted& p) { return p.request == request; });
-      request->state = MessageRequest::State::kFailed;
       request->failure = fail(gossInvalidUsage, "cancelled");
+      request->state = MessageRequest::State::kFailed;
       return true;
+    }
+
+    void forget(uint64_t communicator) override {
+      const std::lock_guard<std::mutex> lock(network_->mutex_);
+      for (auto& [ports, inbox] : network_->inboxes_) {
+        if (ports.second != port_) continue;
+        std::erase_if(inbox, [&](const Message& m) { return m.key.communicator == communicator; });
+      }
     }
 
     bool progress() override {
       const std::lock_guard<std::mutex> lock(network_->mutex_);
       bool moved = !sends_.empty();
-      for (MessageRequest* request : sends_) request->state = MessageRequest::State::kDone;
-      sends_.clear();
+      for (MessageRequest* request : std::exchange(sends_, {})) {
+        request->state = MessageRequest::State::kDone;
+      }
       std::vector<std::pair<int, MessageKey>> blocked;  // an earlier one waits
       std::erase_if(receives_, [&](const Posted& posted) {
         const std::pair<int, MessageKey> which{posted.peer, posted.key};
@@ -158,8 +167,8 @@ class LocalNetwork {
     int peer_at(int rank) const { return peers_[static_cast<size_t>(rank)]; }
 
     static void fail_request(MessageRequest* request) {
-      request->state = MessageRequest::State::kFailed;
       request->failure = fail(gossRemoteError, "the connection was lost");
+      request->state = MessageRequest::State::kFailed;
     }
 
     bool take(const Posted& posted) {
@@ -169,10 +178,10 @@ class LocalNetwork {
       if (found == inbox.end() || found->arrives > Clock::now()) return false;
       posted.request->bytes = found->bytes.size();
       if (found->bytes.size() > posted.buffer.size()) {
-        posted.request->state = MessageRequest::State::kFailed;
         posted.request->failure =
             fail(gossInvalidUsage, "a message of %zu bytes came where %zu were expected",
                  found->bytes.size(), posted.buffer.size());
+        posted.request->state = MessageRequest::State::kFailed;
       } else {
         if (!found->bytes.empty()) {
           std::memcpy(posted.buffer.data(), found->bytes.data(), found->bytes.size());

@@ -338,18 +338,35 @@ void Communicator::tell_waiting(int peer, std::chrono::milliseconds waited) {
   if (waited < kFirstNewsAfter) next_news_ = kFirstNewsAfter;
   if (waited < next_news_) return;
   next_news_ = std::min(2 * next_news_, waited + kNewsEvery);
-  parts_.job->tell(doing(peer));
+  ask(peer);
 }
 
-News Communicator::doing(int peer) const {
+void Communicator::ask(int peer) { parts_.job->tell(doing(peer)); }
+
+bool Communicator::disagrees(int peer, uint64_t signature) const {
+  const uint64_t current = number_of(signature);
+  const uint64_t oldest = current > shm::kRecords ? current - shm::kRecords + 1 : 1;
+  for (uint64_t n = oldest; n <= current; ++n) {
+    Signature own;
+    Signature theirs;
+    const bool known = read_number(*mine_, n, &own) &&
+                       read_number(*areas_[static_cast<size_t>(peer)], n, &theirs);
+    if (known && (own.what != theirs.what || own.count != theirs.count)) return true;
+  }
+  return false;
+}
+
+News Communicator::doing(int peer, uint64_t number) const {
   News news;
   news.communicator = parts_.id;
   news.rank = peer;
   news.completed = mine_->completed.load(std::memory_order_relaxed);
   news.waiting = mine_->waiting.load(std::memory_order_relaxed);
-  const Record& record =
-      mine_->records[sequence_.load(std::memory_order_relaxed) % shm::kRecords];
   Signature signature;
+  if (!read_number(*mine_, number, &signature)) {
+    number = sequence_.load(std::memory_order_relaxed);
+  }
+  const Record& record = mine_->records[number % shm::kRecords];
   if (read_record(record, &news.signature, &signature)) {
     news.what = signature.what;
     news.count = signature.count;

@@ -156,8 +156,13 @@ class Communicator {
   // What a rank of another host is doing, or has done: from its messages and from News.
   void told_operation(int peer, uint64_t signature, uint64_t what, uint64_t count);
   void told(int peer, const News& news);
-  // What this rank is doing, waiting for `peer` or for nobody; from any thread.
-  News doing(int peer) const;
+  // What this rank is doing, waiting for `peer` or for nobody; from any thread. `number`: the
+  // operation that is asked for, if its record is still there; 0: the latest.
+  News doing(int peer, uint64_t number = 0) const;
+  // Let `peer` tell what it recorded as this rank's operation.
+  void ask(int peer);
+  // Whether any record of `peer` up to the operation of `signature` differs from this rank's.
+  bool disagrees(int peer, uint64_t signature) const;
 
   // What `rank` was last seen doing, for messages.
   std::string last_seen(int rank);

@@ -294,7 +294,9 @@ void Job::heard_of(Communicator* comm, int rank, const News& news) {
   if (entry == ranks.end()) return;
   comm->told(static_cast<int>(entry - ranks.begin()), news);
   // It waits for this rank and wants to know why.
-  if (news.kind == News::Kind::kDoing && news.rank == comm->rank()) flood(comm->doing(-1));
+  if (news.kind == News::Kind::kDoing && news.rank == comm->rank()) {
+    flood(comm->doing(-1, news.signature >> 32));
+  }
 }
 
 // With mutex_ held.

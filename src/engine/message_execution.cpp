@@ -53,10 +53,9 @@ Progress MessageExecution::start(Communicator& comm, const Operation& operation,
   output_ = operation.buffer.output;
   contacts_.clear();
   contacts_.resize(group_.size());
-  next_chunk_ = 0;
   completed_ = 0;
   lanes_.resize(std::min(chunks_, kMostLanes));
-  for (Lane& lane : lanes_) enter(&lane, next_chunk_++);
+  for (size_t i = 0; i < lanes_.size(); ++i) enter(&lanes_[i], i);
   return advance(comm);
 }
 
@@ -112,7 +111,9 @@ Progress MessageExecution::advance(Communicator& comm) {
       ++completed_;
       ++moved_;
       moved = true;
-      if (next_chunk_ < chunks_) enter(&lane, next_chunk_++);
+      // Messages of a lane are in the order of its chunks on all ranks.
+      const uint64_t next = lane.index + lanes_.size();
+      if (next < chunks_) enter(&lane, next);
     }
     if (completed_ == chunks_) break;
     if (comm.interrupted(&failure_)) return Progress::kFailed;
@@ -225,8 +226,17 @@ bool MessageExecution::end_message(Communicator& comm, Lane* lane, int index) {
 bool MessageExecution::agree(Communicator& comm, int peer, const MessageFrame& theirs) {
   if (theirs.signature == frame_.signature) return true;
   comm.told_operation(peer, theirs.signature, theirs.what, theirs.count);
-  failure_ = comm.mismatch(peer, frame_.signature);
-  return false;
+  if ((theirs.signature ^ frame_.signature) >> 32 == 0) {
+    failure_ = comm.mismatch(peer, frame_.signature);
+    return false;
+  }
+  // It has left out this operation, or is in an earlier one: ask what it made of this one.
+  if (troubled_ < 0) comm.ask(peer);
+  Request other;
+  other.failure = fail(gossInvalidUsage, "they belong to different operations");
+  const auto index = std::find(group_.begin(), group_.end(), peer) - group_.begin();
+  failed_message(static_cast<int>(index), other);
+  return true;
 }
 
 void MessageExecution::post(Communicator& comm, Lane* lane, int index) {
@@ -255,7 +265,7 @@ void MessageExecution::post(Communicator& comm, Lane* lane, int index) {
   request = {};
   const int peer = comm.parts().job_ranks[static_cast<size_t>(rank_of(step.peer))];
   lane->posted.push_back(index);
-  const uint64_t number = lane->index % kMostLanes;
+  const uint64_t number = lane->index % lanes_.size();
   if (sends) {
     messenger_->send(peer, key(number), {place, length}, &request);
     comm.stats.sent_bytes += bytes;
@@ -301,6 +311,9 @@ Status MessageExecution::trouble(Communicator& comm) {
   if (troubled_ < 0) return {};
   const auto since = std::chrono::steady_clock::now() - troubled_since_;
   if (since < kTroublePatience) return {};
+  if (comm.disagrees(troubled_, frame_.signature)) {
+    return comm.mismatch(troubled_, frame_.signature);
+  }
   comm.faults().raise(fail(trouble_.code() == gossSuccess ? gossRemoteError : trouble_.code(),
                            "%s of communicator '%s': messages between %s and %s failed: %s",
                            collectives::kind_name(operation_.kind), comm.settings().name.c_str(),

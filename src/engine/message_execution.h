@@ -121,7 +121,6 @@ class MessageExecution {
   size_t longest_ = 0;  // bytes of a short message
   size_t chunk_count_ = 0;
   uint64_t chunks_ = 0;
-  uint64_t next_chunk_ = 0;
   uint64_t completed_ = 0;
   std::vector<Lane> lanes_;
   std::vector<Contact> contacts_;

@@ -143,9 +143,8 @@ MessageChoice chosen(Kind kind, int n, size_t bytes, bool varied) {
       return {MessageAlgorithm::kBroadcastBinomial, "few exchanges, spread over ranks"};
     case Kind::kBarrier: return {MessageAlgorithm::kBarrierDissemination, "fewest exchanges"};
     case Kind::kReduce:
-      if (bytes <= kSmall || !few) {
-        return {MessageAlgorithm::kReduceBinomial, "few exchanges, spread over ranks"};
-      }
+      if (!few) return {MessageAlgorithm::kReduceBinomial, "few exchanges, spread over ranks"};
+      if (bytes <= kSmall) return {MessageAlgorithm::kReduceFlat, "one exchange"};
       return {MessageAlgorithm::kReduceTwoShot, "all ranks share the work"};
     case Kind::kAllGather:
       if (few) return {MessageAlgorithm::kAllGatherFlat, "one exchange"};

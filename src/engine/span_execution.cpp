@@ -3,6 +3,7 @@
 #include "engine/span_execution.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "engine/execution.h"
@@ -24,6 +25,7 @@ Progress SpanExecution::start(Communicator& comm, const Operation& operation) {
   current_ = 0;
   begun_ = false;
   messages_begun_ = false;
+  result_ = {};
   const SpanChoice choice =
       choose_across_hosts(operation, comm.span()->hosts(), comm.settings().forced);
   const int algorithm = signature_algorithm(choice.messages.algorithm);
@@ -278,9 +280,9 @@ void SpanExecution::plan_leaders(Communicator& comm, const SpanChoice& choice) {
     case Kind::kBroadcast: return lead_broadcast(comm, choice, lead);
     case Kind::kReduce:
     case Kind::kAllReduce: return lead_reduce(comm, choice, lead);
+    case Kind::kReduceScatter: return lead_reduce_scatter(comm, choice, lead);
     case Kind::kBarrier:
     case Kind::kAllGather:
-    case Kind::kReduceScatter:
     case Kind::kAllToAll:
     case Kind::kGather:
     case Kind::kScatter: break;
@@ -339,6 +341,22 @@ void SpanExecution::lead_reduce(Communicator& comm, const SpanChoice& choice, co
   add_local(comm, spread);
 }
 
+// An all-reduce of all blocks, of which each rank takes its own: a host sends less than with every
+// rank's blocks on their own, and the bits are those of gossAllReduce.
+void SpanExecution::lead_reduce_scatter(Communicator& comm, const SpanChoice& choice,
+                                        const Leading& lead) {
+  const Operation scatter = operation_;
+  const size_t element = type_size(operation_.type);
+  const size_t own = blocks_of(operation_, {comm.rank()})[1];
+  const size_t length = blocks_of(operation_, {comm.rank()})[0];
+  const size_t all = extent_of(operation_, Layout::kBlocks, comm.nranks());
+  scratch_.resize(all * element);
+  operation_ = part_of(Kind::kAllReduce, scatter.buffer.input, scratch_.data(), all, scatter.op);
+  lead_reduce(comm, choice, lead);
+  operation_ = scatter;
+  result_ = {scratch_.data() + own * element, scatter.buffer.output, length * element};
+}
+
 Progress SpanExecution::run(Communicator& comm) {
   while (current_ < phases_.size()) {
     Phase& phase = phases_[current_];
@@ -358,6 +376,7 @@ Progress SpanExecution::run(Communicator& comm) {
     ++moved_;
     begun_ = false;
   }
+  if (result_.bytes > 0) std::memcpy(result_.to, result_.from, result_.bytes);
   unstage(comm);
   return Progress::kDone;
 }
@@ -411,8 +430,8 @@ SpanChoice::Way way_of(const Operation& operation, const Hosts& hosts) {
   switch (operation.kind) {
     case Kind::kAllReduce:
       return hosts.per_host() > 0 ? Way::kColumns : Way::kLeaders;
-    case Kind::kAllGather:
-    case Kind::kReduceScatter: return hosts.per_host() > 0 ? Way::kColumns : Way::kFlat;
+    case Kind::kReduceScatter: return hosts.per_host() > 0 ? Way::kColumns : Way::kLeaders;
+    case Kind::kAllGather: return hosts.per_host() > 0 ? Way::kColumns : Way::kFlat;
     case Kind::kBroadcast:
     case Kind::kBarrier:
     case Kind::kReduce: return Way::kLeaders;
@@ -435,7 +454,12 @@ SpanChoice choose_across_hosts(const Operation& operation, const Hosts& hosts, F
   if (shared && bytes > kWholeSums) bytes /= static_cast<size_t>(hosts.per_host());
   if (operation.calls > 1) bytes = std::min(bytes, kMostAggregated);
   const bool varied = operation.block_counts != nullptr;
-  choice.messages = choose_messages(operation.kind, ranks, bytes, varied, forced);
+  Kind kind = operation.kind;
+  if (kind == Kind::kReduceScatter && choice.way == Way::kLeaders) {
+    kind = Kind::kAllReduce;  // of all blocks
+    bytes *= hosts.host_of.size();
+  }
+  choice.messages = choose_messages(kind, ranks, bytes, varied, forced);
   switch (choice.way) {
     case Way::kFlat: choice.reason = "messages between all ranks"; break;
     case Way::kColumns: choice.reason = "every rank of a host carries its share between hosts"; break;

@@ -67,6 +67,7 @@ class SpanExecution {
   };
   void lead_broadcast(Communicator& comm, const SpanChoice& choice, const Leading& lead);
   void lead_reduce(Communicator& comm, const SpanChoice& choice, const Leading& lead);
+  void lead_reduce_scatter(Communicator& comm, const SpanChoice& choice, const Leading& lead);
   void share_all_reduce(Communicator& comm, const SpanChoice& choice);
   void gather_columns(Communicator& comm, const SpanChoice& choice);
   void scatter_columns(Communicator& comm, const SpanChoice& choice);
@@ -91,6 +92,11 @@ class SpanExecution {
   MessageExecution messages_;
   std::unique_ptr<Execution> local_;
   std::vector<std::byte> scratch_;
+  struct {  // to be copied at the end
+    const std::byte* from = nullptr;
+    std::byte* to = nullptr;
+    size_t bytes = 0;
+  } result_;
   bool staged_ = false;
   Operation user_;  // as it was called, where it is staged
   std::vector<std::byte> staged_input_;

@@ -17,11 +17,18 @@ set(GOSS_ENGINE_SOURCES
   engine/makings.cpp
   engine/mapped_execution.cpp
   engine/mapped_movement.cpp
+  engine/message_execution.cpp
+  engine/message_program.cpp
+  engine/messengers.cpp
+  engine/news.cpp
   engine/operation.cpp
   engine/pair_execution.cpp
   engine/plan.cpp
   engine/reactor.cpp
+  engine/remote_channel.cpp
   engine/settings.cpp
+  engine/span.cpp
+  engine/span_execution.cpp
   engine/start.cpp
   engine/stream.cpp
   engine/waiter.cpp

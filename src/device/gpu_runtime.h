@@ -82,6 +82,9 @@ gpuError_t gpu_launch(void (*kernel)(Arguments), unsigned blocks, unsigned threa
 #define GPU_DEVICE __device__
 #define GPU_KERNEL(max_threads) __global__ __launch_bounds__(max_threads)
 
+#define GPU_NO_UNROLL _Pragma("unroll 1")
+#define GPU_UNROLL(times) _Pragma("unroll " #times)
+
 GPU_DEVICE inline unsigned gpu_thread() { return threadIdx.x; }
 GPU_DEVICE inline unsigned gpu_block() { return blockIdx.x; }
 
@@ -111,8 +114,13 @@ GPU_DEVICE inline unsigned short gpu_narrow_fp16(float value) {
 
 #elif defined(__HIP__) && defined(GOSS_GPU_HIP)
 
-#define GPU_DEVICE __attribute__((device))
+// Inlined always: what is called has its arrays in memory instead of registers.
+#define GPU_DEVICE __attribute__((device, always_inline))
 #define GPU_KERNEL(max_threads) __attribute__((global, launch_bounds(max_threads)))
+
+#define GPU_NO_UNROLL _Pragma("unroll 1")
+#define GPU_UNROLL(times) GPU_PRAGMA(unroll times)
+#define GPU_PRAGMA(text) _Pragma(#text)
 
 GPU_DEVICE inline unsigned gpu_thread() { return __builtin_amdgcn_workitem_id_x(); }
 GPU_DEVICE inline unsigned gpu_block() { return __builtin_amdgcn_workgroup_id_x(); }

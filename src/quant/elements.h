@@ -8,7 +8,6 @@
 // `dither` is what dither_of() gives for the element; nearest rounding does not look at it.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 #include "quant/philox.h"
@@ -42,7 +41,7 @@ struct Integer {
 
   template <Rounding kRounding>
   static constexpr uint32_t encode(float y, uint32_t dither) {
-    const float q = std::clamp(round_number<kRounding>(y, dither), -kLargest, kLargest);
+    const float q = smaller(larger(round_number<kRounding>(y, dither), -kLargest), kLargest);
     // The low bits of 1.5 * 2^23 + q are those of q.
     return bits_of(q + kRoundingMagic) & ((1u << kBits) - 1);
   }
@@ -66,11 +65,11 @@ struct Floating {
   template <Rounding kRounding>
   static constexpr uint32_t encode(float y, uint32_t dither) {
     const float magnitude = float_of(bits_of(y) & kMagnitude32);
-    const int exponent = std::max(exponent_of(magnitude), Format::kMinExponent);
+    const int exponent = larger(exponent_of(magnitude), Format::kMinExponent);
     const float units =
         magnitude * float_of(static_cast<uint32_t>(127 + Format::kMantissa - exponent) << 23);
     const auto rounded = static_cast<uint32_t>(round_number<kRounding>(units, dither));
-    const uint32_t code = std::min(
+    const uint32_t code = smaller(
         rounded + (static_cast<uint32_t>(exponent - Format::kMinExponent) << Format::kMantissa),
         Format::kMax);
     return code == 0 ? 0 : code | (bits_of(y) >> 31 << (kBits - 1));
@@ -104,7 +103,7 @@ struct Cast {
   static constexpr uint32_t stochastic(float value, uint32_t dither) {
     const float magnitude = float_of(bits_of(value) & kMagnitude32);
     if (!(magnitude <= 0x1.fffffep127f)) return Format::encode(value);
-    const int exponent = std::max(exponent_of(magnitude), Format::kMinExponent);
+    const int exponent = larger(exponent_of(magnitude), Format::kMinExponent);
     // As integers, because bf16 has all exponents of fp32: 2^-shift of the significand is a unit.
     const uint32_t biased = bits_of(magnitude) >> 23;
     const uint64_t significand = (bits_of(magnitude) & 0x7fffffu) | (biased != 0 ? 0x800000u : 0u);
@@ -114,7 +113,7 @@ struct Cast {
     const uint64_t scaled =
         shift > 60 ? 0 : (shift <= 17 ? significand << (17 - shift) : significand >> (shift - 17));
     const auto units = static_cast<uint32_t>((scaled + 2 * dither + 1) >> 17);
-    const uint32_t code = std::min(
+    const uint32_t code = smaller(
         units + (static_cast<uint32_t>(exponent - Format::kMinExponent) << Format::kMantissa),
         Format::kInfinity);
     return code | (bits_of(value) >> 31 << 15);

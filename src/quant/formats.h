@@ -47,7 +47,7 @@ struct SignFormat {
     const float mean =
         sum / (static_cast<float>(count) * 0x1p-10f) * float_of(bits_of(factor) & kMagnitude32);
     if (!(mean <= 0x1.fffffep127f)) return kNanScaleBf16;
-    return mean < kTiny ? 0u : std::min<uint32_t>(Bfloat16::encode(mean), kMaxBf16);
+    return mean < kTiny ? 0u : smaller<uint32_t>(Bfloat16::encode(mean), kMaxBf16);
   }
   // Otherwise all bits are 0.
   static constexpr bool has_signs(uint32_t scale) { return scale != 0 && scale != kNanScaleBf16; }

@@ -4,9 +4,7 @@
 // Where the bytes of a tile stand in a buffer of encoded elements; docs/wire-format.md in words.
 #pragma once
 
-#include <algorithm>
-
-#include "quant/codec.h"
+#include "quant/scales.h"
 
 namespace goss::quant {
 
@@ -24,9 +22,9 @@ struct Place {
 // Of the tile that begins with element `first`, in a buffer of `count` elements.
 constexpr Place place_of(const Shape& shape, size_t count, size_t first) {
   const size_t first_of_unit = first / shape.unit() * shape.unit();
-  const size_t in_unit = std::min(shape.unit(), count - first_of_unit);
+  const size_t in_unit = smaller(shape.unit(), count - first_of_unit);
   const size_t tile = (first - first_of_unit) / kTile;
-  const size_t blocks = (std::min(kTile, count - first) + kBlock - 1) / kBlock;
+  const size_t blocks = (smaller(kTile, count - first) + kBlock - 1) / kBlock;
   if (shape.scale == Scale::kMean) {
     const size_t tiles = (in_unit + kTile - 1) / kTile;
     const size_t base = first_of_unit / kTile * 2 + first_of_unit / kBlock * 4;

@@ -69,7 +69,7 @@ class GpuCodecs : public testing::TestWithParam<Codec> {
     const size_t count = from.size() / type_size(type);
     const uint64_t first_element = 8 * offset + (count % 2 == 0 ? 0 : uint64_t{1} << 35) - 8;
     const Bytes expected = specified(how, from, type, first_element);
-    const DeviceMemory src(from, offset), dst(expected.size(), offset * 3);
+    const DeviceMemory src(from, offset * type_size(type)), dst(expected.size(), offset * 3);
     const Status status = gpu::encode({.how = how,
                                        .src = src.data(),
                                        .type = type,
@@ -85,7 +85,7 @@ class GpuCodecs : public testing::TestWithParam<Codec> {
   void check_decode(Codec codec, const Bytes& wire, const Bytes& base, DataType type,
                     size_t offset) const {
     const size_t count = base.size() / type_size(type);
-    const DeviceMemory src(wire, offset * 3), dst(base, offset);
+    const DeviceMemory src(wire, offset * 3), dst(base, offset * type_size(type));
     for (const bool add : {true, false}) {
       Bytes expected = base;
       const Decode on_host = {codec, wire.data(), expected.data(), type, count};
@@ -200,6 +200,17 @@ TEST(GpuOperations, RefuseTypesThatTheyDoNotHave) {
   EXPECT_EQ(gpu::decode(of_type<Decode>(gossInt32), {}).code(), gossInvalidArgument);
   EXPECT_EQ(gpu::decode_add(of_type<Decode>(gossInt8), {}).code(), gossInvalidArgument);
   EXPECT_EQ(gpu::hop(of_type<Hop>(gossUint8), {}).code(), gossInvalidArgument);
+}
+
+TEST(GpuOperations, RefuseNumbersAtOddAddresses) {
+  Encode half = of_type<Encode>(gossFloat16);
+  half.src = reinterpret_cast<const void*>(0x1003);
+  const Status status = gpu::encode(half, {});
+  EXPECT_EQ(status.code(), gossInvalidArgument);
+  EXPECT_THAT(status.message(), testing::HasSubstr("multiples of 2 bytes"));
+  Hop hop = of_type<Hop>(gossFloat32);
+  hop.decoded = reinterpret_cast<void*>(0x1002);
+  EXPECT_EQ(gpu::hop(hop, {}).code(), gossInvalidArgument);
 }
 
 TEST(GpuOperations, RefuseFigures) {

@@ -93,8 +93,9 @@ class GpuHop : public testing::TestWithParam<Codec> {
     const bool has_numbers = c.results != Results::kBytes;
     const Bytes own = some_numbers(c);
     Bytes encoded(has_bytes ? encoded_bytes(c.codec, c.count) : 0), decoded = own;
-    const DeviceMemory device_own(own, c.offset), device_encoded(encoded.size(), c.offset),
-        device_decoded(own, c.offset * 2);
+    const size_t size = type_size(c.type);
+    const DeviceMemory device_own(own, c.offset * size), device_encoded(encoded.size(), c.offset),
+        device_decoded(own, c.offset * 2 * size);
     Hop hop = {
         .peer_codec = c.peer_codec,
         .peers = peers.data(),

@@ -49,6 +49,8 @@ void meet_block(int line);
 #define GPU_DEVICE
 #define GPU_KERNEL(max_threads)
 #define GPU_SHARED static  // of plain type
+#define GPU_NO_UNROLL
+#define GPU_UNROLL(times)
 
 inline unsigned gpu_thread() { return gpu_emulator::thread(); }
 inline unsigned gpu_block() { return gpu_emulator::block(); }

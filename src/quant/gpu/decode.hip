@@ -27,7 +27,7 @@ GPU_KERNEL(kThreads) void decode_kernel(DecodeArguments a) {
 }
 
 Status start(const char* what, const Decode& a, bool add, const Launch& how) {
-  GOSS_TRY(check_type(what, a.type));
+  GOSS_TRY(check_numbers(what, a.dst, a.type));
   const DecodeArguments arguments = {a.src, numbers<uint8_t>(a.dst, a.type), a.count, add, 0};
   return visit_format(a.codec, [&](auto format) {
     return launch(what, decode_kernel<decltype(format)>, arguments, a.count, 1, how);

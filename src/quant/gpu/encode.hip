@@ -10,9 +10,9 @@ namespace {
 
 struct TakeNumbers {
   const Numbers<const uint8_t>& from;
-  size_t count;
+  size_t end;
 
-  GPU_DEVICE void eight(size_t i, float (&x)[8]) const { load_eight(from, count, i, x); }
+  GPU_DEVICE void eight(size_t i, float (&x)[8]) const { load_eight(from, end, i, x); }
   GPU_DEVICE float one(size_t i) const { return load_one(from, i); }
 };
 
@@ -26,7 +26,7 @@ GPU_KERNEL(kThreads) void encode_kernel(EncodeArguments a) {
 }  // namespace
 
 Status encode(const Encode& a, const Launch& how) {
-  GOSS_TRY(check_type("encoding", a.type));
+  GOSS_TRY(check_numbers("encoding", a.src, a.type));
   GOSS_TRY(check_figures("encoding", a.figures));
   const EncodeArguments arguments = {numbers<const uint8_t>(a.src, a.type),
                                      target(a.how, a.dst, a.count, a.first_element), 0};

@@ -5,8 +5,8 @@
 // registers with the own ones in their place, and encodes the result. Numbers are read once and
 // codes written once; nothing lies in memory in between.
 //
-// There is a kernel for every codec that peers and result share, one per codec for results that are
-// not encoded, and one for all pairs of different codecs, which looks up each codec as it goes.
+// There is a kernel for every codec that peers and result share. The kernels of results that are not
+// encoded, and of pairs of different codecs, look up the codecs as they go: a jump per step and peer.
 #include "quant/gpu/launch-inl.h"
 
 namespace goss::quant::gpu {
@@ -41,6 +41,7 @@ GPU_DEVICE inline float combine(Combine how, float left, float right) {
 template <class Peers>
 struct TakeCombined {
   const HopArguments& a;
+  size_t end;
 
   GPU_DEVICE void eight(size_t i, float (&x)[8]) const { combined(i, x); }
   GPU_DEVICE float one(size_t i) const {
@@ -53,7 +54,7 @@ struct TakeCombined {
   template <unsigned kCount>
   GPU_DEVICE void combined(size_t i, float (&x)[kCount]) const {
     for (float& value : x) value = 0;
-    if (i >= a.target.count) return;
+    if (i >= end) return;
     for (size_t r = 0; r < a.nranks; ++r) {
       float y[kCount];
       contribution(r, i, y);
@@ -61,7 +62,7 @@ struct TakeCombined {
     }
     // Peers' padding may be anything, and in sign it always is something.
     for (unsigned j = 0; j < kCount; ++j) {
-      if (i + j >= a.target.count) x[j] = 0;
+      if (i + j >= end) x[j] = 0;
     }
   }
 
@@ -99,28 +100,43 @@ struct GiveNumbers {
 template <class Format>
 GPU_KERNEL(kThreads) void hop_kernel(HopArguments a) {
   for_each_span<kSpanTiles<Format>>(a.target.count, a.stride, [&](size_t first) {
-    encode_tile(Format(), a.target, first, TakeCombined<OneFormat<Format>>{a},
+    encode_tile(Format(), a.target, first, TakeCombined<OneFormat<Format>>{a, a.target.count},
                 GiveNumbers{a.decoded, a.target.count});
   });
 }
 
-// Spans of two tiles, because sign may be among the codecs.
 GPU_KERNEL(kThreads) void hop_of_two_codecs_kernel(HopArguments a) {
-  const TakeCombined<AnyFormat> take = {a};
+  const TakeCombined<AnyFormat> take = {a, a.target.count};
   const GiveNumbers give = {a.decoded, a.target.count};
-  for_each_span<2>(a.target.count, a.stride, [&](size_t first) {
+  for_each_span<1>(a.target.count, a.stride, [&](size_t first) {
+    uint32_t own_scale = 0;
+    for_each_step(a.target.count, first, [&](unsigned i) {
+      float x[8];
+      take.eight(first + i, x);
+      visit_format(a.codec, [&](auto format) {
+        if constexpr (format.kShape.scale != Scale::kMean) {
+          encode_step(format, a.target, first, i, x, &own_scale);
+        }
+      });
+      give.eight(first + i, x);
+    });
     visit_format(a.codec, [&](auto format) {
-      for (size_t tile = 0; tile < 2; tile += kSpanTiles<decltype(format)>) {
-        const size_t begin = first + tile * kTile;
-        if (begin < a.target.count) encode_tile(format, a.target, begin, take, give);
+      if constexpr (format.kShape.scale != Scale::kMean) {
+        finish_tile(format, a.target, first, own_scale);
       }
     });
   });
 }
 
-template <class Format>
+GPU_KERNEL(kThreads) void hop_to_sign_kernel(HopArguments a) {
+  for_each_span<kSpanTiles<SignFormat>>(a.target.count, a.stride, [&](size_t first) {
+    encode_tile(SignFormat(), a.target, first, TakeCombined<AnyFormat>{a, a.target.count},
+                GiveNumbers{a.decoded, a.target.count});
+  });
+}
+
 GPU_KERNEL(kThreads) void combine_kernel(HopArguments a) {
-  const TakeCombined<OneFormat<Format>> take = {a};
+  const TakeCombined<AnyFormat> take = {a, a.target.count};
   for_each_span<1>(a.target.count, a.stride, [&](size_t first) {
     for_each_step(a.target.count, first, [&](unsigned i) {
       float x[8];
@@ -134,21 +150,24 @@ GPU_KERNEL(kThreads) void combine_kernel(HopArguments a) {
 }  // namespace
 
 Status hop(const Hop& a, const Launch& how) {
-  GOSS_TRY(check_type("a hop", a.type));
+  GOSS_TRY(check_numbers("a hop", a.own, a.type));
+  GOSS_TRY(check_numbers("a hop", a.decoded, a.type));
   GOSS_TRY(check_figures("a hop", a.figures));
   const HopArguments arguments = {
       a.peers,        a.nranks,  a.rank,  numbers<const uint8_t>(a.own, a.type),
       a.own_factor,   a.combine, target(a.how, a.encoded, a.count, a.first_element),
       numbers<uint8_t>(a.decoded, a.type), a.peer_codec, a.how.codec, 0};
-  if (a.encoded != nullptr && a.peer_codec != a.how.codec) {
-    return launch("a hop", hop_of_two_codecs_kernel, arguments, a.count, 2, how);
+  if (a.encoded == nullptr) return launch("a hop", combine_kernel, arguments, a.count, 1, how);
+  if (a.peer_codec == a.how.codec) {
+    return visit_format(a.how.codec, [&](auto format) {
+      using Format = decltype(format);
+      return launch("a hop", hop_kernel<Format>, arguments, a.count, kSpanTiles<Format>, how);
+    });
   }
-  return visit_format(a.peer_codec, [&](auto format) {
-    using Format = decltype(format);
-    return a.encoded == nullptr
-               ? launch("a hop", combine_kernel<Format>, arguments, a.count, 1, how)
-               : launch("a hop", hop_kernel<Format>, arguments, a.count, kSpanTiles<Format>, how);
-  });
+  if (a.how.codec == Codec::kSign) {
+    return launch("a hop", hop_to_sign_kernel, arguments, a.count, kSpanTiles<SignFormat>, how);
+  }
+  return launch("a hop", hop_of_two_codecs_kernel, arguments, a.count, 1, how);
 }
 
 }  // namespace goss::quant::gpu

@@ -10,10 +10,15 @@
 
 namespace goss::quant::gpu {
 
-inline Status check_type(const char* what, DataType type) {
-  if (type == gossFloat32 || type == gossFloat16 || type == gossBfloat16) return {};
-  return fail(gossInvalidArgument, "%s on a GPU: numbers are float, half or bfloat16, not %s", what,
-              valid_type(type) ? type_name(type) : "an unknown type");
+inline Status check_numbers(const char* what, const void* at, DataType type) {
+  if (type != gossFloat32 && type != gossFloat16 && type != gossBfloat16) {
+    return fail(gossInvalidArgument, "%s on a GPU: numbers are float, half or bfloat16, not %s",
+                what, valid_type(type) ? type_name(type) : "an unknown type");
+  }
+  if (reinterpret_cast<uintptr_t>(at) % type_size(type) == 0) return {};
+  return fail(gossInvalidArgument,
+              "%s on a GPU: numbers at %p; addresses of %s are multiples of %zu bytes", what, at,
+              type_name(type), type_size(type));
 }
 inline Status check_figures(const char* what, const Figures* figures) {
   if (figures == nullptr) return {};

@@ -3,7 +3,8 @@
 //
 // Devices' access to memory: eight neighbouring elements of a thread as fp32, and small numbers of
 // bytes. Where addresses allow it, a thread moves 16 bytes at once and a team whole lines; at the
-// ends of buffers and at other addresses elements go one by one, or byte by byte.
+// ends of buffers and at other addresses elements go one by one. Codes may lie at any address, as
+// the last tile's planes do.
 #pragma once
 
 #include "device/gpu_runtime.h"
@@ -68,15 +69,18 @@ GPU_DEVICE inline uint32_t narrow(NumberType type, float value) {
 
 template <class Byte>
 GPU_DEVICE float load_one(const Numbers<Byte>& from, size_t i) {
-  if (from.type != NumberType::kFp32) {
-    return widen(from.type, static_cast<uint32_t>(load_word<2>(from.at + 2 * i)));
+  if (from.type == NumberType::kFp32) {
+    return float_of(reinterpret_cast<const Word32*>(from.at)[i]);
   }
-  return float_of(static_cast<uint32_t>(load_word<4>(from.at + 4 * i)));
+  return widen(from.type, reinterpret_cast<const Word16*>(from.at)[i]);
 }
 GPU_DEVICE inline void store_one(const Numbers<uint8_t>& to, size_t i, float value) {
   value = canonical(value);
-  if (to.type == NumberType::kFp32) return store_word<4>(to.at + 4 * i, bits_of(value));
-  store_word<2>(to.at + 2 * i, narrow(to.type, value));
+  if (to.type == NumberType::kFp32) {
+    reinterpret_cast<Word32*>(to.at)[i] = bits_of(value);
+  } else {
+    reinterpret_cast<Word16*>(to.at)[i] = static_cast<uint16_t>(narrow(to.type, value));
+  }
 }
 
 // Elements i to i + 7 (i is a multiple of 8) of `count`; zeros behind the last.

@@ -6,7 +6,8 @@
 // queued; whatever fails later is told by the stream. Nothing is allocated, so calls can be
 // captured in graphs. Any thread; the device is the current one of the thread.
 //
-// Numbers are fp32, fp16 or bf16. `figures` must be null: the bytes have all that is needed.
+// Numbers are fp32, fp16 or bf16 at multiples of their size; at multiples of 16 bytes (bytes of
+// codecs too) they move fastest. `figures` must be null: the bytes have all that is needed.
 #pragma once
 
 #include "quant/operations.h"
@@ -19,7 +20,7 @@ struct Launch {
                             // of the device to others. No influence on results.
 };
 
-// Errors: gossInvalidArgument (type, figures), gossUnhandledCudaError (the kernel did not start).
+// Errors: gossInvalidArgument (type, address, figures), gossUnhandledCudaError (the kernel did not start).
 Status encode(const Encode& a, const Launch& how);
 Status decode(const Decode& a, const Launch& how);
 Status decode_add(const Decode& a, const Launch& how);

@@ -6,7 +6,7 @@
 // team reads or writes in a step is one range of memory.
 //
 // Where numbers come from and what becomes of the result differs: `take` gives elements of the
-// buffer as fp32 (zeros from the end on), `give` is told what a decoder makes of the codes.
+// buffer as fp32 (zeros from `take.end` on), `give` is told what a decoder makes of the codes.
 //   take.eight(i, x), take.one(i)    give.eight(i, x), give.one(i, value)
 #pragma once
 
@@ -20,7 +20,9 @@ GPU_DEVICE inline unsigned team_thread() { return gpu_thread() % kTeam; }
 template <size_t kTiles, class Work>
 GPU_DEVICE void for_each_span(size_t count, size_t stride, Work work) {
   const size_t team = size_t{gpu_block()} * kTeamsPerBlock + gpu_thread() / kTeam;
-  for (size_t first = team * kTiles * kTile; first < count; first += stride) work(first);
+  GPU_NO_UNROLL for (size_t first = team * kTiles * kTile; first < count; first += stride) {
+    work(first);
+  }
 }
 // Of a kernel that makes codes of a format.
 template <class Format>
@@ -30,7 +32,7 @@ constexpr size_t kSpanTiles = Format::kShape.scale == Scale::kMean ? 2 : 1;
 // threads of the team do all steps that have elements.
 template <class Work>
 GPU_DEVICE void for_each_step(size_t count, size_t first, Work work) {
-  for (unsigned step = 0; step < kTile && first + step < count; step += kPerStep) {
+  GPU_NO_UNROLL for (unsigned step = 0; step < kTile && first + step < count; step += kPerStep) {
     work(step + team_thread() * kPerThread);
   }
 }
@@ -45,58 +47,70 @@ struct GiveNothing {
 GPU_DEVICE inline float largest_of_block(const float (&x)[8]) {
   uint32_t largest = 0;
   for (unsigned j = 0; j < kPerThread; ++j) {
-    largest = std::max(largest, bits_of(x[j]) & kMagnitude32);
+    largest = larger(largest, bits_of(x[j]) & kMagnitude32);
   }
-  largest = std::max(largest, team_exchange<1>(largest));
-  return float_of(std::max(largest, team_exchange<2>(largest)));
+  largest = larger(largest, team_exchange<1>(largest));
+  return float_of(larger(largest, team_exchange<2>(largest)));
 }
 
-template <Scale kScale, class Element, class Take, class Give>
-GPU_DEVICE void encode_tile(BlockFormat<kScale, Element> format, const Target& a, size_t first,
-                            const Take& take, const Give& give) {
+// One step: x are the numbers of this thread, and become what a decoder makes of their codes.
+// Thread t keeps the scale of block t, so that those of a tile are written together.
+template <Scale kScale, class Element>
+GPU_DEVICE void encode_step(BlockFormat<kScale, Element> format, const Target& a, size_t first,
+                            unsigned i, float (&x)[8], uint32_t* own_scale) {
   using Format = BlockFormat<kScale, Element>;
   const Place place = place_of(Format::kShape, a.count, first);
-  uint32_t own_scale = 0;  // thread t keeps that of block t, so that they are written together
-  for_each_step(a.count, first, [&](unsigned i) {
-    float x[8];
-    take.eight(first + i, x);
-    const BlockScale scale = Format::scale_of(largest_of_block(x), a.factor, a.mx_scale);
-    const unsigned threads_per_block = kBlock / kPerThread;
-    const uint32_t of_eight_blocks =
-        team_value_of(scale.bits, team_thread() * threads_per_block % kTeam);
-    if (team_thread() * kBlock / kPerStep == i / kPerStep) own_scale = of_eight_blocks;
-    if (i >= place.blocks * kBlock) return;
+  const BlockScale scale = Format::scale_of(largest_of_block(x), a.factor, a.mx_scale);
+  constexpr unsigned kThreadsPerBlock = kBlock / kPerThread;
+  constexpr unsigned kBlocksPerStep = kTeam / kThreadsPerBlock;
+  const unsigned block = team_thread() % kBlocksPerStep;
+  const uint32_t of_block = team_value_of(scale.bits, block * kThreadsPerBlock);
+  if (team_thread() / kBlocksPerStep == i / kPerStep) *own_scale = of_block;
+  if (i >= place.blocks * kBlock) return;
 
-    Codes<Element::kBits> codes;
-    if (scale.inverse != 0) {
-      for (float& value : x) value *= scale.inverse;
-      codes = round_eight<Element>(x, a, first + i);
-    }
-    codes.store(a.bytes + place.payload, place.blocks, i);
-    for (unsigned j = 0; j < kPerThread; ++j) x[j] = number_of(format, codes.get(j), scale.bits);
-    give.eight(first + i, x);
-  });
-  if (team_thread() < place.blocks) {
-    store_scale<kScale>(a.bytes + place.scales, team_thread(), own_scale);
+  Codes<Element::kBits> codes;
+  if (scale.inverse != 0) {
+    for (float& value : x) value *= scale.inverse;
+    codes = round_eight<Element>(x, a, first + i);
   }
+  codes.store(a.bytes + place.payload, place.blocks, i);
+  for (unsigned j = 0; j < kPerThread; ++j) x[j] = number_of(format, codes.get(j), scale.bits);
+}
+
+template <Scale kScale, class Element>
+GPU_DEVICE void finish_tile(BlockFormat<kScale, Element>, const Target& a, size_t first,
+                            uint32_t own_scale) {
+  const Place place = place_of(BlockFormat<kScale, Element>::kShape, a.count, first);
+  if (team_thread() >= place.blocks) return;
+  store_scale<kScale>(a.bytes + place.scales, team_thread(), own_scale);
 }
 
 // ---- casts --------------------------------------------------------------------------------------
 
-template <class Small, class Take, class Give>
-GPU_DEVICE void encode_tile(CastFormat<Small> format, const Target& a, size_t first,
-                            const Take& take, const Give& give) {
+template <class Small>
+GPU_DEVICE void encode_step(CastFormat<Small> format, const Target& a, size_t first, unsigned i,
+                            float (&x)[8], uint32_t*) {
   const Place place = place_of(CastFormat<Small>::kShape, a.count, first);
+  if (i >= place.blocks * kBlock) return;
+  for (float& value : x) value *= a.factor;
+  const Codes<16> codes = round_eight<Cast<Small>>(x, a, first + i);
+  codes.store(a.bytes + place.payload, place.blocks, i);
+  for (unsigned j = 0; j < kPerThread; ++j) x[j] = number_of(format, codes.get(j), 0);
+}
+template <class Small>
+GPU_DEVICE void finish_tile(CastFormat<Small>, const Target&, size_t, uint32_t) {}
+
+template <class Format, class Take, class Give>
+GPU_DEVICE void encode_tile(Format format, const Target& a, size_t first, const Take& take,
+                            const Give& give) {
+  uint32_t own_scale = 0;
   for_each_step(a.count, first, [&](unsigned i) {
-    if (i >= place.blocks * kBlock) return;
     float x[8];
     take.eight(first + i, x);
-    for (float& value : x) value *= a.factor;
-    const Codes<16> codes = round_eight<Cast<Small>>(x, a, first + i);
-    codes.store(a.bytes + place.payload, place.blocks, i);
-    for (unsigned j = 0; j < kPerThread; ++j) x[j] = number_of(format, codes.get(j), 0);
+    encode_step(format, a, first, i, x, &own_scale);
     give.eight(first + i, x);
   });
+  finish_tile(format, a, first, own_scale);
 }
 
 // ---- sign ---------------------------------------------------------------------------------------
@@ -115,11 +129,11 @@ GPU_DEVICE void encode_tile(SignFormat format, const Target& a, size_t first_of_
   float sum = 0;
   uint64_t own = 0;       // bit k: of element k * 16 + lane
   uint64_t to_store = 0;  // of elements lane * 64 to lane * 64 + 63
-  for (unsigned k = 0; k < kTile / kLanes; ++k) {
+  GPU_UNROLL(4) for (unsigned k = 0; k < kTile / kLanes; ++k) {
     const size_t i = first + k * kLanes + lane;
-    const float value = i < a.count ? take.one(i) : 0.0f;
+    const float value = i < take.end ? take.one(i) : 0.0f;
     sum += SignFormat::term_of(value);
-    const bool negative = i < a.count && (bits_of(value) >> 31 ^ flip) != 0;
+    const bool negative = i < take.end && (bits_of(value) >> 31 ^ flip) != 0;
     const uint64_t sixteen = team_ballot(negative) >> half & 0xffffu;
     own |= uint64_t{negative} << k;
     if (k / 4 == lane) to_store |= sixteen << (k % 4 * 16);
@@ -128,9 +142,9 @@ GPU_DEVICE void encode_tile(SignFormat format, const Target& a, size_t first_of_
   sum += team_exchange<4>(sum);
   sum += team_exchange<2>(sum);
   sum += team_exchange<1>(sum);
-  if (first >= a.count) return;
+  if (first >= take.end) return;
 
-  const size_t in_tile = std::min(kTile, a.count - first);
+  const size_t in_tile = smaller(kTile, a.count - first);
   const uint32_t scale = SignFormat::scale_of(sum, in_tile, a.factor);
   if (!SignFormat::has_signs(scale)) own = to_store = 0;
   const Place place = place_of(SignFormat::kShape, a.count, first);

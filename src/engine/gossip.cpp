@@ -82,7 +82,7 @@ Result<std::unique_ptr<Gossip>> Gossip::create(const Communicator& comm,
                   GossipSchedule::create(global_options(settings.options), all));
   std::unique_ptr<Gossip> gossip(
       new Gossip(comm, settings, std::move(schedule), std::move(global)));
-  GOSS_TRY_ASSIGN(gossip->mail_, GossipMail::create(comm.parts(), instance));
+  GOSS_TRY_ASSIGN(gossip->mail_, GossipMail::create(comm.parts(), instance, settings.options.push_sum));
   return gossip;
 }
 
@@ -97,7 +97,7 @@ Result<uint32_t> Gossip::enter(uint64_t step) {
                 static_cast<unsigned long long>(step), static_cast<unsigned long long>(*step_));
   }
   if (step_ && step == *step_) return ++part_;
-  hear();
+  hear(step);
   come_back(step);
   if (!step_ || step >= schedule_->next_boundary(*step_)) GOSS_TRY(adopt());
   step_ = step;
@@ -111,10 +111,10 @@ Result<uint32_t> Gossip::enter(uint64_t step) {
   return part_;
 }
 
-void Gossip::hear() {
+void Gossip::hear(uint64_t step) {
   bool changed = mail_->hear(&membership_);
   for (int r = 0; r < parts_.nranks; ++r) {
-    if (r != parts_.rank && membership_.is_alive(r) && mail_->place(r).gone) {
+    if (r != parts_.rank && membership_.is_alive(r) && mail_->place(r).gone_in(step)) {
       changed |= membership_.suspect(r);
     }
   }
@@ -212,7 +212,7 @@ uint64_t Gossip::newest_step() const {
   uint64_t newest = 0;
   for (int r = 0; r < parts_.nranks; ++r) {
     const GossipMail::Place place = mail_->place(r);
-    if (place.here && !place.gone) newest = std::max(newest, place.step);
+    if (place.here && !place.dead && place.steps > 0) newest = std::max(newest, place.steps - 1);
   }
   return newest;
 }

@@ -86,8 +86,8 @@ class Gossip {
   Result<uint32_t> enter(uint64_t step);
   uint64_t alive_hash() const { return alive_hash_; }
   bool believes_alive(int rank) const { return membership_.is_alive(rank); }
-  // What others say, and who has ended.
-  void hear();
+  // What others say, and who has ended before `step`.
+  void hear(uint64_t step);
   void suspect(int rank);
   std::chrono::milliseconds patience(int rank) const;
   PartnerHistory& history(int rank) { return histories_[static_cast<size_t>(rank)]; }

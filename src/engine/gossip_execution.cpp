@@ -238,16 +238,26 @@ Status GossipExecution::post(Gossip& gossip) {
   return {};
 }
 
-// Whether the letter is there. A peer that is past it will not send it any more.
+// Whether the letter is there. A peer that is past it will not send it any more; but it was posted
+// before what says so, and may have been passed over.
 Status GossipExecution::look(Gossip& gossip, Incoming* incoming) {
-  const GossipHeader wanted = expected(gossip, global_ ? Kind::kGlobal : Kind::kMix);
   bool past = false;
+  GOSS_TRY(look_once(gossip, incoming, &past));
+  if (!past || incoming->arrival != Arrival::kWaiting) return {};
+  GOSS_TRY(look_once(gossip, incoming, &past));
+  if (past && incoming->arrival == Arrival::kWaiting) miss(gossip, incoming, false);
+  return {};
+}
+
+Status GossipExecution::look_once(Gossip& gossip, Incoming* incoming, bool* past) {
+  const GossipHeader wanted = expected(gossip, global_ ? Kind::kGlobal : Kind::kMix);
+  *past = false;
   for (const GossipMail::Letter& letter : gossip.mail().letters(incoming->peer)) {
     const GossipHeader& header = letter.header;
     const bool small = header.kind == static_cast<uint8_t>(Kind::kAsk) ||
                        header.kind == static_cast<uint8_t>(Kind::kRepair);
     if (small) continue;
-    past |= is_past(header, wanted);
+    *past = *past || is_past(header, wanted);
     if (header.step != wanted.step || header.part != wanted.part || header.round != wanted.round) {
       continue;
     }
@@ -262,7 +272,10 @@ Status GossipExecution::look(Gossip& gossip, Incoming* incoming) {
       return {};
     }
     GOSS_TRY_ASSIGN(incoming->payload, gossip.mail().find_payload(letter));
-    if (incoming->payload == nullptr) return {};
+    if (incoming->payload == nullptr) {
+      *past = false;  // it is on the way
+      return {};
+    }
     if (!gossip.mail().take(letter)) continue;
     incoming->letter = letter;
     incoming->arrival = Arrival::kHere;
@@ -271,7 +284,6 @@ Status GossipExecution::look(Gossip& gossip, Incoming* incoming) {
     ++moved_;
     return {};
   }
-  if (past) miss(gossip, incoming, false);
   return {};
 }
 
@@ -282,7 +294,7 @@ void GossipExecution::miss(Gossip& gossip, Incoming* incoming, bool suspect) {
     if (out.peer != incoming->peer) continue;
     const bool back = !out.done || gossip.mail().withdraw(out.sent) == LetterState::kWithdrawn;
     out.done = true;
-    if (!back && !gossip.mail().place(out.peer).gone) return;
+    if (!back && !gossip.mail().place(out.peer).gone()) return;
   }
   incoming->arrival = Arrival::kSkipped;
   gossip.stats.skipped += 1;
@@ -431,19 +443,19 @@ Progress GossipExecution::check(Gossip& gossip) {
                                    "the communicator was aborted during this call"));
   }
   gossip.mail().publish_beat();
-  gossip.hear();
+  gossip.hear(call_->step);
   const auto waited = std::chrono::duration_cast<milliseconds>(Clock::now() - began_);
   for (Outgoing& out : outgoing_) {
     if (out.done) continue;
-    if (gossip.mail().place(out.peer).gone) out.done = true;
+    if (gossip.mail().place(out.peer).gone()) out.done = true;
     else if (waited > gossip.patience(out.peer)) gossip.mail().make_room(out.peer);
   }
   if (stage_ == Stage::kRepair) {
     const auto most = [&](int peer) { return waited > gossip.patience(peer); };
     const bool lost = std::any_of(outgoing_.begin(), outgoing_.end(), [&](const Outgoing& out) {
-      return gossip.mail().place(out.peer).gone || most(out.peer);
+      return gossip.mail().place(out.peer).gone() || most(out.peer);
     }) || std::any_of(incoming_.begin(), incoming_.end(), [&](const Incoming& in) {
-      return gossip.mail().place(in.peer).gone || most(in.peer);
+      return gossip.mail().place(in.peer).gone() || most(in.peer);
     });
     if (lost) stop_repair(gossip);
     return advance(gossip);
@@ -459,13 +471,13 @@ Progress GossipExecution::check(Gossip& gossip) {
 // Whether to go on waiting for one letter.
 Status GossipExecution::examine(Gossip& gossip, Incoming* incoming) {
   const GossipMail::Place place = gossip.mail().place(incoming->peer);
-  const bool gone = place.gone || !gossip.believes_alive(incoming->peer);
-  const bool past = place.here && place.step > call_->step;
+  const bool gone = place.gone() || !gossip.believes_alive(incoming->peer);
+  const bool past = place.here && place.steps > call_->step + 1;
   const bool apart =
-      place.here && place.step == call_->step && place.alive != gossip.alive_hash();
+      place.here && place.steps == call_->step + 1 && place.alive != gossip.alive_hash();
   if (gone || past || apart) {
     if (!push_sum_) GOSS_TRY(look(gossip, incoming));  // it may have posted just before
-    if (incoming->arrival == Arrival::kWaiting) miss(gossip, incoming, gone && place.gone);
+    if (incoming->arrival == Arrival::kWaiting) miss(gossip, incoming, place.gone_in(call_->step));
     return {};
   }
   const auto waited = std::chrono::duration_cast<milliseconds>(Clock::now() - began_);

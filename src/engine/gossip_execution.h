@@ -75,6 +75,7 @@ class GossipExecution {
   Status encode(Gossip& gossip, std::byte* payload);
   Status post(Gossip& gossip);
   Status look(Gossip& gossip, Incoming* incoming);
+  Status look_once(Gossip& gossip, Incoming* incoming, bool* past);
   void miss(Gossip& gossip, Incoming* incoming, bool suspect);
   bool arrived() const;
   Status mix(Gossip& gossip);

@@ -48,19 +48,21 @@ size_t index_of(int rank) { return static_cast<size_t>(rank); }
 
 }  // namespace
 
-GossipMail::GossipMail(const Communicator::Parts& parts, uint64_t instance)
+GossipMail::GossipMail(const Communicator::Parts& parts, uint64_t instance, bool late)
     : parts_(parts),
       instance_(instance),
+      late_(late),
+      next_slot_(index_of(parts.nranks)),
       can_send_(index_of(parts.nranks)),
       can_receive_(index_of(parts.nranks)),
       heard_(index_of(parts.nranks), 0) {}
 
 Result<std::unique_ptr<GossipMail>> GossipMail::create(const Communicator::Parts& parts,
-                                                       uint64_t instance) {
+                                                       uint64_t instance, bool late) {
   GOSS_TRY(parts.segment->allocate_gossip_boards());
-  std::unique_ptr<GossipMail> mail(new GossipMail(parts, instance));
+  std::unique_ptr<GossipMail> mail(new GossipMail(parts, instance, late));
   GossipBoard& board = parts.segment->gossip_board(parts.rank);
-  board.step.store(0, std::memory_order_relaxed);
+  board.steps.store(0, std::memory_order_relaxed);
   for (int r = 0; r < parts.nranks; ++r) {
     board.versions[r].store(0, std::memory_order_relaxed);
   }
@@ -141,16 +143,19 @@ Status GossipMail::open_pair(int sender, int receiver, std::vector<bool>* opened
 Result<bool> GossipMail::post(int peer, const GossipHeader& header, size_t payload, Sent* sent) {
   GOSS_TRY(open_pair(parts_.rank, peer, &can_send_));
   GossipPair& pair = parts_.segment->gossip_pair(parts_.rank, peer);
-  int slot = 0;
+  // In turn, so that the end of a letter can be seen for long.
+  int& next = next_slot_[index_of(peer)];
+  int tried = 0;
   uint64_t word = 0;
-  for (; slot < shm::kGossipSlots; ++slot) {
-    word = pair.states[slot].load(std::memory_order_acquire);  // pairs with release()
+  for (; tried < shm::kGossipSlots; ++tried, next = (next + 1) % shm::kGossipSlots) {
+    word = pair.states[next].load(std::memory_order_acquire);  // pairs with release()
     if (!is_open(state_of(word))) break;
   }
-  if (slot == shm::kGossipSlots) {
+  if (tried == shm::kGossipSlots) {
     settle();
     return false;
   }
+  const int slot = next;
   const device::SharedMemoryPtr& memory = payloads_[payload].memory;
   GOSS_TRY_ASSIGN(const int full,
                   parts_.job->announce({parts_.job_ranks[index_of(peer)]}, memory));
@@ -162,6 +167,7 @@ Result<bool> GossipMail::post(int peer, const GossipHeader& header, size_t paylo
   *sent = {peer, slot, generation_of(word) + 1};
   // Pairs with letters() and take().
   pair.states[slot].store(pack(sent->generation, LetterState::kReady), std::memory_order_release);
+  next = (slot + 1) % shm::kGossipSlots;
   ++payloads_[payload].users;
   outgoing_.push_back({*sent, payload, header.step});
   changed();
@@ -202,7 +208,8 @@ bool GossipMail::all_read() {
   settle();
   return std::all_of(outgoing_.begin(), outgoing_.end(), [&](const Outgoing& out) {
     const Place there = place(out.sent.peer);
-    return fate(out.sent) == LetterState::kReady && (there.gone || there.step > out.step);
+    const bool past = !late_ && there.steps > out.step + 1;
+    return fate(out.sent) == LetterState::kReady && (there.gone() || past);
   });
 }
 
@@ -278,12 +285,13 @@ GossipMail::Place GossipMail::place(int peer) const {
   Place place;
   const uint64_t there = board.instance.load(std::memory_order_acquire);  // pairs with create()
   const uint64_t left = board.left.load(std::memory_order_acquire);       // ~GossipMail()
-  place.here = there == instance_ && left < instance_;
-  place.gone = left >= instance_ || there > instance_ || is_dead(peer) ||
-               parts_.segment->area(peer).state.load(std::memory_order_acquire) ==
-                   shm::RankState::kLeft;
+  const bool comm_left = parts_.segment->area(peer).state.load(std::memory_order_acquire) ==
+                         shm::RankState::kLeft;  // pairs with Communicator::leave()
+  place.left = left >= instance_ || there > instance_ || comm_left;
+  place.here = there == instance_ && !place.left;
+  place.dead = !place.left && is_dead(peer);
   if (there != instance_) return place;
-  place.step = board.step.load(std::memory_order_acquire);  // pairs with publish()
+  place.steps = board.steps.load(std::memory_order_acquire);  // pairs with publish()
   place.alive = board.alive.load(std::memory_order_relaxed);
   place.beats = board.beats.load(std::memory_order_relaxed);
   return place;
@@ -292,7 +300,7 @@ GossipMail::Place GossipMail::place(int peer) const {
 void GossipMail::publish(uint64_t step, uint64_t alive) {
   GossipBoard& board = parts_.segment->gossip_board(parts_.rank);
   board.alive.store(alive, std::memory_order_relaxed);
-  board.step.store(step, std::memory_order_release);  // pairs with place()
+  board.steps.store(step + 1, std::memory_order_release);  // pairs with place()
   changed();
 }
 

@@ -40,15 +40,19 @@ class GossipMail {
   // What another rank says about itself.
   struct Place {
     bool here = false;  // it has the same gossip object, and has not left
-    bool gone = false;  // it has left, or its process is dead
-    uint64_t step = 0;
+    bool left = false;  // it had, and has left after the end of its calls
+    bool dead = false;  // its process, and it had not left
+    uint64_t steps = 0;  // 1 + the step that it is in; 0: none yet
     uint64_t alive = 0;
     uint64_t beats = 0;
+    bool gone() const { return left || dead; }
+    // A rank that has left has done the steps up to its last.
+    bool gone_in(uint64_t step) const { return dead || (left && steps <= step); }
   };
 
-  // `instance`: the same on all ranks.
+  // `instance`: the same on all ranks. `late`: letters are read after their step as well.
   static Result<std::unique_ptr<GossipMail>> create(const Communicator::Parts& parts,
-                                                    uint64_t instance);
+                                                    uint64_t instance, bool late);
   // Takes back what nobody has taken, and says that this rank has left.
   ~GossipMail();
   GossipMail(const GossipMail&) = delete;
@@ -100,7 +104,7 @@ class GossipMail {
     uint64_t step;
   };
 
-  GossipMail(const Communicator::Parts& parts, uint64_t instance);
+  GossipMail(const Communicator::Parts& parts, uint64_t instance, bool late);
   std::atomic<uint64_t>& state(const Letter& letter) const;
   std::atomic<uint64_t>& state(const Sent& sent) const;
   void settle();
@@ -110,8 +114,10 @@ class GossipMail {
 
   Communicator::Parts parts_;
   uint64_t instance_;
+  bool late_;
   std::vector<Payload> payloads_;
   std::vector<Outgoing> outgoing_;  // in the order in which they were posted
+  std::vector<int> next_slot_;      // [rank]: to be tried first
   std::vector<bool> can_send_;      // [rank]: pages are there
   std::vector<bool> can_receive_;
   std::vector<Letter> seen_;

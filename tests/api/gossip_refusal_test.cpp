@@ -51,7 +51,7 @@ TEST(GossipRefusal, CombinationsThatCannotWorkAreRefusedAtCreationWithTheReason)
             c->globalEvery = 10;
           }),
           "push_sum with global_every");
-  refuses(with([](auto* c) { c->topology = static_cast<gossGossipTopology_t>(9); }), "topology");
+  refuses(with([](auto* c) { c->topology = gossNumGossipTopologies; }), "topology");
   refuses(with([](auto* c) { c->minAlive = 3; }), "minAlive is 3; give 1 to 2");
   refuses(with([](auto* c) { c->magic = 0; }), "GOSS_GOSSIP_CONFIG_INITIALIZER");
   refuses(with([](auto* c) { c->timeoutMs = -1; }), "timeoutMs");

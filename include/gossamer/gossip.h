@@ -164,6 +164,15 @@ GOSS_API gossResult_t gossGossipTest(gossGossipRequest_t request, int* done);
 /** Wait until it is done, return how it ended, and free it. */
 GOSS_API gossResult_t gossGossipWait(gossGossipRequest_t request);
 
+/** With pushSum: take back what this rank has sent in the `call`-th calls of its steps (0: the
+ * first) and nobody has read, and add it to the same buffers again. Once all ranks have stopped
+ * mixing (gossBarrier) and then called this, nothing is on its way: sum of weight * model over the
+ * ranks is what it was at the start. Before a checkpoint, for instance. Local.
+ * Errors: as gossGossipMix; gossInvalidArgument without pushSum. */
+GOSS_API gossResult_t gossGossipFlush(const gossGossipBuffer_t* buffers, size_t nbuffers,
+                                      gossDataType_t datatype, unsigned int call,
+                                      gossGossip_t gossip);
+
 /* ------------------------------------------------------------------ the schedule --------- */
 
 /** The schedule as it is now, among the ranks that live as far as this rank knows. */
@@ -210,6 +219,10 @@ typedef struct {
   uint64_t mostStale;   /**< steps by which one of them was late */
   uint64_t repairs;     /**< blocks, or beginnings of edges, that went in full precision */
   uint64_t suspicions;  /**< times that this rank gave another one up */
+  /** The account of push-sum weight: weight = 1 - sent + received + returned. */
+  double weightSent;
+  double weightReceived;
+  double weightReturned; /**< taken back, because nobody has read it */
   double disagreement;  /**< root mean square of (partner - own) in the last mix with one partner; an
                              upper estimate with compression */
 } gossGossipStats_t;

@@ -77,18 +77,23 @@ goss::Result<engine::GossipSettings> settings_from(const gossGossipConfig_t* con
   return settings;
 }
 
+engine::GossipCall call_of(const gossGossipBuffer_t* buffers, size_t nbuffers, gossDataType_t type,
+                           uint64_t step) {
+  engine::GossipCall call;
+  call.step = step;
+  call.type = type;
+  for (size_t i = 0; i < nbuffers; ++i) {
+    call.buffers.push_back({static_cast<const std::byte*>(buffers[i].sendbuff),
+                            static_cast<std::byte*>(buffers[i].recvbuff), buffers[i].count});
+  }
+  return call;
+}
+
 gossResult_t submit(const gossGossipBuffer_t* buffers, size_t nbuffers, gossDataType_t type,
                     uint64_t step, gossGossip_t gossip, gossStream_t stream,
                     gossGossipRequest_t* request) {
   return guarded([&]() -> Status {
-    engine::GossipCall call;
-    call.step = step;
-    call.type = type;
-    for (size_t i = 0; i < nbuffers; ++i) {
-      call.buffers.push_back({static_cast<const std::byte*>(buffers[i].sendbuff),
-                              static_cast<std::byte*>(buffers[i].recvbuff), buffers[i].count});
-    }
-    return engine::gossip_submit(gossip, std::move(call), stream, request);
+    return engine::gossip_submit(gossip, call_of(buffers, nbuffers, type, step), stream, request);
   });
 }
 
@@ -182,6 +187,14 @@ gossResult_t gossGossipPost(const void* sendbuff, void* recvbuff, size_t count,
   return submit(&buffer, 1, datatype, step, gossip, nullptr, request);
 }
 
+gossResult_t gossGossipFlush(const gossGossipBuffer_t* buffers, size_t nbuffers,
+                             gossDataType_t datatype, unsigned int call, gossGossip_t gossip) {
+  return guarded([&]() -> Status {
+    if (buffers == nullptr && nbuffers > 0) return null_argument("gossGossipFlush", "buffers");
+    return engine::gossip_flush(gossip, call_of(buffers, nbuffers, datatype, 0), call);
+  });
+}
+
 gossResult_t gossGossipTest(gossGossipRequest_t request, int* done) {
   return guarded([&]() -> Status {
     if (done == nullptr) return null_argument("gossGossipTest", "done");
@@ -251,6 +264,9 @@ gossResult_t gossGossipGetStats(gossGossip_t gossip, gossGossipStats_t* stats) {
     stats->mostStale = from.most_stale.load(std::memory_order_relaxed);
     stats->repairs = from.repairs.value();
     stats->suspicions = from.suspicions.value();
+    stats->weightSent = from.weight_sent.load(std::memory_order_relaxed);
+    stats->weightReceived = from.weight_received.load(std::memory_order_relaxed);
+    stats->weightReturned = from.weight_returned.load(std::memory_order_relaxed);
     stats->disagreement = from.disagreement.load(std::memory_order_relaxed);
     return {};
   });

@@ -196,6 +196,14 @@ shm::GossipHeader Gossip::header(uint64_t step, uint32_t part) const {
   return header;
 }
 
+void Gossip::note_weight() {
+  weight_.store(push_sum.weight(), std::memory_order_relaxed);
+  const collectives::PushSumAccount& account = push_sum.account();
+  stats.weight_sent.store(account.sent.value(), std::memory_order_relaxed);
+  stats.weight_received.store(account.received.value(), std::memory_order_relaxed);
+  stats.weight_returned.store(account.returned.value(), std::memory_order_relaxed);
+}
+
 GossipSchedule Gossip::schedule() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return *schedule_;

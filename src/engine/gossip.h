@@ -40,6 +40,9 @@ struct GossipStats {
   Counter repairs;   // blocks, and beginnings of edges, in full precision
   Counter suspicions;
   std::atomic<uint64_t> most_stale{0};     // steps by which a letter was late
+  std::atomic<double> weight_sent{0};  // of push-sum
+  std::atomic<double> weight_received{0};
+  std::atomic<double> weight_returned{0};
   std::atomic<double> disagreement{0};     // root mean square of partner - own, of the last mix
 };
 
@@ -115,7 +118,7 @@ class Gossip {
   collectives::GossipSchedule schedule() const;
   std::vector<int> living() const;
   double weight() const { return weight_.load(std::memory_order_relaxed); }
-  void note_weight() { weight_.store(push_sum.weight(), std::memory_order_relaxed); }
+  void note_weight();  // for the queries
   // The largest step that a living rank has come to.
   uint64_t newest_step() const;
 

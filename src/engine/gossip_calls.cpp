@@ -211,6 +211,7 @@ Status gossip_destroy(gossGossip* handle) {
     GOSS_TRY(inside.refusal());
     wait_queued(handle);
     Gossip& gossip = *handle->gossip;
+    gossip.mail().close();
     const auto limit = Waiter::Clock::now() + (gossip.crowded() ? kCrowdedLinger : kLinger);
     for (int round = 0; !gossip.mail().all_read() && !gossip.aborted(); ++round) {
       if (Waiter::Clock::now() > limit) break;
@@ -259,6 +260,21 @@ Status gossip_submit(gossGossip* handle, GossipCall call, gossStream* stream,
                                            std::move(state)));
   Reactor::get().run_stream(queue);
   return {};
+}
+
+Status gossip_flush(gossGossip* handle, const GossipCall& call, uint32_t part) {
+  GOSS_TRY(check_gossip(handle));
+  const InsideGossip inside(handle);
+  GOSS_TRY(inside.refusal());
+  GOSS_TRY(check_call(*handle, call));
+  if (!handle->gossip->settings().options.push_sum) {
+    return fail(gossInvalidArgument, "gossip : flush without pushSum; nothing is on its way then");
+  }
+  wait_queued(handle);
+  GOSS_TRY(handle->get_failure());
+  Status status = handle->execution.flush(*handle->gossip, call, part);
+  handle->set_failure(status);
+  return status;
 }
 
 namespace {

@@ -49,6 +49,7 @@ Status check_gossip(gossGossip* gossip);
 // On a stream; with `request`, posted; with neither, run here and now.
 Status gossip_submit(gossGossip* gossip, GossipCall call, gossStream* stream,
                      gossGossipRequest** request);
+Status gossip_flush(gossGossip* gossip, const GossipCall& call, uint32_t part);
 Status gossip_test(gossGossipRequest* request, bool* done);
 Status gossip_wait(gossGossipRequest* request);
 

@@ -175,7 +175,7 @@ void GossipCompression::repair(const GossipCall& call, uint32_t number, int bits
 
 bool GossipCompression::edge_begins(const GossipCall& call, EdgeKey key, int to) {
   Edge& edge = edges_[key];
-  const bool goes_on = edge.to == to && edge.arrived && edge.own.size() == call.count();
+  const bool goes_on = edge.to == to && !edge.broken && edge.own.size() == call.count();
   if (goes_on) return false;
   edge.to = to;
   edge.sent = 0;
@@ -200,13 +200,13 @@ uint32_t GossipCompression::edge_encode(const GossipCall& call, EdgeKey key, int
     kernels.edge_encode({buffer.input, replica, buffer.count, bits, bytes_of(payload) + at});
     at += mixing::message_bytes(buffer.count, bits);
   });
-  edge.arrived = false;
+  edge.broken = false;
   return edge.sent++;
 }
 
-void GossipCompression::edge_arrived(EdgeKey key, bool arrived) {
+void GossipCompression::edge_broken(EdgeKey key) {
   const auto edge = edges_.find(key);
-  if (edge != edges_.end()) edge->second.arrived = arrived;
+  if (edge != edges_.end()) edge->second.broken = true;
 }
 
 bool GossipCompression::edge_mix(const GossipCall& call, EdgeKey key, int from, int bits,

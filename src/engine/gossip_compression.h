@@ -44,8 +44,8 @@ class GossipCompression {
   bool edge_begins(const GossipCall& call, EdgeKey key, int to);
   // Its number since the edge has begun: 0 in full precision.
   uint32_t edge_encode(const GossipCall& call, EdgeKey key, int bits, std::byte* payload);
-  // What became of the payload sent last: the edge goes on only if the partner has read it.
-  void edge_arrived(EdgeKey key, bool arrived);
+  // A payload was not read, or could not be decoded: the edge begins anew.
+  void edge_broken(EdgeKey key);
   // False: cannot be decoded, or some blocks not; the partner has to begin the edge anew. What can
   // be mixed has been.
   bool edge_mix(const GossipCall& call, EdgeKey key, int from, int bits, uint32_t sequence,
@@ -71,7 +71,7 @@ class GossipCompression {
     int from = -1;
     uint32_t sent = 0;      // next number
     uint32_t received = 0;  // number that is expected
-    bool arrived = true;
+    bool broken = false;
     std::vector<float> own;  // what the partner holds of this rank, and the other way round
     std::vector<float> peer;
   };

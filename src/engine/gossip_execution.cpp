@@ -113,16 +113,17 @@ Status GossipExecution::review(Gossip& gossip) {
       refused = mismatch(gossip, pending.sent.peer, pending.header,
                          gossip.mail().answer(pending.sent));
     }
-    if (pending.edge) {
-      gossip.compression.edge_arrived(*pending.edge, fate == LetterState::kTaken);
+    if (pending.edge && fate != LetterState::kTaken) {
+      gossip.compression.edge_broken(*pending.edge);
     }
     return true;
   });
   return refused;
 }
 
-Progress GossipExecution::start(Gossip& gossip, const GossipCall& call) {
+void GossipExecution::enter(const GossipCall& call, uint32_t part) {
   call_ = &call;
+  part_ = part;
   shape_ = shape_of(call);
   failure_ = {};
   active_ = true;
@@ -133,6 +134,10 @@ Progress GossipExecution::start(Gossip& gossip, const GossipCall& call) {
   incoming_.clear();
   shares_.clear();
   has_payload_ = false;
+}
+
+Progress GossipExecution::start(Gossip& gossip, const GossipCall& call) {
+  enter(call, 0);
   Status status = review(gossip);
   if (!status.ok()) return fail(gossip, std::move(status));
   Result<uint32_t> entered = gossip.enter(call.step);

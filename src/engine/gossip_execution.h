@@ -20,6 +20,8 @@ class GossipExecution {
  public:
   // `call` must stay where it is until the execution is done.
   Progress start(Gossip& gossip, const GossipCall& call);
+  // Push-sum: add what others have not read of earlier calls to the buffers again.
+  Status flush(Gossip& gossip, const GossipCall& call, uint32_t part);
   Progress advance(Gossip& gossip);
   // After kBlocked, now and then: looks at clocks, deaths, and what others say.
   Progress check(Gossip& gossip);
@@ -67,6 +69,7 @@ class GossipExecution {
   static bool agree(const shm::GossipHeader& a, const shm::GossipHeader& b);
   Status mismatch(Gossip& gossip, int peer, const shm::GossipHeader& own,
                   const shm::GossipHeader& theirs) const;
+  void enter(const GossipCall& call, uint32_t part);
   Status review(Gossip& gossip);
   Progress finish(Gossip& gossip);
 
@@ -99,7 +102,7 @@ class GossipExecution {
 
   // gossip_push_execution.cpp
   Status begin_push(Gossip& gossip);
-  Status take_back(Gossip& gossip);
+  Status take_back(Gossip& gossip, bool all);
   Status share(Gossip& gossip);
   Status collect(Gossip& gossip);
   void add_shares(Gossip& gossip);

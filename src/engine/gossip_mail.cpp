@@ -204,12 +204,16 @@ GossipHeader GossipMail::answer(const Sent& sent) const {
   return parts_.segment->gossip_pair(parts_.rank, sent.peer).slots[sent.slot].answer;
 }
 
+void GossipMail::close() {
+  parts_.segment->gossip_board(parts_.rank).closing.store(instance_, std::memory_order_release);
+}
+
 bool GossipMail::all_read() {
   settle();
   return std::all_of(outgoing_.begin(), outgoing_.end(), [&](const Outgoing& out) {
     const Place there = place(out.sent.peer);
     const bool past = !late_ && there.steps > out.step + 1;
-    return fate(out.sent) == LetterState::kReady && (there.gone() || past);
+    return fate(out.sent) == LetterState::kReady && (there.gone() || there.closing || past);
   });
 }
 
@@ -289,6 +293,7 @@ GossipMail::Place GossipMail::place(int peer) const {
                          shm::RankState::kLeft;  // pairs with Communicator::leave()
   place.left = left >= instance_ || there > instance_ || comm_left;
   place.here = there == instance_ && !place.left;
+  place.closing = board.closing.load(std::memory_order_acquire) >= instance_;  // close()
   place.dead = !place.left && is_dead(peer);
   if (there != instance_) return place;
   place.steps = board.steps.load(std::memory_order_acquire);  // pairs with publish()

@@ -42,6 +42,7 @@ class GossipMail {
     bool here = false;  // it has the same gossip object, and has not left
     bool left = false;  // it had, and has left after the end of its calls
     bool dead = false;  // its process, and it had not left
+    bool closing = false;  // it makes no more calls
     uint64_t steps = 0;  // 1 + the step that it is in; 0: none yet
     uint64_t alive = 0;
     uint64_t beats = 0;
@@ -70,6 +71,8 @@ class GossipMail {
   LetterState withdraw(const Sent& sent);
   // Take back the letter to `peer` that was posted first of those nobody has taken.
   void make_room(int peer);
+  // This rank will read nothing more; what it has sent can still be read.
+  void close();
   // Whether nobody will read any of the letters any more.
   bool all_read();
   // Of a letter that was kRefused.

@@ -24,7 +24,7 @@ Status GossipExecution::begin_push(Gossip& gossip) {
   waited_ = false;
   keep_own();
   from_output_ = true;
-  GOSS_TRY(take_back(gossip));
+  GOSS_TRY(take_back(gossip, false));
   GOSS_TRY(share(gossip));
   const auto stale = static_cast<uint64_t>(gossip.settings().options.staleness);
   if (call_->step < stale) return {};
@@ -41,8 +41,19 @@ Status GossipExecution::begin_push(Gossip& gossip) {
   return {};
 }
 
-// Shares that will not be read: of the dead, and of ranks that are too far behind.
-Status GossipExecution::take_back(Gossip& gossip) {
+Status GossipExecution::flush(Gossip& gossip, const GossipCall& call, uint32_t part) {
+  enter(call, part);
+  keep_own();
+  from_output_ = true;
+  Status status = review(gossip);
+  if (status.ok()) status = take_back(gossip, true);
+  gossip.note_weight();
+  active_ = false;
+  return status;
+}
+
+// Shares that will not be read: of the dead, and of ranks that are too far behind; or all.
+Status GossipExecution::take_back(Gossip& gossip, bool all) {
   std::vector<size_t> waiting(static_cast<size_t>(gossip.parts().nranks), 0);
   const shm::GossipHeader own = expected(gossip, Kind::kPushSum);
   for (size_t i = gossip.pending.size(); i-- > 0;) {
@@ -50,7 +61,7 @@ Status GossipExecution::take_back(Gossip& gossip) {
     const int peer = pending.sent.peer;
     if (pending.header.part != part_ || pending.header.shape != own.shape) continue;
     const bool many = ++waiting[static_cast<size_t>(peer)] > kMostWaiting;
-    if (!many && gossip.believes_alive(peer)) continue;
+    if (!all && !many && gossip.believes_alive(peer)) continue;
     const std::byte* payload = gossip.mail().sent_payload(pending.sent);
     if (payload == nullptr) continue;
     if (gossip.mail().withdraw(pending.sent) != LetterState::kWithdrawn) continue;

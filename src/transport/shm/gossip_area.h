@@ -73,6 +73,7 @@ static_assert(sizeof(GossipPair) == 4096);
 
 struct alignas(4096) GossipBoard {
   std::atomic<uint64_t> instance{0};  // of the object that is there, or was there last
+  std::atomic<uint64_t> closing{0};   // instances up to here make no more calls
   std::atomic<uint64_t> left{0};      // instances up to here have left
   std::atomic<uint64_t> steps{0};     // 1 + the owner's step; it posts nothing more for earlier ones
   std::atomic<uint64_t> alive{0};     // hash of the set that it mixes among

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "faults/ranks.h"
+#include "support/free_port.h"
 
 namespace goss::faults {
 namespace {
@@ -131,7 +132,7 @@ TEST(GossipDeath, ThreeOfEightAreKilledAndTheRestFinishEveryStep) {
     GossipRanks job(8, config, kSteps);
     ASSERT_TRUE(job.all_reach(20));
     Moment moment;
-    SCOPED_TRACE("seed " + std::to_string(moment.seed()));
+    SCOPED_TRACE("seed " + std::to_string(moment.seed()) + ", push-sum " + std::to_string(push));
     job.ranks().kill(0);
     moment.sleep_up_to(milliseconds(30));
     job.ranks().kill(5);  // partners of a pair at once
@@ -196,6 +197,32 @@ TEST(GossipDeath, StoppedRankIsLeftOutAndComesBackWhenItGoesOn) {
     EXPECT_LE(static_cast<double>(board.ranks[r].longest_ns) / 1e6,
               1500.0 * support::sanitizer_factor())
         << "rank " << r;
+  }
+}
+
+// mpirun ends all ranks when one dies, unless it is told not to; then it forgives them.
+TEST(GossipDeath, SurvivorsFinishUnderMpirunWithEnableRecovery) {
+  const char* const kMpirun = "/usr/bin/mpirun.openmpi";
+  if (::access(kMpirun, X_OK) != 0) GTEST_SKIP() << kMpirun << " is not installed";
+  for (const bool recovery : {true, false}) {
+    const support::TemporaryDirectory finished;  // one file per rank that has
+    std::vector<std::string> command{kMpirun, "-np", "4", "--oversubscribe"};
+    if (recovery) command.push_back("--enable-recovery");
+    command.push_back(GOSS_GOSSIP_WORKER);
+    command.push_back(finished.path());
+    support::Process mpirun(
+        command,
+        {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "GOSS_SECRET=of this test",
+         "GOSS_PORT=" + std::to_string(support::free_port())},
+        [] {});
+    ASSERT_TRUE(mpirun.ended_within(3 * kPatience)) << "mpirun does not end";
+    const auto files = std::distance(std::filesystem::directory_iterator(finished.path()), {});
+    if (recovery) {
+      EXPECT_EQ(files, 3) << "all but rank 0 finish";
+      EXPECT_EQ(mpirun.code(), 0);
+    } else {
+      EXPECT_NE(mpirun.code(), 0);
+    }
   }
 }
 

@@ -8,6 +8,13 @@ set(GOSS_ENGINE_SOURCES
   engine/execution.cpp
   engine/explain.cpp
   engine/faults.cpp
+  engine/gossip.cpp
+  engine/gossip_calls.cpp
+  engine/gossip_compression.cpp
+  engine/gossip_execution.cpp
+  engine/gossip_mail.cpp
+  engine/gossip_push_execution.cpp
+  engine/gossip_repair.cpp
   engine/group.cpp
   engine/handle.cpp
   engine/inline_execution.cpp

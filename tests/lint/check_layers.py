@@ -34,7 +34,8 @@ LAYERS = {
                    "transport/messenger.h", "transport/registry.h", "transport/hmac.h", "transport/shm",
                    "transport/bootstrap/bootstrap.h", "transport/bootstrap/unique_id.h",
                    "transport/bootstrap/fork_guard.h", "transport/bootstrap/process_token.h"],
-    "src/api": ["base", "adaptive", "engine", "api", PUBLIC],
+    # The matrices of gossip schedules are for users only; the engine has no use for them.
+    "src/api": ["base", "adaptive", "engine", "api", "collectives/gossip_matrix.h", PUBLIC],
     "bindings": [PUBLIC],
     "examples": [PUBLIC],
     # Tools are users: they see what users see. perf/bench times inner loops that users do not see.

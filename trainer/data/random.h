@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Random numbers that are the same on every machine: integers from splitmix64 (Steele et al. 2014),
-// floating point from them by IEEE +, * and exact scaling only. Each (seed, stream) is a sequence of
-// its own, so samples can be made in any order.
+// Random numbers that are the same on every machine: integers from splitmix64 (Steele et al.
+// 2014), floating point from them by IEEE +, * and exact scaling only. Each (seed, stream) is a
+// sequence of its own, so samples can be made in any order.
 #pragma once
 
 #include <cstdint>

@@ -100,10 +100,11 @@ Splits load_data(const DataOptions& options) {
   } else if (options.folder.empty()) {
     throw Failure("--data " + options.name + " needs --data-folder");
   } else if (options.name == "idx") {
-    splits = cut(options, read_idx_split(options.folder, "train"),
-                 read_idx_split(options.folder, "t10k"));
+    const Dataset all = read_idx_split(options.folder, "train");
+    splits = cut(options, all, read_idx_split(options.folder, "t10k"));
   } else {
-    splits = cut(options, read_cifar_split(options, true), read_cifar_split(options, false));
+    const Dataset all = read_cifar_split(options, true);
+    splits = cut(options, all, read_cifar_split(options, false));
   }
   const Dataset* parts[3] = {&splits.train, &splits.validation, &splits.test};
   uint32_t classes = 0;

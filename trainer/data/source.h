@@ -28,9 +28,9 @@ struct Splits {
   uint64_t hash = 0;  // of all three
 };
 
-// Throws Failure. The training files of idx are train-images-idx3-ubyte and train-labels-idx1-ubyte,
-// the test files t10k-...; each may end in .gz. CIFAR has data_batch_1.bin to 5 and test_batch.bin,
-// CIFAR-100 train.bin and test.bin.
+// Throws Failure. The training files of idx are train-images-idx3-ubyte and
+// train-labels-idx1-ubyte, the test files t10k-...; CIFAR-10 has data_batch_1.bin to 5 and
+// test_batch.bin, CIFAR-100 train.bin and test.bin. Each may end in .gz besides.
 Splits load_data(const DataOptions& options);
 
 }  // namespace goss::train

@@ -10,8 +10,8 @@ namespace goss::train {
 
 namespace {
 
-// Strokes are separated by spaces. The first character: '-' straight lines, '~' an open curve, 'o' a
-// closed one, then points as two digits x y. Faces are separated by '|'.
+// Faces are separated by '|', strokes by spaces. A stroke is '-' straight lines, '~' an open curve or
+// 'o' a closed one, then points as two digits x y.
 struct Shape {
   char glyph;
   std::string_view faces;

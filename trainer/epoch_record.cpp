@@ -69,9 +69,8 @@ nlohmann::json to_json(const EpochReport& r) {
       {"validation_accuracy", r.validation.accuracy},
       {"test_loss", r.test.loss},
       {"test_accuracy", r.test.accuracy},
-      {"compute_s", r.record.compute_s},
+      {"step_s", r.record.step_s},
       {"exposed_s", r.record.exposed_s},
-      {"update_s", r.record.update_s},
       {"evaluate_s", r.record.evaluate_s},
       {"excess", r.plan.excess},
       {"buckets", buckets},
@@ -87,7 +86,7 @@ nlohmann::json to_json(const EpochReport& r) {
 }
 
 std::string to_line(const EpochReport& r) {
-  const double seconds = r.record.compute_s + r.record.exposed_s + r.record.update_s;
+  const double seconds = r.record.step_s;
   char text[240];
   int used = std::snprintf(
       text, sizeof text,

@@ -24,9 +24,8 @@ struct EpochRecord {
   uint64_t messages_before = 0;  // of the run, when the epoch began
   uint64_t payload_before = 0;
   uint64_t sent_before = 0;
-  double compute_s = 0;  // forward and backward pass, exchange that they hide included
-  double exposed_s = 0;  // waiting for the exchange of gradients
-  double update_s = 0;   // optimizer and planner
+  double step_s = 0;     // of the updates, everything included
+  double exposed_s = 0;  // of that, posting gradients and waiting for them
   double evaluate_s = 0;
 };
 

@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "planner.h"
 
+#include <algorithm>
+
 #include "check.h"
 
 namespace goss::train {
@@ -111,6 +113,8 @@ gossDecision_t Precision::decide(std::span<const gossBucket_t> buckets,
 std::vector<int> Precision::bits() const {
   std::vector<int> bits(GOSS_MAX_BUCKETS);
   check(gossPrecisionGetBits(controller_.get(), bits.data(), nullptr), "precision");
+  bits.resize(
+      static_cast<size_t>(std::count_if(bits.begin(), bits.end(), [](int b) { return b > 0; })));
   return bits;
 }
 

@@ -94,24 +94,22 @@ bool Trainer::train_epoch(const std::atomic<bool>& stop) {
 
 // One update: what this rank computes, what all ranks sum, what all ranks apply.
 void Trainer::train_step(uint64_t step) {
+  Stopwatch whole(record_.step_s);
   const Batch batch = planner_->batch(step);
-  losses_.resize(batch.samples.size());
   const std::vector<int> bits = precision_ ? precision_->bits() : std::vector<int>{};
   sync_->begin(batch.info, bits.empty() ? 32 : bits[static_cast<size_t>(batch.info.bucket)]);
+  losses_.resize(batch.samples.size());
+  model_->backward(data_.train, batch.samples, batch.weights, losses_,
+                   [&](size_t begin, size_t end) {
+                     Stopwatch exposed(record_.exposed_s);
+                     const auto part = model_->gradient().subspan(begin, end - begin);
+                     if (ada_scale_) ada_scale_->local(part);
+                     sync_->post(part);
+                   });
   {
-    Stopwatch watch(record_.compute_s);
-    model_->backward(data_.train, batch.samples, batch.weights, losses_,
-                     [&](size_t begin, size_t end) {
-                       const auto part = model_->gradient().subspan(begin, end - begin);
-                       if (ada_scale_) ada_scale_->local(part);
-                       sync_->post(part);
-                     });
-  }
-  {
-    Stopwatch watch(record_.exposed_s);
+    Stopwatch exposed(record_.exposed_s);
     sync_->finish();
   }
-  Stopwatch watch(record_.update_s);
   const double factor = ada_scale_
                             ? ada_scale_->learning_rate_factor(batch.info, model_->gradient())
                             : batch.info.lr_scale;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// A rank's file: 8 bytes magic, 8 bytes length of the JSON, the JSON with the names and sizes of what
-// follows, these bytes, and the CRC-32 of everything before it. Little-endian, as this machine.
+// A rank's file: 8 bytes magic, 8 bytes length of the JSON, the JSON with the names and sizes of
+// what follows, these bytes, and the CRC-32 of everything before it. In this machine's byte order.
 #include "checkpoint.h"
 
 #include <fcntl.h>

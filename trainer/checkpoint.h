@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Checkpoints that survive a kill at any moment: every rank writes a file of its own, rank 0 writes a
-// manifest when all have, and the one before is kept. A file appears complete or not at all and
+// Checkpoints that survive a kill at any moment: every rank writes a file of its own, rank 0 writes
+// a manifest when all have, and the one before is kept. A file appears complete or not at all and
 // carries a checksum.
 #pragma once
 

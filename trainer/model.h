@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// What the training loop needs of a network: numbers in flat buffers. torch_model.cpp makes one from
-// a libtorch module; the loop, the optimizer and the checkpoints know nothing of libtorch.
+// What the training loop needs of a network: numbers in flat buffers. torch_model.cpp makes one
+// from a libtorch module; the loop, the optimizer and the checkpoints know nothing of libtorch.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// This process among the others: two communicators over the same ranks. Gradients have their own, so
-// its statistics count gradients and nothing else.
+// This process among the others: two communicators over the same ranks. Gradients have their own,
+// so its statistics count gradients and nothing else.
 #pragma once
 
 #include <gossamer/gossamer.h>

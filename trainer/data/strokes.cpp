@@ -10,8 +10,8 @@ namespace goss::train {
 
 namespace {
 
-// Faces are separated by '|', strokes by spaces. A stroke is '-' straight lines, '~' an open curve or
-// 'o' a closed one, then points as two digits x y.
+// Faces are separated by '|', strokes by spaces. A stroke is '-' straight lines, '~' an open curve
+// or 'o' a closed one, then points as two digits x y.
 struct Shape {
   char glyph;
   std::string_view faces;

@@ -31,7 +31,14 @@ SegmentSetup::SegmentSetup(JobPtr job, std::vector<int> members, int self, std::
       limit_(limit) {}
 
 SegmentSetup::~SegmentSetup() {
-  if (complete_ || !job_->given_up(topic()).ok()) return;
+  if (complete_) {
+    if (communicating_) return;
+    // Pairs with has_left(): the others have it, and would wait for this rank in their first call.
+    segment_->area(self_).state.store(shm::RankState::kLeft, std::memory_order_release);
+    ring_doorbells(*segment_);
+    return;
+  }
+  if (!job_->given_up(topic()).ok()) return;
   job_->give_up(topic(), failure_.ok() ? fail(gossRemoteError, "it was aborted") : failure_);
 }
 
@@ -122,7 +129,7 @@ Result<bool> SegmentSetup::step() {
   return first_absent() < 0;
 }
 
-Communicator::Parts SegmentSetup::parts(const Settings& settings) const {
+std::unique_ptr<Communicator> SegmentSetup::communicator(const Settings& settings) {
   Communicator::Parts parts;
   parts.rank = self_;
   parts.nranks = static_cast<int>(members_.size());
@@ -134,7 +141,9 @@ Communicator::Parts SegmentSetup::parts(const Settings& settings) const {
   if (parts.settings.name.empty()) {
     parts.settings.name = format("%08x", static_cast<unsigned>(topic() & 0xffffffffu));
   }
-  return parts;
+  auto made = std::make_unique<Communicator>(std::move(parts));
+  communicating_ = true;
+  return made;
 }
 
 namespace {
@@ -183,7 +192,7 @@ class Joining final : public Making {
     }
     GOSS_TRY_ASSIGN(const bool ready, setup_->advance());
     if (!ready) return false;
-    communicator_ = std::make_unique<Communicator>(setup_->parts(options_.settings));
+    communicator_ = setup_->communicator(options_.settings);
     announce(*communicator_);
     return true;
   }
@@ -248,7 +257,7 @@ class Splitting final : public Making {
   }
 
   ~Splitting() override {
-    if (!started_ || exchanged_) return;
+    if (!started_ || settled_) return;
     parent_->faults().raise(fail(gossRemoteError, "rank %d gave up splitting communicator '%s'",
                                  parent_->rank(), parent_->settings().name.c_str()));
     ring_doorbells(parent_->segment());
@@ -258,8 +267,9 @@ class Splitting final : public Making {
     if (!exchanged_) {
       GOSS_TRY_ASSIGN(exchanged_, exchange());
       if (!exchanged_) return false;
-      if (color_ == GOSS_SPLIT_NOCOLOR) return true;
-      begin_setup();
+      if (color_ != GOSS_SPLIT_NOCOLOR) begin_setup();
+      settled_ = true;
+      if (setup_ == nullptr) return true;
     }
     if (abandoned_) {
       setup_.reset();  // which tells the other ranks
@@ -272,7 +282,7 @@ class Splitting final : public Making {
       GOSS_TRY(parent_->faults().any() ? parent_->faults().status() : Status());
       return false;
     }
-    communicator_ = std::make_unique<Communicator>(setup_->parts(settings_));
+    communicator_ = setup_->communicator(settings_);
     announce(*communicator_);
     return true;
   }
@@ -330,6 +340,7 @@ class Splitting final : public Making {
   Execution execution_;
   bool started_ = false;
   bool exchanged_ = false;
+  bool settled_ = false;  // the other ranks need this one no more, or hear of it from the set-up
   bool abandoned_ = false;
   uint64_t polls_ = 0;
   std::chrono::steady_clock::time_point began_;  // of the exchange

@@ -25,13 +25,14 @@ class SegmentSetup {
   };
   // `members`: ranks of the job in the order of the new communicator; `self` indexes them.
   SegmentSetup(JobPtr job, std::vector<int> members, int self, std::string nonce, Limit limit);
-  // The other ranks are told when it was not completed.
+  // The other ranks are told when it was not completed, or no communicator came of it.
   ~SegmentSetup();
   SegmentSetup(const SegmentSetup&) = delete;
   SegmentSetup& operator=(const SegmentSetup&) = delete;
   // True when every member has attached.
   Result<bool> advance();
-  Communicator::Parts parts(const Settings& settings) const;
+  // Afterwards, once.
+  std::unique_ptr<Communicator> communicator(const Settings& settings);
 
  private:
   Result<bool> step();
@@ -50,6 +51,7 @@ class SegmentSetup {
   size_t send_next_ = 0;
   bool sent_ = false;
   bool complete_ = false;
+  bool communicating_ = false;  // there is a communicator, which tells the others when it ends
   Status failure_;
 };
 

@@ -145,16 +145,13 @@ Result<bool> SegmentSetup::step() {
     mine.state.store(shm::RankState::kAttached, std::memory_order_release);
   }
   if (self_ == 0 && !sent_) {
-    GOSS_TRY_ASSIGN(sent_, job_->send_segment(members_, host_topic(), segment_->bytes(), segment_->fd(),
-                                              &send_next_));
+    GOSS_TRY_ASSIGN(sent_, job_->send_segment(members_, host_topic(), segment_->bytes(),
+                                              segment_->fd(), &send_next_));
     if (!sent_) return false;
   }
   return complete();
 }
 
-<<<<<<< HEAD
-std::unique_ptr<Communicator> SegmentSetup::communicator(const Settings& settings) {
-=======
 // The first rank of each host tells the other hosts when all of its own are there.
 bool SegmentSetup::complete() {
   if (segment_ == nullptr || first_absent() >= 0) return false;
@@ -172,8 +169,7 @@ int SegmentSetup::first_host_absent() const {
   return -1;
 }
 
-std::unique_ptr<Communicator> SegmentSetup::make(const Settings& settings) const {
->>>>>>> hosts
+std::unique_ptr<Communicator> SegmentSetup::communicator(const Settings& settings) {
   Communicator::Parts parts;
   parts.rank = rank_;
   parts.nranks = static_cast<int>(everyone_.size());
@@ -185,15 +181,11 @@ std::unique_ptr<Communicator> SegmentSetup::make(const Settings& settings) const
   if (parts.settings.name.empty()) {
     parts.settings.name = format("%08x", static_cast<unsigned>(topic() & 0xffffffffu));
   }
-<<<<<<< HEAD
-  auto made = std::make_unique<Communicator>(std::move(parts));
-  communicating_ = true;
-  return made;
-=======
   std::unique_ptr<Span> span;
   if (hosts_.count() > 1) span = std::make_unique<Span>(hosts_, job_, parts.id);
-  return std::make_unique<Communicator>(std::move(parts), std::move(span));
->>>>>>> hosts
+  auto made = std::make_unique<Communicator>(std::move(parts), std::move(span));
+  communicating_ = true;
+  return made;
 }
 
 namespace {
@@ -209,7 +201,8 @@ void announce(const Communicator& comm) {
   log(LogLevel::kInfo,
       "communicator '%s': rank %d of %d, gossamer %d.%d.%d, %s, kernels %s, %d usable CPUs",
       comm.settings().name.c_str(), comm.rank(), comm.nranks(), GOSS_MAJOR, GOSS_MINOR, GOSS_PATCH,
-      reached_by(comm).c_str(), reduce::isa_name(), comm.parts().job->usable_cpus(comm.parts().job_ranks));
+      reached_by(comm).c_str(), reduce::isa_name(),
+      comm.parts().job->usable_cpus(comm.parts().job_ranks));
 }
 
 const char* transport_name(Transport transport) {
@@ -255,11 +248,7 @@ class Joining final : public Making {
     if (setup_ == nullptr) make_job();
     GOSS_TRY_ASSIGN(const bool ready, setup_->advance());
     if (!ready) return false;
-<<<<<<< HEAD
     communicator_ = setup_->communicator(options_.settings);
-=======
-    communicator_ = setup_->make(options_.settings);
->>>>>>> hosts
     announce(*communicator_);
     return true;
   }
@@ -298,9 +287,9 @@ class Joining final : public Making {
     std::string key(secret.begin(), secret.end());
     std::vector<int> everyone(members_.size());
     for (size_t r = 0; r < everyone.size(); ++r) everyone[r] = static_cast<int>(r);
-    auto job = std::make_shared<Job>(
-        options_.rank, members_,  // shared: communicators split from one another
-        std::move(mailbox_), key);
+    auto job = std::make_shared<Job>(options_.rank,
+                                     members_,  // shared: communicators split from one another
+                                     std::move(mailbox_), key);
     job->attach_mesh(bootstrap_->take_mesh());
     job->attach_messenger(std::move(messenger_));
     if (options_.nranks > 1) Reactor::get().watch(job);
@@ -365,11 +354,7 @@ class Splitting final : public Making {
       GOSS_TRY(parent_->faults().any() ? parent_->faults().status() : Status());
       return false;
     }
-<<<<<<< HEAD
     communicator_ = setup_->communicator(settings_);
-=======
-    communicator_ = setup_->make(settings_);
->>>>>>> hosts
     announce(*communicator_);
     return true;
   }

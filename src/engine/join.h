@@ -24,26 +24,16 @@ class SegmentSetup {
     std::chrono::milliseconds timeout;  // 0: never
     std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   };
-<<<<<<< HEAD
-  // `members`: ranks of the job in the order of the new communicator; `self` indexes them.
-  SegmentSetup(JobPtr job, std::vector<int> members, int self, std::string nonce, Limit limit);
-  // The other ranks are told when it was not completed, or no communicator came of it.
-=======
   // `everyone`: ranks of the job in the order of the new communicator; `rank` indexes them.
   SegmentSetup(JobPtr job, std::vector<int> everyone, int rank, std::string nonce, Limit limit);
-  // The other ranks are told when it was not completed.
->>>>>>> hosts
+  // The other ranks are told when it was not completed, or no communicator came of it.
   ~SegmentSetup();
   SegmentSetup(const SegmentSetup&) = delete;
   SegmentSetup& operator=(const SegmentSetup&) = delete;
   // True when every member has attached, on all hosts.
   Result<bool> advance();
-<<<<<<< HEAD
   // Afterwards, once.
   std::unique_ptr<Communicator> communicator(const Settings& settings);
-=======
-  std::unique_ptr<Communicator> make(const Settings& settings) const;
->>>>>>> hosts
 
  private:
   Result<bool> step();

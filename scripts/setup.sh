@@ -14,6 +14,8 @@ ninja-build             the presets build with it
 pkg-config              finds Highway
 libhwy-dev              Highway: vector kernels for every instruction set
 libssl-dev              OpenSSL: HMAC and SHA-256 of the start-up handshake
+libucx-dev              UCX: the module for several hosts
+iproute2                networks of the tests with several hosts
 libgtest-dev            GoogleTest: the tests
 libgmock-dev            GoogleTest's matchers
 libbenchmark-dev        Google Benchmark: inner loops

@@ -143,10 +143,10 @@ void Trainer::end_epoch() {
     report.precision_line = precision_->line();
   }
   ranks_.sum(sample_losses_);  // zeros for the samples of others
-  report.record = record_;
-  report.counters = counters();
-  describe_losses(report);
   if (log_) {
+    report.record = record_;
+    report.counters = counters();
+    describe_losses(report);
     log_->write(to_json(report));
     log_->say(to_line(report));
   }

@@ -42,6 +42,8 @@ LAYERS = {
     "perf": [PUBLIC, "perf"],
     "perf/bench": [PUBLIC, "perf", "base", "collectives", "mixing", "reduce", "quant", "engine",
                    "transport"],
+    # The trainer is a user, too.
+    "trainer": [PUBLIC],
     # A model of schedules on a network needs the schedules, and no library.
     "perf/scaling": ["base", "collectives"],
     # A test sees what the code it tests sees (added below), and tests/support.
@@ -66,7 +68,8 @@ OUTSIDE = {
     "ucs/": (["src/transport/ucx"], "UCX is a module"),
     "hip/": (["src/device/gpu_runtime.h"], "GPU runtimes are behind src/device"),
     "cuda": (["src/device/gpu_runtime.h"], "GPU runtimes are behind src/device"),
-    "torch/": (["bindings/python", "trainer"], "the library must not need torch"),
+    "torch/": (["bindings/python", "trainer/networks.h", "trainer/networks.cpp",
+                "trainer/torch_model.cpp"], "the library must not need torch, and it compiles slowly"),
 }
 
 # Folders that must stay pure: no clocks, threads, chance or output.

@@ -124,6 +124,13 @@ class GossTrain(unittest.TestCase):
         self.assertEqual(whole.end["payload_bytes"], parts.end["payload_bytes"])
         self.assertEqual(parts.end["messages"], 2 * whole.end["messages"])
 
+    def test_adascale_learns_and_is_not_linear_scaling(self):
+        linear = self.train(2)
+        ada_scale = self.train(2, lr_rule="adascale")
+        self.assertEqual(ada_scale.column("updates"), updates_of("adaptive"))
+        self.assertLess(ada_scale.epochs[-1]["validation_loss"], 2)
+        self.assertNotEqual(ada_scale.end["weights"], linear.end["weights"])
+
     def test_micro_batches_learn_the_same(self):
         whole = self.train(1, epochs=1)
         pieces = self.train(1, epochs=1, micro_batch=5)

@@ -57,14 +57,7 @@ using gpuStream_t = GPU_RUNTIME(Stream_t);
 #define gpuFree GPU_RUNTIME(Free)
 #define gpuMemcpy GPU_RUNTIME(Memcpy)
 #define gpuMemcpyDefault GPU_RUNTIME(MemcpyDefault)
-#define gpuMemcpyAsync GPU_RUNTIME(MemcpyAsync)
 #define gpuStreamSynchronize GPU_RUNTIME(StreamSynchronize)
-#define gpuEvent_t GPU_RUNTIME(Event_t)
-#define gpuEventCreate GPU_RUNTIME(EventCreate)
-#define gpuEventDestroy GPU_RUNTIME(EventDestroy)
-#define gpuEventRecord GPU_RUNTIME(EventRecord)
-#define gpuEventSynchronize GPU_RUNTIME(EventSynchronize)
-#define gpuEventElapsedTime GPU_RUNTIME(EventElapsedTime)
 
 // Queues blocks of threads, one call of the kernel each.
 template <class Arguments>
@@ -77,13 +70,16 @@ gpuError_t gpu_launch(void (*kernel)(Arguments), unsigned blocks, unsigned threa
 
 #endif
 
+#if !defined(GOSS_GPU_EMULATOR)  // of the loop that follows
+#define GPU_PRAGMA(text) _Pragma(#text)
+#define GPU_UNROLL(times) GPU_PRAGMA(unroll times)
+#define GPU_NO_UNROLL GPU_UNROLL(1)
+#endif
+
 #if defined(__CUDACC__) && defined(GOSS_GPU_CUDA)
 
 #define GPU_DEVICE __device__
 #define GPU_KERNEL(max_threads) __global__ __launch_bounds__(max_threads)
-
-#define GPU_NO_UNROLL _Pragma("unroll 1")
-#define GPU_UNROLL(times) _Pragma("unroll " #times)
 
 GPU_DEVICE inline unsigned gpu_thread() { return threadIdx.x; }
 GPU_DEVICE inline unsigned gpu_block() { return blockIdx.x; }
@@ -114,13 +110,8 @@ GPU_DEVICE inline unsigned short gpu_narrow_fp16(float value) {
 
 #elif defined(__HIP__) && defined(GOSS_GPU_HIP)
 
-// Inlined always: what is called has its arrays in memory instead of registers.
-#define GPU_DEVICE __attribute__((device, always_inline))
+#define GPU_DEVICE __attribute__((device))
 #define GPU_KERNEL(max_threads) __attribute__((global, launch_bounds(max_threads)))
-
-#define GPU_NO_UNROLL _Pragma("unroll 1")
-#define GPU_UNROLL(times) GPU_PRAGMA(unroll times)
-#define GPU_PRAGMA(text) _Pragma(#text)
 
 GPU_DEVICE inline unsigned gpu_thread() { return __builtin_amdgcn_workitem_id_x(); }
 GPU_DEVICE inline unsigned gpu_block() { return __builtin_amdgcn_workgroup_id_x(); }

@@ -17,6 +17,7 @@ libssl-dev              OpenSSL: HMAC and SHA-256 of the start-up handshake
 libgtest-dev            GoogleTest: the tests
 libgmock-dev            GoogleTest's matchers
 libbenchmark-dev        Google Benchmark: inner loops
+libboost-context-dev    Boost.Context: fibers of the tests that run kernels of GPUs on the CPU
 libcli11-dev            CLI11: command lines of the tools
 nlohmann-json3-dev      JSON files of the tools
 mpich                   MPICH to compare with

@@ -42,11 +42,9 @@ const char* hipGetErrorString(hipError_t);
 }
 #endif
 #define GPU_RUNTIME(name) hip##name
-
 #endif
 
 #if defined(GPU_RUNTIME)
-
 using gpuError_t = GPU_RUNTIME(Error_t);
 using gpuStream_t = GPU_RUNTIME(Stream_t);
 #define gpuSuccess GPU_RUNTIME(Success)
@@ -84,16 +82,15 @@ gpuError_t gpu_launch(void (*kernel)(Arguments), unsigned blocks, unsigned threa
 GPU_DEVICE inline unsigned gpu_thread() { return threadIdx.x; }
 GPU_DEVICE inline unsigned gpu_block() { return blockIdx.x; }
 
-// The value of the thread whose number in the team differs by `kMask`.
+// Of the thread whose number in the team differs by `kMask`; then of thread `from`; then bit i is
+// what thread i says.
 template <unsigned kMask, class T>
 GPU_DEVICE T team_exchange(T value) {
   return __shfl_xor_sync(0xffffffffu, value, kMask);
 }
-// The value of thread `from` of the team.
 GPU_DEVICE inline unsigned team_value_of(unsigned value, unsigned from) {
   return __shfl_sync(0xffffffffu, value, from);
 }
-// Bit i: what thread i of the team says.
 GPU_DEVICE inline unsigned team_ballot(bool says) { return __ballot_sync(0xffffffffu, says); }
 
 // To nearest even with subnormals, as IEEE 754 says; NaNs stay NaNs.

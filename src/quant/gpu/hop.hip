@@ -5,8 +5,9 @@
 // registers with the own ones in their place, and encodes the result. Numbers are read once and
 // codes written once; nothing lies in memory in between.
 //
-// There is a kernel for every codec that peers and result share. The kernels of results that are not
-// encoded, and of pairs of different codecs, look up the codecs as they go: a jump per step and peer.
+// There is a kernel for every codec that peers and result share. The kernels of results that are
+// not encoded, and of pairs of different codecs, look up the codecs as they go: a jump per step and
+// peer.
 #include "quant/gpu/launch-inl.h"
 
 namespace goss::quant::gpu {

@@ -4,8 +4,7 @@
 # Kernels for devices: GOSS_GPU_KERNELS compiled by whatever compilers there are. Nothing here asks
 # whether the machine has a GPU. Makes
 #   goss_quant_cuda  a library with the kernels and src/quant/gpu/operations.h, by nvcc
-#   goss_quant_hip   the same for AMD, by clang and lld with ROCm's headers; without those clang
-#                    alone compiles the kernels to assembly, which the tests look at
+#   gpu_objects      also the kernels for AMD as assembly, by clang without ROCm, which tests look at
 # and GOSS_GPU_SUMMARY, GOSS_GPU_OBJECTS. Rounding is part of the wire format: no contraction to
 # fused multiply-adds, correctly rounded divisions, subnormals (both compilers' defaults).
 set(GOSS_GPU "auto" CACHE STRING "Kernels for GPUs: auto (by the compilers that are found) or none")
@@ -20,15 +19,11 @@ set(GOSS_GPU_NVIDIA 80 90)
 
 find_program(GOSS_NVCC nvcc HINTS /usr/local/cuda/bin)
 find_program(GOSS_GPU_CLANG NAMES clang++-19 clang++-20 HINTS /usr/lib/llvm-19/bin /opt/rocm/llvm/bin)
-if(NOT GOSS_GPU_CLANG)
-  find_program(GOSS_GPU_CLANG_LLVM NAMES clang++ PATHS /usr/lib/llvm-19/bin NO_DEFAULT_PATH)
-  set(GOSS_GPU_CLANG ${GOSS_GPU_CLANG_LLVM})
-endif()
 set(gpu_summary)
 set(gpu_flags -std=c++20 -O3 -I${PROJECT_SOURCE_DIR}/src -I${PROJECT_SOURCE_DIR}/include)
 
 # goss_gpu_compile(<list> <suffix> COMMAND compiler and flags): one output per kernel source, which
-# is appended to the list. The same host compiler's flags as the library's: hidden symbols, PIC.
+# is appended to the list.
 function(goss_gpu_compile outputs suffix)
   cmake_parse_arguments(arg "" "" "COMMAND" ${ARGN})
   foreach(source ${GOSS_GPU_KERNELS})
@@ -84,9 +79,6 @@ endif()
 
 if(GOSS_GPU_OBJECTS)
   add_custom_target(gpu_objects ALL DEPENDS ${GOSS_GPU_OBJECTS})
-  if(TARGET goss_quant_cuda)
-    add_dependencies(goss_quant_cuda gpu_objects)
-  endif()
   list(JOIN gpu_summary ", " GOSS_GPU_SUMMARY)
   string(REPLACE ";" " " GOSS_GPU_SUMMARY "${GOSS_GPU_SUMMARY}")
 endif()

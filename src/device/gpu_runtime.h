@@ -55,6 +55,7 @@ using gpuStream_t = GPU_RUNTIME(Stream_t);
 #define gpuFree GPU_RUNTIME(Free)
 #define gpuMemcpy GPU_RUNTIME(Memcpy)
 #define gpuMemcpyDefault GPU_RUNTIME(MemcpyDefault)
+#define gpuMemcpyAsync GPU_RUNTIME(MemcpyAsync)
 #define gpuStreamSynchronize GPU_RUNTIME(StreamSynchronize)
 
 // Queues blocks of threads, one call of the kernel each.

@@ -42,11 +42,9 @@ const char* hipGetErrorString(hipError_t);
 }
 #endif
 #define GPU_RUNTIME(name) hip##name
-
 #endif
 
 #if defined(GPU_RUNTIME)
-
 using gpuError_t = GPU_RUNTIME(Error_t);
 using gpuStream_t = GPU_RUNTIME(Stream_t);
 #define gpuSuccess GPU_RUNTIME(Success)
@@ -59,12 +57,6 @@ using gpuStream_t = GPU_RUNTIME(Stream_t);
 #define gpuMemcpyDefault GPU_RUNTIME(MemcpyDefault)
 #define gpuMemcpyAsync GPU_RUNTIME(MemcpyAsync)
 #define gpuStreamSynchronize GPU_RUNTIME(StreamSynchronize)
-#define gpuEvent_t GPU_RUNTIME(Event_t)
-#define gpuEventCreate GPU_RUNTIME(EventCreate)
-#define gpuEventDestroy GPU_RUNTIME(EventDestroy)
-#define gpuEventRecord GPU_RUNTIME(EventRecord)
-#define gpuEventSynchronize GPU_RUNTIME(EventSynchronize)
-#define gpuEventElapsedTime GPU_RUNTIME(EventElapsedTime)
 
 // Queues blocks of threads, one call of the kernel each.
 template <class Arguments>
@@ -77,27 +69,29 @@ gpuError_t gpu_launch(void (*kernel)(Arguments), unsigned blocks, unsigned threa
 
 #endif
 
+#if !defined(GOSS_GPU_EMULATOR)  // of the loop that follows
+#define GPU_PRAGMA(text) _Pragma(#text)
+#define GPU_UNROLL(times) GPU_PRAGMA(unroll times)
+#define GPU_NO_UNROLL GPU_UNROLL(1)
+#endif
+
 #if defined(__CUDACC__) && defined(GOSS_GPU_CUDA)
 
 #define GPU_DEVICE __device__
 #define GPU_KERNEL(max_threads) __global__ __launch_bounds__(max_threads)
 
-#define GPU_NO_UNROLL _Pragma("unroll 1")
-#define GPU_UNROLL(times) _Pragma("unroll " #times)
-
 GPU_DEVICE inline unsigned gpu_thread() { return threadIdx.x; }
 GPU_DEVICE inline unsigned gpu_block() { return blockIdx.x; }
 
-// The value of the thread whose number in the team differs by `kMask`.
+// Of the thread whose number in the team differs by `kMask`; then of thread `from`; then bit i is
+// what thread i says.
 template <unsigned kMask, class T>
 GPU_DEVICE T team_exchange(T value) {
   return __shfl_xor_sync(0xffffffffu, value, kMask);
 }
-// The value of thread `from` of the team.
 GPU_DEVICE inline unsigned team_value_of(unsigned value, unsigned from) {
   return __shfl_sync(0xffffffffu, value, from);
 }
-// Bit i: what thread i of the team says.
 GPU_DEVICE inline unsigned team_ballot(bool says) { return __ballot_sync(0xffffffffu, says); }
 
 // To nearest even with subnormals, as IEEE 754 says; NaNs stay NaNs.
@@ -114,13 +108,8 @@ GPU_DEVICE inline unsigned short gpu_narrow_fp16(float value) {
 
 #elif defined(__HIP__) && defined(GOSS_GPU_HIP)
 
-// Inlined always: what is called has its arrays in memory instead of registers.
-#define GPU_DEVICE __attribute__((device, always_inline))
+#define GPU_DEVICE __attribute__((device))
 #define GPU_KERNEL(max_threads) __attribute__((global, launch_bounds(max_threads)))
-
-#define GPU_NO_UNROLL _Pragma("unroll 1")
-#define GPU_UNROLL(times) GPU_PRAGMA(unroll times)
-#define GPU_PRAGMA(text) _Pragma(#text)
 
 GPU_DEVICE inline unsigned gpu_thread() { return __builtin_amdgcn_workitem_id_x(); }
 GPU_DEVICE inline unsigned gpu_block() { return __builtin_amdgcn_workgroup_id_x(); }

@@ -13,7 +13,7 @@ namespace goss::quant {
 template <Scale kScaleKind, class ElementType>
 struct BlockFormat {
   using Element = ElementType;
-  static constexpr Shape kShape = {kScaleKind, Element::kBits};
+  static constexpr Shape shape() { return {kScaleKind, Element::kBits}; }
 
   static constexpr BlockScale scale_of(float largest, float factor, MxScale how) {
     if constexpr (kScaleKind == Scale::kBf16) return bf16_scale(largest, factor, Element::kLimit);
@@ -30,12 +30,12 @@ struct BlockFormat {
 template <class Small>
 struct CastFormat {
   using Element = Cast<Small>;
-  static constexpr Shape kShape = {Scale::kNone, 16};
+  static constexpr Shape shape() { return {Scale::kNone, 16}; }
 };
 
 // One bit each, and the mean of magnitudes of a tile.
 struct SignFormat {
-  static constexpr Shape kShape = {Scale::kMean, 1};
+  static constexpr Shape shape() { return {Scale::kMean, 1}; }
   static constexpr size_t kLanes = 16;  // of the sum: element i is in lane i mod 16
 
   // 2^-10 per element instead of at the end: sums cannot overflow.

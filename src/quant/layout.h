@@ -20,7 +20,7 @@ struct Place {
 };
 
 // Of the tile that begins with element `first`, in a buffer of `count` elements.
-constexpr Place place_of(const Shape& shape, size_t count, size_t first) {
+constexpr Place place_of(Shape shape, size_t count, size_t first) {
   const size_t first_of_unit = first / shape.unit() * shape.unit();
   const size_t in_unit = smaller(shape.unit(), count - first_of_unit);
   const size_t tile = (first - first_of_unit) / kTile;

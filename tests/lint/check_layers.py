@@ -40,7 +40,7 @@ LAYERS = {
     "examples": [PUBLIC],
     # Tools are users: they see what users see. perf/bench times inner loops that users do not see.
     "perf": [PUBLIC, "perf"],
-    "perf/bench": [PUBLIC, "perf", "base", "collectives", "mixing", "reduce", "quant", "engine",
+    "perf/bench": [PUBLIC, "perf", "bench", "base", "device", "collectives", "mixing", "reduce", "quant", "engine",
                    "transport"],
     # The trainer is a user, too.
     "trainer": [PUBLIC],

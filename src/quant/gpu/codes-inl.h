@@ -104,13 +104,13 @@ GPU_DEVICE inline float number_of(SignFormat, uint32_t code, uint32_t scale) {
 template <unsigned kCount, class Format>
 GPU_DEVICE void decode(Format format, const uint8_t* bytes, const Place& place, unsigned i,
                        float (&x)[kCount]) {
-  constexpr Scale kScale = Format::kShape.scale;
+  constexpr Scale kScale = Format::shape().scale;
   uint32_t scale = 0;
   if constexpr (kScale != Scale::kNone) {
     const unsigned block = kScale == Scale::kMean ? 0 : i / unsigned{kBlock};
     scale = load_scale<kScale>(bytes + place.scales, block);
   }
-  Codes<Format::kShape.code_bits> codes;
+  Codes<Format::shape().code_bits> codes;
   codes.load(bytes + place.payload, place.blocks, i / kPerThread * kPerThread);
   for (unsigned j = 0; j < kCount; ++j) {
     x[j] = number_of(format, codes.get(kCount == 1 ? i % kPerThread : j), scale);

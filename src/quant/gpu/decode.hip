@@ -11,7 +11,7 @@ namespace {
 template <class Format>
 GPU_KERNEL(kThreads) void decode_kernel(DecodeArguments a) {
   for_each_span<1>(a.count, a.stride, [&](size_t first) {
-    const Place place = place_of(Format::kShape, a.count, first);
+    const Place place = place_of(Format::shape(), a.count, first);
     for_each_step(a.count, first, [&](unsigned i) {
       if (first + i >= a.count) return;
       float x[8];

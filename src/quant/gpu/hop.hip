@@ -5,8 +5,9 @@
 // registers with the own ones in their place, and encodes the result. Numbers are read once and
 // codes written once; nothing lies in memory in between.
 //
-// There is a kernel for every codec that peers and result share. The kernels of results that are not
-// encoded, and of pairs of different codecs, look up the codecs as they go: a jump per step and peer.
+// There is a kernel for every codec that peers and result share. The kernels of results that are
+// not encoded, and of pairs of different codecs, look up the codecs as they go: a jump per step and
+// peer.
 #include "quant/gpu/launch-inl.h"
 
 namespace goss::quant::gpu {
@@ -79,7 +80,7 @@ struct TakeCombined {
     }
     Peers::visit(a.peer_codec, [&](auto format) {
       const size_t first = i / kTile * kTile;
-      const Place place = place_of(decltype(format)::kShape, a.target.count, first);
+      const Place place = place_of(decltype(format)::shape(), a.target.count, first);
       decode(format, a.peers[rank], place, static_cast<unsigned>(i - first), y);
     });
   }
@@ -114,14 +115,14 @@ GPU_KERNEL(kThreads) void hop_of_two_codecs_kernel(HopArguments a) {
       float x[8];
       take.eight(first + i, x);
       visit_format(a.codec, [&](auto format) {
-        if constexpr (format.kShape.scale != Scale::kMean) {
+        if constexpr (decltype(format)::shape().scale != Scale::kMean) {
           encode_step(format, a.target, first, i, x, &own_scale);
         }
       });
       give.eight(first + i, x);
     });
     visit_format(a.codec, [&](auto format) {
-      if constexpr (format.kShape.scale != Scale::kMean) {
+      if constexpr (decltype(format)::shape().scale != Scale::kMean) {
         finish_tile(format, a.target, first, own_scale);
       }
     });

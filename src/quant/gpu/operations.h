@@ -15,12 +15,14 @@
 namespace goss::quant::gpu {
 
 struct Launch {
-  void* stream = nullptr;   // hipStream_t or cudaStream_t
-  unsigned max_blocks = 0;  // of 256 threads; 0: as many as there is work for. Few leave the rest
-                            // of the device to others. No influence on results.
+  void* stream = nullptr;  // hipStream_t or cudaStream_t
+  // Of 256 threads; 0: as many as there is work for. Few leave the rest of the device to others.
+  // No influence on results.
+  unsigned max_blocks = 0;
 };
 
-// Errors: gossInvalidArgument (type, address, figures), gossUnhandledCudaError (the kernel did not start).
+// Errors: gossInvalidArgument (type, address, figures), gossUnhandledCudaError (the kernel did not
+// start).
 Status encode(const Encode& a, const Launch& how);
 Status decode(const Decode& a, const Launch& how);
 Status decode_add(const Decode& a, const Launch& how);

@@ -26,7 +26,7 @@ GPU_DEVICE void for_each_span(size_t count, size_t stride, Work work) {
 }
 // Of a kernel that makes codes of a format.
 template <class Format>
-constexpr size_t kSpanTiles = Format::kShape.scale == Scale::kMean ? 2 : 1;
+constexpr size_t kSpanTiles = Format::shape().scale == Scale::kMean ? 2 : 1;
 
 // work(i) for this thread's first elements of the steps of a tile, i counted from `first`. All
 // threads of the team do all steps that have elements.
@@ -59,7 +59,7 @@ template <Scale kScale, class Element>
 GPU_DEVICE void encode_step(BlockFormat<kScale, Element> format, const Target& a, size_t first,
                             unsigned i, float (&x)[8], uint32_t* own_scale) {
   using Format = BlockFormat<kScale, Element>;
-  const Place place = place_of(Format::kShape, a.count, first);
+  const Place place = place_of(Format::shape(), a.count, first);
   const BlockScale scale = Format::scale_of(largest_of_block(x), a.factor, a.mx_scale);
   constexpr unsigned kThreadsPerBlock = kBlock / kPerThread;
   constexpr unsigned kBlocksPerStep = kTeam / kThreadsPerBlock;
@@ -80,7 +80,7 @@ GPU_DEVICE void encode_step(BlockFormat<kScale, Element> format, const Target& a
 template <Scale kScale, class Element>
 GPU_DEVICE void finish_tile(BlockFormat<kScale, Element>, const Target& a, size_t first,
                             uint32_t own_scale) {
-  const Place place = place_of(BlockFormat<kScale, Element>::kShape, a.count, first);
+  const Place place = place_of(BlockFormat<kScale, Element>::shape(), a.count, first);
   if (team_thread() >= place.blocks) return;
   store_scale<kScale>(a.bytes + place.scales, team_thread(), own_scale);
 }
@@ -90,7 +90,7 @@ GPU_DEVICE void finish_tile(BlockFormat<kScale, Element>, const Target& a, size_
 template <class Small>
 GPU_DEVICE void encode_step(CastFormat<Small> format, const Target& a, size_t first, unsigned i,
                             float (&x)[8], uint32_t*) {
-  const Place place = place_of(CastFormat<Small>::kShape, a.count, first);
+  const Place place = place_of(CastFormat<Small>::shape(), a.count, first);
   if (i >= place.blocks * kBlock) return;
   for (float& value : x) value *= a.factor;
   const Codes<16> codes = round_eight<Cast<Small>>(x, a, first + i);
@@ -147,7 +147,7 @@ GPU_DEVICE void encode_tile(SignFormat format, const Target& a, size_t first_of_
   const size_t in_tile = smaller(kTile, a.count - first);
   const uint32_t scale = SignFormat::scale_of(sum, in_tile, a.factor);
   if (!SignFormat::has_signs(scale)) own = to_store = 0;
-  const Place place = place_of(SignFormat::kShape, a.count, first);
+  const Place place = place_of(SignFormat::shape(), a.count, first);
   if (lane == 0) store_scale<Scale::kMean>(a.bytes + place.scales, 0, scale);
   uint8_t* to = a.bytes + place.payload + 8 * lane;
   if (2 * lane + 2 <= place.blocks) {

@@ -5,6 +5,7 @@
 // Written to be read; speed is the business of the vector kernels.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 
 #include "quant/formats.h"
@@ -85,7 +86,7 @@ template <class Format>
 struct BlockCodec {
   using Element = typename Format::Element;
   using Layout = Planes<Element::kBits>;
-  static constexpr Scale kScale = Format::kShape.scale;
+  static constexpr Scale kScale = Format::shape().scale;
 
   static float step_of(const uint8_t* scales, size_t block) {
     return Format::step_of(kScale == Scale::kBf16 ? load16(scales + 2 * block) : scales[block]);

@@ -3,6 +3,7 @@
 #include "transport/registry.h"
 
 #include <dlfcn.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <mutex>
@@ -36,7 +37,10 @@ struct Loaded {
 
 // GOSS_MODULE_DIR, else the folder `gossamer` beside the library that this code is in.
 Result<std::string> module_path() {
-  if (const auto folder = env_text(Env::kModuleDir)) return *folder + "/" + kFile;
+  const bool trusted = ::getauxval(AT_SECURE) == 0;  // not setuid
+  if (const auto folder = env_text(Env::kModuleDir); folder && trusted) {
+    return *folder + "/" + kFile;
+  }
   Dl_info info{};
   if (::dladdr(reinterpret_cast<const void*>(&open_messenger), &info) == 0) {
     return fail(gossInternalError, "the library does not know its own file; set GOSS_MODULE_DIR");

@@ -25,8 +25,8 @@
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using goss::transport::Messenger;
 using goss::transport::MessageRequest;
+using goss::transport::Messenger;
 using State = MessageRequest::State;
 
 constexpr int kRepetitions = 9;
@@ -132,7 +132,10 @@ int run(Board& board, int rank) {
   latency_us(side, rank, 8, 100);  // connections
   if (rank == 0) std::printf("%10s %14s %12s\n", "bytes", "latency (us)", "GB/s");
   for (size_t bytes = 8; bytes <= size_t{16} << 20; bytes *= 8) {
-    const double us = latency_us(side, rank, bytes, bytes <= 4096 ? 2000 : bytes <= 300'000 ? 200 : 10);
+    const double us = latency_us(side, rank, bytes,
+                                 bytes <= 4096      ? 2000
+                                 : bytes <= 300'000 ? 200
+                                                    : 10);
     const int rounds = static_cast<int>(std::clamp<size_t>((size_t{64} << 20) / bytes, 32, 20'000));
     const double rate = bandwidth(side, rank, bytes, rounds);
     if (us < 0 || rate < 0) {
@@ -148,8 +151,8 @@ int run(Board& board, int rank) {
 }  // namespace
 
 int main() {
-  void* const memory = ::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE,
-                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* const memory =
+      ::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     std::perror("mmap");
     return 1;

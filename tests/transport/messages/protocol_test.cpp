@@ -152,17 +152,12 @@ TEST(MessageProtocol, TheWindowComesBackWhateverHappensToMessages) {
       }
     }
     switch (chance() % 4) {
-      case 0:
-        ranks[0].cancel(&send);
-        break;
-      case 1:
-        ranks[1].cancel(&receive);
-        break;
+      case 0: ranks[0].cancel(&send); break;
+      case 1: ranks[1].cancel(&receive); break;
       case 2:
         if (!early) ranks[1].receive(0, {i, 1}, got, &receive);
         break;
-      default:
-        break;
+      default: break;
     }
     ranks.run();
     ranks[0].cancel(&send);
@@ -330,7 +325,8 @@ TEST_F(Hostile, TheArrivalOfWhatWasNotSentIsRefused) {
   expect_refused();
 }
 TEST_F(Hostile, BytesBeyondTheWindowAreRefused) {
-  for (uint64_t i = 0; i < 100 && protocol_.fate(1).ok(); ++i) hear(first(i, kFragment, 5), kFragment);
+  for (uint64_t i = 0; i < 100 && protocol_.fate(1).ok(); ++i)
+    hear(first(i, kFragment, 5), kFragment);
   expect_refused();
 }
 TEST_F(Hostile, AHugeTotalAllocatesNothing) {

@@ -2,9 +2,8 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // Latency and bandwidth of messages between two processes of one host through the UCX module, on
-// the first two CPUs that this process may use, to be compared with ucx_perftest over the same transport:
-//
-//   UCX_TLS=posix,self messenger_bench               ucx_perftest -t ucp_am_lat ..., -t ucp_am_bw ...
+// the first two CPUs that this process may use, to be compared with ucx_perftest (-t ucp_am_lat,
+// -t ucp_am_bw) over the same UCX_TLS.
 //
 // One way latency is half a round trip. Bandwidth is of messages in one direction, 16 at a time.
 // Each figure is the median of repetitions.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// The rules of messages without a network: on a wire of the test's own, which takes packets when the
-// test says so, and against a peer that breaks the rules.
+// The rules of messages without a network: on a wire of the test's own, which takes packets when
+// the test says so, and against a peer that breaks the rules.
 #include "transport/messages/protocol.h"
 
 #include <gtest/gtest.h>
@@ -234,7 +234,7 @@ TEST(MessageProtocol, ALostPeerFailsWhatWaitsForItAndNothingElse) {
   ranks[1].cancel(&other);
 }
 
-// ---- against a peer that breaks the rules -----------------------------------------------------------
+// ---- against a peer that breaks the rules --------------------------------------------------
 
 class Hostile : public testing::Test {
  protected:

@@ -2,9 +2,9 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // Network: several "hosts" on one machine, for tests. A host is a process that does nothing but
-// hold namespaces of its own: network, host name, mounts (with a /sys that shows the network). The hosts
-// hang on a switch, a bridge in one more namespace. Nothing has a name in the system, and all of it
-// ends with the processes, which end with the test, however that ends.
+// hold namespaces of its own: network, host name, mounts (with a /sys that shows the network). The
+// hosts hang on a switch, a bridge in one more namespace. Nothing has a name in the system, and all
+// of it ends with the processes, which end with the test, however that ends.
 #pragma once
 
 #include <sched.h>

@@ -25,10 +25,10 @@ constexpr const char* kUcxLibrary = "libucs.so.0";
 // UCX does these to the process at the moment when it is loaded, unless told otherwise: it catches
 // signals, and puts itself in the way of mmap, munmap, malloc and others.
 constexpr const char* kGuestManners[] = {
-    "UCX_HANDLE_ERRORS=none", "UCX_ERROR_SIGNALS=",
-    "UCX_MEM_EVENTS=n",       "UCX_MEM_MMAP_HOOK_MODE=none",
-    "UCX_MEM_MALLOC_HOOKS=n", "UCX_MEM_MALLOC_RELOC=n",
-    "UCX_VFS_ENABLE=n",
+    "UCX_HANDLE_ERRORS=none",      "UCX_ERROR_SIGNALS=",
+    "UCX_DEBUG_SIGNO=0",           "UCX_MEM_EVENTS=n",
+    "UCX_MEM_MMAP_HOOK_MODE=none", "UCX_MEM_MALLOC_HOOKS=n",
+    "UCX_MEM_MALLOC_RELOC=n",      "UCX_VFS_ENABLE=n",
 };
 
 struct Loaded {

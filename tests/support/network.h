@@ -27,6 +27,8 @@ class Network {
   // Why there can be none here; empty when there can.
   static std::string missing() {
     if (::geteuid() != 0) return "network namespaces need root";
+    // A process may change its mounts only while it has one thread.
+    if (under_thread_sanitizer()) return "ThreadSanitizer keeps a thread of its own";
     for (const char* tool : {"ip", "tc"}) {
       if (run({tool, "-V"}) != 0) return std::string(tool) + " is not installed (iproute2)";
     }

@@ -21,6 +21,9 @@ libgmock-dev            GoogleTest's matchers
 libbenchmark-dev        Google Benchmark: inner loops
 libcli11-dev            CLI11: command lines of the tools
 nlohmann-json3-dev      JSON files of the tools
+libtorch-dev            libtorch: networks and gradients of goss-train
+libopenblas0-pthread    its matrix products; the default BLAS is several times slower
+zlib1g-dev              goss-train reads .gz files and checks its checkpoints
 mpich                   MPICH to compare with
 libmpich-dev            the same
 libgloo-dev             Gloo to compare with

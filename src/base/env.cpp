@@ -19,16 +19,19 @@ namespace {
 constexpr EnvEntry kTable[] = {
     {Env::kAddr, "GOSS_ADDR", "host or address", "MASTER_ADDR, else 127.0.0.1",
      "Where rank 0 listens when a communicator is made from the environment."},
-    {Env::kAlgo, "GOSS_ALGO", "auto, inline, oneshot, twoshot", "auto",
-     "Forces the algorithm of all-reduce and reduce. Must be equal on all ranks."},
+    {Env::kAlgo, "GOSS_ALGO",
+     "auto, inline, oneshot, twoshot; between hosts also flat, ring, doubling, halving, binomial, "
+     "bruck, pairwise",
+     "auto",
+     "Forces the algorithm of the collectives that have one of this name. Must be equal on all "
+     "ranks."},
     {Env::kCpuIsa, "GOSS_CPU_ISA", "auto, scalar, avx2, avx512", "auto",
      "The most capable instruction set that kernels may use. Results do not depend on it."},
     {Env::kDump, "GOSS_DUMP", "path prefix", "unset",
      "When an operation fails, the last 64 operations of the communicator are written to "
      "`<prefix>.<pid>.<rank>` and as a warning to the log."},
     {Env::kHostId, "GOSS_HOSTID", "any text", "the id of the host's boot",
-     "What tells hosts apart: ranks with different values do not share memory even on one host, "
-     "which this version needs, so it refuses them."},
+     "What tells hosts apart: ranks with different values do not share memory even on one host."},
     {Env::kIfname, "GOSS_IFNAME", "interface name",
      "rank: the one that reaches the root; unique id: first that is up, IPv4 first, bridges of "
      "containers late, loopback last",
@@ -67,8 +70,9 @@ constexpr EnvEntry kTable[] = {
      "CPUs share none. auto measures the distance. Local; changes no result."},
     {Env::kTimeout, "GOSS_TIMEOUT", "duration", "600s",
      "How long an operation waits for a rank before it fails; 0 waits for ever."},
-    {Env::kTransport, "GOSS_TRANSPORT", "auto, shm", "auto",
-     "The transport to use. Only shared memory exists in this version."},
+    {Env::kTransport, "GOSS_TRANSPORT", "auto, shm, ucx", "auto",
+     "How ranks reach each other: auto by shared memory on one host and by UCX between hosts, shm "
+     "by shared memory only, ucx by UCX also on one host. Must be equal on all ranks."},
     {Env::kWarnAfter, "GOSS_WARN_AFTER", "duration", "30s",
      "How long an operation waits before a warning names the missing rank; repeated with "
      "doubled intervals."},

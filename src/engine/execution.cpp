@@ -19,17 +19,25 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
     choice_.path = Path::kPairs;
     return settle(comm, pairs_.start(comm, operation_));
   }
+  if (comm.span() != nullptr) [[unlikely]] {
+    choice_ = {};
+    choice_.path = Path::kHosts;
+    if (span_ == nullptr) span_ = std::make_unique<SpanExecution>();
+    return settle(comm, span_->start(comm, operation_));
+  }
   choice_ = choose(operation, comm.nranks(), comm.settings().forced);
   const Program* program = choice_.path == Path::kMapped
                                ? &comm.plans().get(choice_.algorithm, operation.root)
                                : nullptr;
   mapped_.direct().offer(comm, operation, program);
-  signature_ = comm.begin_operation(operation, choice_, mapped_.direct().own());
+  signature_ =
+      comm.begin_operation(operation, static_cast<int>(choice_.algorithm), mapped_.direct().own());
   switch (choice_.path) {
     case Path::kNothing: return settle(comm, Progress::kDone);
     case Path::kInline: return settle(comm, inline_.start(comm, operation_, signature_));
     case Path::kMapped: return settle(comm, mapped_.start(comm, operation_, *program, signature_));
-    case Path::kPairs: break;  // above
+    case Path::kPairs:
+    case Path::kHosts: break;  // above
   }
   return Progress::kFailed;
 }
@@ -40,6 +48,7 @@ Progress Execution::advance(Communicator& comm) {
     case Path::kInline: return settle(comm, inline_.advance(comm));
     case Path::kMapped: return settle(comm, mapped_.advance(comm));
     case Path::kPairs: return settle(comm, pairs_.advance(comm));
+    case Path::kHosts: return settle(comm, span_->advance(comm));
   }
   return Progress::kFailed;
 }
@@ -50,6 +59,7 @@ uint64_t Execution::position() const {
     case Path::kInline: return inline_.position();
     case Path::kMapped: return mapped_.position();
     case Path::kPairs: return pairs_.position();
+    case Path::kHosts: return span_->position();
   }
   return 0;
 }
@@ -70,6 +80,8 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
     case Progress::kFailed:
       if (choice_.path == Path::kInline) {
         failure_ = comm.mismatch(inline_.waiting_for(), signature_);
+      } else if (choice_.path == Path::kHosts) {
+        failure_ = span_->failure();
       } else {
         failure_ = choice_.path == Path::kMapped ? mapped_.failure() : pairs_.failure();
       }
@@ -82,6 +94,7 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
 
 Progress Execution::check(Communicator& comm, std::chrono::milliseconds waited) {
   if (choice_.path == Path::kPairs) return settle(comm, pairs_.check(comm, waited));
+  if (choice_.path == Path::kHosts) return settle(comm, span_->check(comm, waited));
   const int peer = choice_.path == Path::kInline ? inline_.waiting_for() : mapped_.waiting_for();
   failure_ = comm.check_wait(peer, signature_, waited);
   if (failure_.ok()) return Progress::kBlocked;
@@ -93,12 +106,13 @@ void Execution::give_up(Communicator& comm) {
   active_ = false;
   mapped_.direct().withdraw(comm);
   pairs_.give_up(comm);
+  if (span_ != nullptr) span_->give_up(comm);
 }
 
 Status Execution::break_off(Communicator& comm, const Status& failure) {
-  comm.faults().raise(failure);
+  Status first = comm.lost(failure);
   give_up(comm);
-  return comm.faults().status();
+  return first;
 }
 
 namespace {

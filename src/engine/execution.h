@@ -12,6 +12,7 @@
 #include "engine/direct_memory.h"
 #include "engine/pair_execution.h"
 #include "engine/progress.h"
+#include "engine/span_execution.h"
 
 namespace goss::engine {
 
@@ -186,6 +187,7 @@ class Execution {
   InlineExecution inline_;
   MappedExecution mapped_;
   PairExecution pairs_;
+  std::unique_ptr<SpanExecution> span_;  // made when first needed
   Status failure_;
 };
 

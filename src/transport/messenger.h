@@ -6,6 +6,7 @@
 // Never blocks. Any thread may call; the implementation serialises.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -29,8 +30,23 @@ struct MessageKey {
 // ended: done, failed, or cancelled.
 struct MessageRequest {
   enum class State : uint8_t { kIdle, kPosted, kDone, kFailed };
-  State state = State::kIdle;  // read it after progress(), on the thread that posted
-  size_t bytes = 0;            // of what has been received
+  // Any thread's progress() may end a request: what else it says is there when this says so.
+  class Shown {
+   public:
+    Shown() = default;
+    Shown(const Shown& other) : state_(static_cast<State>(other)) {}
+    Shown& operator=(const Shown& other) { return *this = static_cast<State>(other); }
+    Shown& operator=(State state) {
+      state_.store(state, std::memory_order_release);  // pairs with the load below
+      return *this;
+    }
+    operator State() const { return state_.load(std::memory_order_acquire); }  // NOLINT: as a State
+
+   private:
+    std::atomic<State> state_{State::kIdle};
+  };
+  Shown state;
+  size_t bytes = 0;  // of what has been received
   Status failure;
   void* handle = nullptr;  // the implementation's
 };

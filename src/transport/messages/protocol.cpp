@@ -58,18 +58,20 @@ int MessageProtocol::cancel(MessageRequest* request) {
       posted_.remove(receive);
     }
   }
-  request->state = MessageRequest::State::kIdle;
   release(posting);
+  request->state = MessageRequest::State::kIdle;
   return peer;
 }
 
 void MessageProtocol::finish(Posting* posting, Status failure, size_t bytes) {
   MessageRequest* const request = posting->request;
+  release(posting);
   request->bytes = bytes;
-  request->state = failure.ok() ? MessageRequest::State::kDone : MessageRequest::State::kFailed;
+  const bool ok = failure.ok();
   request->failure = std::move(failure);
   ++ended_;
-  release(posting);
+  // Last: from here on the request is its owner's.
+  request->state = ok ? MessageRequest::State::kDone : MessageRequest::State::kFailed;
 }
 
 void MessageProtocol::release(Posting* posting) {

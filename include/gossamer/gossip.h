@@ -183,8 +183,8 @@ typedef struct {
   int period;                    /**< steps; partners rotate and the living are counted anew when it ends */
   int rounds;                    /**< exchanges of one step, one after the other: 1 but for gossFold */
   double contraction; /**< by how much a period multiplies the disagreement ||x - mean||, at most */
-  uint64_t newestStep; /**< the latest step that a rank is in: a rank that has been stopped for long
-                            goes on there */
+  uint64_t newestStep; /**< the latest step that a rank is in. A rank that the others have given up
+                            (living is 1) goes on there, and is taken back; no other rank jumps */
   double weight;       /**< of push-sum: how many ranks' worth this rank's model counts; 1 without */
 } gossGossipInfo_t;
 /** Errors of the queries: gossInvalidArgument (NULL, size 0, no such rank or round). */

@@ -67,8 +67,9 @@ void gossip_life(Rank& rank, const gossGossipConfig_t& config, GossipBoard* boar
   for (uint64_t step = 0; step < steps && board->stop == 0; ++step) {
     gossGossipInfo_t info{};
     info.size = sizeof(info);
-    // A rank that was stopped goes on where the others are.
-    if (gossGossipGetInfo(gossip, &info) == gossSuccess) step = std::max(step, info.newestStep);
+    // A rank that the others have given up goes on where they are.
+    const bool known = gossGossipGetInfo(gossip, &info) == gossSuccess;
+    if (known && info.living == 1) step = std::max(step, info.newestStep);
     const int64_t before = now_ns();
     const gossResult_t code =
         gossGossipMix(x.data(), x.data(), x.size(), gossDouble, step, gossip, nullptr);

@@ -252,9 +252,10 @@ TEST(MakingTest, RankKilledDuringANonBlockingInitIsReported) {
   ranks.expect_clean_end(kPromise, {2});
 }
 
-TEST(MakingTest, RanksOfDifferentHostIdsAreToldBothAndWhatToDo) {
+TEST(MakingTest, RanksOfDifferentHostIdsAreToldBothWhereOnlySharedMemoryIsWanted) {
   Ranks ranks(3, [](Rank& rank) {
     ::setenv("GOSS_HOSTID", rank.rank == 2 ? "blade-b" : "blade-a", 1);
+    ::setenv("GOSS_TRANSPORT", "shm", 1);
     rank.failed(rank.join());
     linger_and_exit();
   });
@@ -267,7 +268,7 @@ TEST(MakingTest, RanksOfDifferentHostIdsAreToldBothAndWhatToDo) {
     EXPECT_THAT(
         std::string(ranks.report(r).text),
         AllOf(HasSubstr("rank 0 is " + on + " (id blade-a) and rank 2 " + on + " (id blade-b)"),
-              HasSubstr("GOSS_HOSTID, to be unset or equal on all ranks")));
+              HasSubstr("with GOSS_TRANSPORT=shm all ranks must be on one host")));
   }
 }
 

@@ -21,17 +21,17 @@ class HostsOfThreads {
                              const auto r = static_cast<size_t>(rank) % host_of.size();
                              return "pretended " + std::to_string(host_of[r]);
                            },
-                           [this](int rank, int) -> Result<transport::MessengerPtr> {
-                             return network_.connect(rank);
+                           [network = network_](int rank, int) -> Result<transport::MessengerPtr> {
+                             return network->connect(rank);
                            }});
   }
   ~HostsOfThreads() { engine::pretend_hosts({}); }
   HostsOfThreads(const HostsOfThreads&) = delete;
   HostsOfThreads& operator=(const HostsOfThreads&) = delete;
-  LocalNetwork& network() { return network_; }
+  LocalNetwork& network() { return *network_; }
 
  private:
-  LocalNetwork network_;
+  std::shared_ptr<LocalNetwork> network_ = std::make_shared<LocalNetwork>();  // shared: jobs
 };
 
 }  // namespace goss::test

@@ -24,7 +24,7 @@
 
 namespace goss::test {
 
-class LocalNetwork {
+class LocalNetwork : public std::enable_shared_from_this<LocalNetwork> {
  public:
   using Clock = std::chrono::steady_clock;
   using Messenger = transport::Messenger;
@@ -53,7 +53,7 @@ class LocalNetwork {
       const std::lock_guard<std::mutex> lock(mutex_);
       port = latest_[rank] = next_port_++;
     }
-    return std::make_unique<Port>(this, port);
+    return std::make_unique<Port>(shared_from_this(), port);
   }
 
  private:
@@ -71,8 +71,8 @@ class LocalNetwork {
 
   class Port final : public Messenger {
    public:
-    Port(LocalNetwork* network, int port)
-        : network_(network), port_(port), address_(std::to_string(port)) {
+    Port(std::shared_ptr<LocalNetwork> network, int port)
+        : network_(std::move(network)), port_(port), address_(std::to_string(port)) {
       event_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
       const std::lock_guard<std::mutex> lock(network_->mutex_);
       network_->bells_[port_] = event_.get();
@@ -192,7 +192,7 @@ class LocalNetwork {
       return true;
     }
 
-    LocalNetwork* network_;
+    std::shared_ptr<LocalNetwork> network_;  // shared: a job may end after the test
     int port_;
     std::string address_;
     std::vector<int> peers_;  // ports of the ranks

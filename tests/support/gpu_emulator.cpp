@@ -147,7 +147,7 @@ class Machine {
 
   void prepare(unsigned i) {
     Fiber& fiber = fibers_[i];
-    forget(fiber.memory.get());  // a kernel that failed was left in the middle
+    if (fiber.state != State::kLeft) forget(fiber.memory.get());  // a kernel failed in the middle
     // Stacks begin at different places, so that they do not share cache sets.
     const size_t bytes = kStackBytes - i % 32 * 576;
     fiber.stack = {fiber.memory.get(), bytes, nullptr};

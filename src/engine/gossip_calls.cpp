@@ -7,6 +7,7 @@
 
 #include "engine/group.h"
 #include "engine/reactor.h"
+#include "engine/work.h"
 
 void gossGossip::set_failure(const goss::Status& status) {
   if (status.ok() || status.code() == gossInvalidArgument) return;
@@ -250,15 +251,19 @@ Status gossip_submit(gossGossip* handle, GossipCall call, gossStream* stream,
     handle->set_failure(status);
     return status;
   }
+  // All is made before anything is handed out or counted.
+  WorkBatch batch;
   RequestState state;
+  std::unique_ptr<gossGossipRequest> made;
   if (request != nullptr) {
     state = std::make_shared<gossGossipRequest::State>();  // shared: see gossGossipRequest
-    *request = new gossGossipRequest{gossGossipRequest::kMagic, state};
+    made.reset(new gossGossipRequest{gossGossipRequest::kMagic, state});
   }
-  const StreamPtr queue = request != nullptr ? handle->own_stream : stream->stream;
-  queue->push(std::make_unique<GossipWork>(handle, std::move(call), handle->queued++,
-                                           std::move(state)));
-  Reactor::get().run_stream(queue);
+  batch.add(request != nullptr ? handle->own_stream : stream->stream,
+            std::make_unique<GossipWork>(handle, std::move(call), handle->queued, state));
+  ++handle->queued;
+  if (request != nullptr) *request = made.release();
+  batch.queue();
   return {};
 }
 

@@ -103,11 +103,18 @@ Progress GossipExecution::fail(Gossip& gossip, Status failure) {
   return Progress::kFailed;
 }
 
-// What became of earlier letters.
+// What became of earlier letters. Those that their receiver has left behind are taken back: they
+// would fill the pair.
 Status GossipExecution::review(Gossip& gossip) {
   Status refused;
+  const bool late = gossip.settings().options.push_sum;
   std::erase_if(gossip.pending, [&](const Gossip::Pending& pending) {
-    const LetterState fate = gossip.mail().fate(pending.sent);
+    LetterState fate = gossip.mail().fate(pending.sent);
+    if (fate == LetterState::kReady && !late) {
+      const GossipMail::Place there = gossip.mail().place(pending.sent.peer);
+      const bool behind = there.gone() || there.steps > pending.header.step + 1;
+      if (behind) fate = gossip.mail().withdraw(pending.sent);
+    }
     if (fate == LetterState::kReady || fate == LetterState::kReading) return false;
     if (fate == LetterState::kRefused && refused.ok()) {
       refused = mismatch(gossip, pending.sent.peer, pending.header,

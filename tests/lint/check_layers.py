@@ -58,7 +58,7 @@ OUTSIDE = {
     "hwy/": (["src/mixing", "src/quant", "src/reduce", "src/base/simd_targets.h", "tests/quant",
               "tests/reduce"],
              "vector code lives there"),
-    "immintrin.h": (["src/quant/x86", "perf"], "use Highway"),
+    "immintrin.h": (["src/quant/x86", "src/reduce/x86", "perf"], "use Highway"),
     "arm_neon.h": (["src/quant/arm"], "use Highway"),
     "openssl/": (["src/transport/hmac.cpp", "tests/transport"], "use transport/hmac.h"),
     "hwloc.h": (["src/transport", "src/engine"], "only placement needs the topology"),

@@ -124,7 +124,7 @@ def table(regime, results, notes):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", default="build/trainer/goss-train")
-    parser.add_argument("--launch", default="mpirun.openmpi -np 2 --oversubscribe",
+    parser.add_argument("--launch", default="mpirun.openmpi -np 2",
                         help="how ranks are started; empty: one rank")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/experiments"))
     parser.add_argument("--regimes", nargs="+", choices=REGIMES, default=list(REGIMES))

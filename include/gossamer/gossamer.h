@@ -316,7 +316,7 @@ GOSS_API gossResult_t gossBcast(void* buff, size_t count, gossDataType_t datatyp
  * Units    count is elements. 0 is allowed and moves nothing.
  * Alias    recvbuff == sendbuff works in place on the root. Any other overlap is undefined.
  * Order    As gossAllReduce. Other ranks may return before the root has the result.
- * Exact    The same bits as gossAllReduce.
+ * Exact    The same bits as gossAllReduce, on up to 16 hosts.
  * Errors   As gossAllReduce; gossInvalidArgument for a root outside 0..nranks-1.
  */
 GOSS_API gossResult_t gossReduce(const void* sendbuff, void* recvbuff, size_t count,
@@ -343,7 +343,7 @@ GOSS_API gossResult_t gossAllGather(const void* sendbuff, void* recvbuff, size_t
  * Units    recvcount is elements of one block, the same on every rank. 0 is allowed.
  * Alias    recvbuff == sendbuff + rank * recvcount works in place. Any other overlap is undefined.
  * Order    As gossAllReduce.
- * Exact    The same bits as gossAllReduce.
+ * Exact    The same bits as gossAllReduce, on up to 16 hosts.
  * Errors   As gossAllReduce.
  */
 GOSS_API gossResult_t gossReduceScatter(const void* sendbuff, void* recvbuff, size_t recvcount,

@@ -16,6 +16,10 @@ namespace goss::engine {
 
 namespace {
 
+// A host that does not answer is to be reported within 5 s: this is counted in whole heartbeats of
+// the kernel, and the news has to go round.
+constexpr std::chrono::milliseconds kSilence{3'000};
+
 // 16 bytes that only the ranks of this job can compute.
 std::string derive_nonce(const std::string& key, const std::string& label) {
   return std::string(view(hmac_sha256(key, {label})).substr(0, 16));
@@ -138,8 +142,8 @@ Result<bool> SegmentSetup::step() {
     mine.state.store(shm::RankState::kAttached, std::memory_order_release);
   }
   if (self_ == 0 && !sent_) {
-    GOSS_TRY_ASSIGN(sent_, job_->send_segment(members_, host_topic(), segment_->bytes(), segment_->fd(),
-                                              &send_next_));
+    GOSS_TRY_ASSIGN(sent_, job_->send_segment(members_, host_topic(), segment_->bytes(),
+                                              segment_->fd(), &send_next_));
     if (!sent_) return false;
   }
   return complete();
@@ -192,7 +196,8 @@ void announce(const Communicator& comm) {
   log(LogLevel::kInfo,
       "communicator '%s': rank %d of %d, gossamer %d.%d.%d, %s, kernels %s, %d usable CPUs",
       comm.settings().name.c_str(), comm.rank(), comm.nranks(), GOSS_MAJOR, GOSS_MINOR, GOSS_PATCH,
-      reached_by(comm).c_str(), reduce::isa_name(), comm.parts().job->usable_cpus(comm.parts().job_ranks));
+      reached_by(comm).c_str(), reduce::isa_name(),
+      comm.parts().job->usable_cpus(comm.parts().job_ranks));
 }
 
 const char* transport_name(Transport transport) {
@@ -277,9 +282,9 @@ class Joining final : public Making {
     std::string key(secret.begin(), secret.end());
     std::vector<int> everyone(members_.size());
     for (size_t r = 0; r < everyone.size(); ++r) everyone[r] = static_cast<int>(r);
-    auto job = std::make_shared<Job>(
-        options_.rank, members_,  // shared: communicators split from one another
-        std::move(mailbox_), key);
+    auto job = std::make_shared<Job>(options_.rank,
+                                     members_,  // shared: communicators split from one another
+                                     std::move(mailbox_), key);
     job->attach_mesh(bootstrap_->take_mesh());
     job->attach_messenger(std::move(messenger_));
     if (options_.nranks > 1) Reactor::get().watch(job);
@@ -415,6 +420,7 @@ Result<std::unique_ptr<Making>> make_join(const JoinOptions& options) {
   boot.rank = options.rank;
   boot.nranks = options.nranks;
   boot.timeout = options.settings.init_timeout;
+  boot.silence = kSilence;
   boot.hello_text =
       format("gossamer %d.%d, shared memory layout 1, %s-endian, GOSS_ALGO=%s, GOSS_TRANSPORT=%s",
              GOSS_MAJOR, GOSS_MINOR, std::endian::native == std::endian::little ? "little" : "big",

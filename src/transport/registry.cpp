@@ -24,8 +24,9 @@ constexpr const char* kUcxLibrary = "libucs.so.0";
 // UCX does these to the process at the moment when it is loaded, unless told otherwise: it catches
 // signals, and puts itself in the way of mmap, munmap, malloc and others.
 constexpr const char* kGuestManners[] = {
-    "UCX_HANDLE_ERRORS=none",   "UCX_ERROR_SIGNALS=",        "UCX_MEM_EVENTS=n",
-    "UCX_MEM_MMAP_HOOK_MODE=none", "UCX_MEM_MALLOC_HOOKS=n", "UCX_MEM_MALLOC_RELOC=n",
+    "UCX_HANDLE_ERRORS=none", "UCX_ERROR_SIGNALS=",
+    "UCX_MEM_EVENTS=n",       "UCX_MEM_MMAP_HOOK_MODE=none",
+    "UCX_MEM_MALLOC_HOOKS=n", "UCX_MEM_MALLOC_RELOC=n",
     "UCX_VFS_ENABLE=n",
 };
 
@@ -57,28 +58,31 @@ void* load_library(const std::string& path, bool alone) {
 Result<Loaded> load() {
   GOSS_TRY_ASSIGN(const std::string path, module_path());
   if (::access(path.c_str(), R_OK) != 0) {
-    return fail(gossSystemError,
-                "ranks on other hosts need the UCX module, but %s is missing: install Gossamer with "
-                "UCX (Debian: libucx0), or set GOSS_MODULE_DIR to the folder of %s",
-                path.c_str(), kFile);
+    return fail(
+        gossSystemError,
+        "ranks on other hosts need the UCX module, but %s is missing: install Gossamer with "
+        "UCX (Debian: libucx0), or set GOSS_MODULE_DIR to the folder of %s",
+        path.c_str(), kFile);
   }
   const bool alone = ::dlopen(kUcxLibrary, RTLD_LAZY | RTLD_NOLOAD) == nullptr;
   void* const handle = load_library(path, alone);
   if (handle == nullptr) {
-    return fail(gossSystemError,
-                "ranks on other hosts need the UCX module, which cannot be loaded (%s): install UCX "
-                "1.13.1 or later (Debian: libucx0)",
-                ::dlerror());
+    return fail(
+        gossSystemError,
+        "ranks on other hosts need the UCX module, which cannot be loaded (%s): install UCX "
+        "1.13.1 or later (Debian: libucx0)",
+        ::dlerror());
   }
   const auto* const module = static_cast<const MessengerModule*>(::dlsym(handle, kModuleSymbol));
   if (module == nullptr || module->version_code != GOSS_VERSION_CODE ||
       module->interface_number != kInterfaceNumber) {
-    return fail(gossSystemError,
-                "%s belongs to version %d of Gossamer (interface %llu), this library is version %d "
-                "(interface %llu): install both from one build",
-                path.c_str(), module == nullptr ? 0 : module->version_code,
-                module == nullptr ? 0ULL : static_cast<unsigned long long>(module->interface_number),
-                GOSS_VERSION_CODE, static_cast<unsigned long long>(kInterfaceNumber));
+    return fail(
+        gossSystemError,
+        "%s belongs to version %d of Gossamer (interface %llu), this library is version %d "
+        "(interface %llu): install both from one build",
+        path.c_str(), module == nullptr ? 0 : module->version_code,
+        module == nullptr ? 0ULL : static_cast<unsigned long long>(module->interface_number),
+        GOSS_VERSION_CODE, static_cast<unsigned long long>(kInterfaceNumber));
   }
   log(LogLevel::kDebug, "loaded %s%s", path.c_str(), alone ? "" : "; UCX was already in use");
   return Loaded{module, alone};

@@ -127,7 +127,8 @@ class Network {
   Host& home(int host) { return *hosts_[static_cast<size_t>(host)]; }
   static std::string port(int host) { return "port" + std::to_string(host); }
 
-  static int run(const std::vector<std::string>& command, const std::function<void()>& before = {}) {
+  static int run(const std::vector<std::string>& command,
+                 const std::function<void()>& before = {}) {
     Process process(command, {}, [&] {
       const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
       ::dup2(nowhere, STDOUT_FILENO);

@@ -22,8 +22,8 @@ enum class PacketKind : uint8_t {
   kGrant,    // its receiver has a buffer: send all of it
   kStop,     // its receiver wants no more of it
   kAbandon,  // its sender has cancelled it
-  kCredit,   // nothing but credit; or a piece that its sender struck out, `total` bytes of the window
-  kBye,      // the last packet of a rank that leaves
+  kCredit,  // nothing but credit; or a piece that its sender struck out, `total` bytes of the window
+  kBye,     // the last packet of a rank that leaves
   kCount
 };
 
@@ -34,9 +34,9 @@ struct PacketHeader {
   uint32_t sequence = 0;    // of packets from this sender to this receiver
   uint32_t received = 0;    // packets of the receiver that have arrived at the sender
   uint32_t credit = 0;      // unsolicited bytes of the receiver that have left the sender's memory
-  uint64_t message = 0;   // its number, given by the sender of the message
-  uint64_t total = 0;     // kFirst: bytes of the message. kMore: bytes before this piece
-  MessageKey key;         // kFirst only
+  uint64_t message = 0;     // its number, given by the sender of the message
+  uint64_t total = 0;       // kFirst: bytes of the message. kMore: bytes before this piece
+  MessageKey key;           // kFirst only
 };
 static_assert(sizeof(PacketHeader) == 48, "it travels, and all its bytes are defined");
 

@@ -89,8 +89,10 @@ class MessageProtocol {
   MessageProtocol& operator=(const MessageProtocol&) = delete;
 
   // As in Messenger.
-  void send(int peer, const MessageKey& key, std::span<const std::byte> data, MessageRequest* request);
-  void receive(int peer, const MessageKey& key, std::span<std::byte> buffer, MessageRequest* request);
+  void send(int peer, const MessageKey& key, std::span<const std::byte> data,
+            MessageRequest* request);
+  void receive(int peer, const MessageKey& key, std::span<std::byte> buffer,
+               MessageRequest* request);
   // Always at once. The peer, or -1 when it had ended before.
   int cancel(MessageRequest* request);
   void forget(uint64_t communicator);
@@ -127,8 +129,8 @@ class MessageProtocol {
     bool busy = false;  // in busy_
     uint32_t next_sequence = 0;
     uint32_t awaited_sequence = 0;
-    uint64_t cost = 0;          // of all packets that the wire took: room in its buffers
-    uint64_t arrived_cost = 0;  // of those that are known to have arrived
+    uint64_t cost = 0;            // of all packets that the wire took: room in its buffers
+    uint64_t arrived_cost = 0;    // of those that are known to have arrived
     uint32_t probe_sequence = 0;  // when this packet has arrived,
     uint64_t probe_cost = 0;      // so has all of this cost
     uint64_t next_message = 0;
@@ -186,8 +188,8 @@ class MessageProtocol {
   Wire* const wire_;
   bool started_ = false;
   std::vector<Peer> peers_;
-  std::vector<int> busy_;  // peers for which there is something to do
-  std::vector<int> turn_;  // those of them that pump() is at
+  std::vector<int> busy_;         // peers for which there is something to do
+  std::vector<int> turn_;         // those of them that pump() is at
   std::deque<Packet*> loopback_;  // to this rank itself
   MatchTable<Receive> posted_;
   MatchTable<Incoming> unexpected_;

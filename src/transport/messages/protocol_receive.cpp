@@ -13,8 +13,8 @@ using ull = unsigned long long;
 Status broken(const char* what, const PacketHeader& header) {
   return fail(gossInternalError,
               "rank %u broke the rules of messages: %s (kind %d, message %llu, packet %u)",
-              header.sender, what, static_cast<int>(header.kind),
-              static_cast<ull>(header.message), header.sequence);
+              header.sender, what, static_cast<int>(header.kind), static_cast<ull>(header.message),
+              header.sequence);
 }
 
 }  // namespace
@@ -42,12 +42,9 @@ Status MessageProtocol::accept(const PacketHeader& header, std::span<const std::
   const auto out = p.outgoing.find(header.message);
   Outgoing* const outgoing = out == p.outgoing.end() ? nullptr : out->second;
   switch (header.kind) {
-    case PacketKind::kHello:
-      break;
-    case PacketKind::kFirst:
-      return first(header, payload);
-    case PacketKind::kMore:
-      return more(header, payload);
+    case PacketKind::kHello: break;
+    case PacketKind::kFirst: return first(header, payload);
+    case PacketKind::kMore: return more(header, payload);
     case PacketKind::kGrant:
       if (outgoing != nullptr) granted(outgoing);
       break;
@@ -59,17 +56,13 @@ Status MessageProtocol::accept(const PacketHeader& header, std::span<const std::
         finish(outgoing, {}, outgoing->data.size());
       }
       break;
-    case PacketKind::kAbandon:
-      abandoned(sender, header.message);
-      break;
+    case PacketKind::kAbandon: abandoned(sender, header.message); break;
     case PacketKind::kCredit:
       if (header.total > kWindowBytes) return broken("struck bytes beyond the window", header);
       gone(sender, header.total);
       break;
-    case PacketKind::kBye:
-      return fail(gossRemoteError, "rank %d has left", sender);
-    case PacketKind::kCount:
-      break;
+    case PacketKind::kBye: return fail(gossRemoteError, "rank %d has left", sender);
+    case PacketKind::kCount: break;
   }
   return {};
 }
@@ -123,8 +116,9 @@ Status MessageProtocol::first(const PacketHeader& header, std::span<const std::b
 Status MessageProtocol::keep(Incoming* message, std::span<const std::byte> payload) {
   Peer& p = at(message->peer);
   if (payload.size() > kWindowBytes - p.held) {
-    return fail(gossInternalError, "rank %d broke the rules of messages: %zu bytes beyond its window",
-                message->peer, payload.size() - (kWindowBytes - p.held));
+    return fail(gossInternalError,
+                "rank %d broke the rules of messages: %zu bytes beyond its window", message->peer,
+                payload.size() - (kWindowBytes - p.held));
   }
   p.held += payload.size();
   message->stash.insert(message->stash.end(), payload.begin(), payload.end());

@@ -36,8 +36,7 @@ void MessageProtocol::send(int peer, const MessageKey& key, std::span<const std:
 }
 
 Outgoing* MessageProtocol::make_outgoing(int peer, const MessageKey& key,
-                                         std::span<const std::byte> data,
-                                         MessageRequest* request) {
+                                         std::span<const std::byte> data, MessageRequest* request) {
   Outgoing* const message = outgoings_.take();
   *message = Outgoing{};
   message->sending = true;

@@ -6,6 +6,6 @@
 
 #include "transport/ucx/ucx_messenger.h"
 
-extern "C" [[gnu::visibility("default")]] const goss::transport::MessengerModule
-    goss_messenger_module = {GOSS_VERSION_CODE, goss::transport::kInterfaceNumber,
-                             goss::ucx::UcxMessenger::create};
+extern "C"
+    [[gnu::visibility("default")]] const goss::transport::MessengerModule goss_messenger_module = {
+        GOSS_VERSION_CODE, goss::transport::kInterfaceNumber, goss::ucx::UcxMessenger::create};

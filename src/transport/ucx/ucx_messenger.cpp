@@ -286,8 +286,7 @@ void UcxMessenger::close(Peer* peer) {
   ucp_request_param_t param{};
   param.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
   param.flags = UCP_EP_CLOSE_FLAG_FORCE;
-  const ucs_status_ptr_t closing =
-      ucp_ep_close_nbx(std::exchange(peer->endpoint, nullptr), &param);
+  const ucs_status_ptr_t closing = ucp_ep_close_nbx(std::exchange(peer->endpoint, nullptr), &param);
   if (UCS_PTR_IS_PTR(closing)) closing_.push_back(closing);
 }
 

@@ -20,9 +20,9 @@ std::span<std::byte> all_of(std::vector<std::byte>& data) { return data; }
 
 TEST(Messenger, DeliversEveryLengthAtEveryAlignment) {
   GOSS_MESSENGERS(ranks, 2);
-  const std::vector<size_t> lengths = {0,     1,     2,     7,       63,      976,    977,
-                                       1021,  4099,  8191,  8192,    8193,    65'471, 65'537,
-                                       99'991, 262'144, 262'145, 1'048'583, 4'194'304};
+  const std::vector<size_t> lengths = {
+      0,    1,    2,      7,      63,     976,     977,     1021,      4099,     8191,
+      8192, 8193, 65'471, 65'537, 99'991, 262'144, 262'145, 1'048'583, 4'194'304};
   uint64_t number = 0;
   for (const size_t bytes : lengths) {
     for (const size_t shift : {0, 1, 3}) {
@@ -67,7 +67,8 @@ TEST(Messenger, KeepsTheOrderOfEqualKeys) {
   std::vector<MessageRequest> sends(count), receives(count);
   for (int i = 0; i < count; ++i) {
     // Short ones overtake long ones if anything lets them.
-    sent.push_back(pattern(i % 5 == 0 ? 150'000 : static_cast<size_t>(i), static_cast<uint64_t>(i)));
+    sent.push_back(
+        pattern(i % 5 == 0 ? 150'000 : static_cast<size_t>(i), static_cast<uint64_t>(i)));
     received[static_cast<size_t>(i)].resize(sent.back().size());
   }
   for (size_t i = 0; i < count; ++i) {
@@ -170,8 +171,8 @@ TEST(Messenger, ACancelledSendIsNotReadAnyMoreAndFailsItsReceive) {
   GOSS_MESSENGERS(ranks, 2);
   const size_t bytes = 8 << 20;
   for (const int steps : {0, 1, 3, 10, 40}) {
-    void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* const memory =
+        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ASSERT_NE(memory, MAP_FAILED);
     const std::span data(static_cast<std::byte*>(memory), bytes);
     std::vector<std::byte> received(bytes);

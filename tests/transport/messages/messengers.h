@@ -98,8 +98,8 @@ inline std::vector<std::byte> pattern(size_t bytes, uint64_t seed) {
 }
 
 // In the body of a test: messengers, or the reason why there are none here.
-#define GOSS_MESSENGERS(name, nranks)                                    \
-  ::goss::transport::test::Messengers name(nranks);                      \
+#define GOSS_MESSENGERS(name, nranks)               \
+  ::goss::transport::test::Messengers name(nranks); \
   if (!name.failure().ok()) GTEST_SKIP() << name.failure().message()
 
 }  // namespace goss::transport::test

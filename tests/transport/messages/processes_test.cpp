@@ -128,12 +128,14 @@ class Job {
     return true;
   }
   bool met() {
-    return support::eventually(patience(), [this] {
-      for (auto& process : processes_) {
-        if (process->ended()) return all_met();
-      }
-      return all_met();
-    }) && all_met();
+    return support::eventually(patience(),
+                               [this] {
+                                 for (auto& process : processes_) {
+                                   if (process->ended()) return all_met();
+                                 }
+                                 return all_met();
+                               }) &&
+           all_met();
   }
   bool ended() {
     for (auto& process : processes_) {
@@ -162,10 +164,10 @@ class Job {
       ::access((std::string(folder) + "/libgossamer_ucx.so").c_str(), R_OK) != 0) { \
     GTEST_SKIP() << "this build has no UCX module";                                 \
   }
-#define GOSS_SKIP_WITHOUT_NETWORK()                                                 \
-  GOSS_SKIP_WITHOUT_MODULE()                                                        \
-  if (const std::string reason = Network::missing(); !reason.empty()) {             \
-    GTEST_SKIP() << reason;                                                         \
+#define GOSS_SKIP_WITHOUT_NETWORK()                                     \
+  GOSS_SKIP_WITHOUT_MODULE()                                            \
+  if (const std::string reason = Network::missing(); !reason.empty()) { \
+    GTEST_SKIP() << reason;                                             \
   }
 
 double noticed_after_ms(Job& job, int rank, int64_t since) {

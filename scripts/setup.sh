@@ -19,8 +19,12 @@ iproute2                networks of the tests with several hosts
 libgtest-dev            GoogleTest: the tests
 libgmock-dev            GoogleTest's matchers
 libbenchmark-dev        Google Benchmark: inner loops
+libboost-context-dev    Boost.Context: fibers of the tests that run kernels of GPUs on the CPU
 libcli11-dev            CLI11: command lines of the tools
 nlohmann-json3-dev      JSON files of the tools
+libtorch-dev            libtorch: networks and gradients of goss-train
+libopenblas0-pthread    its matrix products; the default BLAS is several times slower
+zlib1g-dev              goss-train reads .gz files and checks its checkpoints
 mpich                   MPICH to compare with
 libmpich-dev            the same
 libgloo-dev             Gloo to compare with

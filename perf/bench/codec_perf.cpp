@@ -7,6 +7,7 @@
 // instruction set.
 //
 //   codec_perf --sizes 128K,1G --codec int8,int4
+//   codec_perf --gpu --sizes 512M      on the first GPU, beside copies on it
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -18,6 +19,9 @@
 #include <functional>
 #include <random>
 
+#if GOSS_PERF_GPU
+#include "bench/codec_gpu.h"
+#endif
 #include "quant/operations.h"
 #include "reduce/reduce.h"
 
@@ -33,6 +37,7 @@ struct Options {
   int rounds = 9;
   double block_ms = 2;
   std::string json;
+  bool gpu = false;
 };
 
 // Buffers of one working set. They lie some lines off the page of each other.
@@ -179,6 +184,17 @@ std::string cpu_model() {
   return "unknown CPU";
 }
 
+int run_on_gpu(const Options& options) {
+#if GOSS_PERF_GPU
+  return measure_on_gpu({options.sizes, options.codecs, options.type, options.rounds});
+#else
+  (void)options;
+  std::fprintf(stderr,
+               "codec_perf: built without kernels for GPUs (neither nvcc nor ROCm found)\n");
+  return 77;
+#endif
+}
+
 int run(const Options& options) {
   std::printf("# %s, %s, %s, one thread; medians of %d rounds\n", cpu_model().c_str(), isa_name(),
               goss::type_name(options.type), options.rounds);
@@ -220,6 +236,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 999));
   app.add_option("--block-ms", options.block_ms, "shortest time of a measurement");
   app.add_option("-J,--json", options.json, "also write the results to this file");
+  app.add_flag("--gpu", options.gpu, "measure on the first GPU");
   CLI11_PARSE(app, argc, argv);
   for (const std::string& name : options.codecs) {
     const auto codec = codec_by_name(name);
@@ -227,5 +244,5 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "codec_perf: %s\n", codec.status().message().c_str());
     return 2;
   }
-  return run(options);
+  return options.gpu ? run_on_gpu(options) : run(options);
 }

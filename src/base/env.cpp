@@ -8,6 +8,9 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <mutex>
+#include <vector>
 
 namespace goss {
 
@@ -135,11 +138,26 @@ Result<std::chrono::milliseconds> env_duration(Env id, std::chrono::milliseconds
   return std::chrono::milliseconds(static_cast<long long>(value * factor));
 }
 
-// One store of a pointer, to an array that is never freed: a reader sees the one or the other.
+namespace {
+
+// Never freed: other threads may still be reading it.
+char** make_environment(size_t entries) {
+  struct Kept {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<char*[]>> arrays;
+  };
+  static Kept* const kept = new Kept;
+  const std::lock_guard lock(kept->mutex);
+  return kept->arrays.emplace_back(new char*[entries + 1]).get();
+}
+
+}  // namespace
+
+// One store of a pointer: a reader sees the one environment or the other.
 EnvOverlay::EnvOverlay(std::span<const char* const> additions) : before_(environ) {
   size_t count = 0;
   while (before_ != nullptr && before_[count] != nullptr) ++count;
-  char** at = during_ = new char*[count + additions.size() + 1];
+  char** at = during_ = make_environment(count + additions.size());
   for (size_t i = 0; i < count; ++i) *at++ = before_[i];
   for (const char* const addition : additions) {
     const std::string name(addition, std::strcspn(addition, "="));

@@ -61,7 +61,14 @@ SegmentSetup::SegmentSetup(JobPtr job, std::vector<int> everyone, int rank, std:
 }
 
 SegmentSetup::~SegmentSetup() {
-  if (complete_ || !job_->given_up(topic()).ok()) return;
+  if (complete_) {
+    if (communicating_) return;
+    // Pairs with has_left(): the others have it, and would wait for this rank in their first call.
+    segment_->area(self_).state.store(shm::RankState::kLeft, std::memory_order_release);
+    ring_doorbells(*segment_);
+    return;
+  }
+  if (!job_->given_up(topic()).ok()) return;
   job_->give_up(topic(), failure_.ok() ? fail(gossRemoteError, "it was aborted") : failure_);
 }
 
@@ -166,7 +173,7 @@ int SegmentSetup::first_host_absent() const {
   return -1;
 }
 
-std::unique_ptr<Communicator> SegmentSetup::make(const Settings& settings) const {
+std::unique_ptr<Communicator> SegmentSetup::communicator(const Settings& settings) {
   Communicator::Parts parts;
   parts.rank = rank_;
   parts.nranks = static_cast<int>(everyone_.size());
@@ -180,7 +187,9 @@ std::unique_ptr<Communicator> SegmentSetup::make(const Settings& settings) const
   }
   std::unique_ptr<Span> span;
   if (hosts_.count() > 1) span = std::make_unique<Span>(hosts_, job_, parts.id);
-  return std::make_unique<Communicator>(std::move(parts), std::move(span));
+  auto made = std::make_unique<Communicator>(std::move(parts), std::move(span));
+  communicating_ = true;
+  return made;
 }
 
 namespace {
@@ -243,7 +252,7 @@ class Joining final : public Making {
     if (setup_ == nullptr) make_job();
     GOSS_TRY_ASSIGN(const bool ready, setup_->advance());
     if (!ready) return false;
-    communicator_ = setup_->make(options_.settings);
+    communicator_ = setup_->communicator(options_.settings);
     announce(*communicator_);
     return true;
   }
@@ -324,7 +333,7 @@ class Splitting final : public Making {
   }
 
   ~Splitting() override {
-    if (!started_ || exchanged_) return;
+    if (!started_ || settled_) return;
     parent_->faults().raise(fail(gossRemoteError, "rank %d gave up splitting communicator '%s'",
                                  parent_->rank(), parent_->settings().name.c_str()));
     ring_doorbells(parent_->segment());
@@ -334,8 +343,9 @@ class Splitting final : public Making {
     if (!exchanged_) {
       GOSS_TRY_ASSIGN(exchanged_, exchange());
       if (!exchanged_) return false;
-      if (color_ == GOSS_SPLIT_NOCOLOR) return true;
-      begin_setup();
+      if (color_ != GOSS_SPLIT_NOCOLOR) begin_setup();
+      settled_ = true;
+      if (setup_ == nullptr) return true;
     }
     if (abandoned_) {
       setup_.reset();  // which tells the other ranks
@@ -348,7 +358,7 @@ class Splitting final : public Making {
       GOSS_TRY(parent_->faults().any() ? parent_->faults().status() : Status());
       return false;
     }
-    communicator_ = setup_->make(settings_);
+    communicator_ = setup_->communicator(settings_);
     announce(*communicator_);
     return true;
   }
@@ -406,6 +416,7 @@ class Splitting final : public Making {
   Execution execution_;
   bool started_ = false;
   bool exchanged_ = false;
+  bool settled_ = false;  // the other ranks need this one no more, or hear of it from the set-up
   bool abandoned_ = false;
   uint64_t polls_ = 0;
   std::chrono::steady_clock::time_point began_;  // of the exchange

@@ -26,13 +26,14 @@ class SegmentSetup {
   };
   // `everyone`: ranks of the job in the order of the new communicator; `rank` indexes them.
   SegmentSetup(JobPtr job, std::vector<int> everyone, int rank, std::string nonce, Limit limit);
-  // The other ranks are told when it was not completed.
+  // The other ranks are told when it was not completed, or no communicator came of it.
   ~SegmentSetup();
   SegmentSetup(const SegmentSetup&) = delete;
   SegmentSetup& operator=(const SegmentSetup&) = delete;
   // True when every member has attached, on all hosts.
   Result<bool> advance();
-  std::unique_ptr<Communicator> make(const Settings& settings) const;
+  // Afterwards, once.
+  std::unique_ptr<Communicator> communicator(const Settings& settings);
 
  private:
   Result<bool> step();
@@ -58,6 +59,7 @@ class SegmentSetup {
   bool sent_ = false;
   bool told_ = false;  // the other hosts
   bool complete_ = false;
+  bool communicating_ = false;  // there is a communicator, which tells the others when it ends
   Status failure_;
 };
 

@@ -8,11 +8,19 @@ set(GOSS_ENGINE_SOURCES
   engine/execution.cpp
   engine/explain.cpp
   engine/faults.cpp
+  engine/gossip.cpp
+  engine/gossip_calls.cpp
+  engine/gossip_compression.cpp
+  engine/gossip_execution.cpp
+  engine/gossip_mail.cpp
+  engine/gossip_push_execution.cpp
+  engine/gossip_repair.cpp
   engine/group.cpp
   engine/handle.cpp
   engine/inline_execution.cpp
   engine/job.cpp
   engine/join.cpp
+  engine/lanes.cpp
   engine/makings.cpp
   engine/mapped_execution.cpp
   engine/mapped_movement.cpp

@@ -15,6 +15,7 @@
 
 #include "reduce/loops-inl.h"
 #include "reduce/numbers.h"
+#include "reduce/x86/quick-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace goss::reduce::HWY_NAMESPACE {
@@ -60,6 +61,45 @@ struct FloatOrder {
   }
 };
 
+#if GOSS_REDUCE_QUICK
+// fp32 and fp64: most of the work above is for NaNs, which the processor finds in one comparison.
+template <class T, T kTop, T kNan, RedOp kOp>
+struct WideFloatOrder : FloatOrder<T, kTop, kNan, kOp> {
+  static constexpr size_t kUnroll = 4;
+  struct Quick {
+    using Tag = hn::ScalableTag<T>;
+    using Value = hn::Vec<Tag>;
+    using FloatTag = hn::RebindToFloat<Tag>;
+    Numbers<hn::TFromD<FloatTag>> numbers;
+    Value first;  // of two that are looked at together
+    bool has_first = false;
+
+    explicit Quick(const WideFloatOrder&) : first(hn::Zero(Tag())) {}
+    HWY_INLINE Value load(Raw raw) {
+      const Value value = hn::BitCast(Tag(), in_register(raw));
+      if (has_first) numbers.look(hn::BitCast(FloatTag(), first), hn::BitCast(FloatTag(), value));
+      first = value;
+      has_first = !has_first;
+      return value;
+    }
+    HWY_INLINE Value combine(Value a, Value b) {
+      return kOp == gossMin ? lesser(a, b) : greater(a, b);
+    }
+    HWY_INLINE Raw finish(Value value) const { return hn::BitCast(ByteTag(), value); }
+    HWY_INLINE bool failed() const { return !numbers.only(); }
+  };
+};
+#else
+template <class T, T kTop, T kNan, RedOp kOp>
+using WideFloatOrder = FloatOrder<T, kTop, kNan, kOp>;
+#endif
+
+template <class T, T kTop, T kNan>
+ReduceFn wide_float_order_kernel_of(RedOp op) {
+  return op == gossMin ? reduce_or_copy<WideFloatOrder<T, kTop, kNan, gossMin>>
+                       : reduce_or_copy<WideFloatOrder<T, kTop, kNan, gossMax>>;
+}
+
 template <class T, T kTop, T kNan>
 ReduceFn float_order_kernel_of(RedOp op) {
   return op == gossMin ? reduce_or_copy<FloatOrder<T, kTop, kNan, gossMin>>
@@ -69,9 +109,9 @@ ReduceFn float_order_kernel_of(RedOp op) {
 ReduceFn float_order_kernel(DataType type, RedOp op) {
   switch (type) {
     case gossFloat16: return float_order_kernel_of<uint16_t, Float16::kInfinity, Float16::kNan>(op);
-    case gossFloat32: return float_order_kernel_of<uint32_t, 0x7f800000u, kCanonicalNan32>(op);
+    case gossFloat32: return wide_float_order_kernel_of<uint32_t, 0x7f800000u, kCanonicalNan32>(op);
     case gossFloat64:
-      return float_order_kernel_of<uint64_t, 0x7ff0000000000000u, kCanonicalNan64>(op);
+      return wide_float_order_kernel_of<uint64_t, 0x7ff0000000000000u, kCanonicalNan64>(op);
     case gossBfloat16:
       return float_order_kernel_of<uint16_t, Bfloat16::kInfinity, Bfloat16::kNan>(op);
     case gossFloat8e4m3:

@@ -13,6 +13,7 @@
 
 #include "reduce/loops-inl.h"
 #include "reduce/narrow-inl.h"
+#include "reduce/x86/quick-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace goss::reduce::HWY_NAMESPACE {
@@ -37,10 +38,15 @@ struct Bfloat16Lanes {
     const Words odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(u, 1u));
     return hn::Add(bits, hn::Add(odd, hn::Set(u, 0x7fffu)));
   }
-  static HWY_INLINE Raw store(Pair value) {
-    return hn::BitCast(ByteTag(), select_bits(0xffff0000u, rounded(value.b),
-                                              hn::ShiftRight<16>(rounded(value.a))));
+  static HWY_INLINE Raw store(Pair value) { return merged(rounded(value.a), rounded(value.b)); }
+  static HWY_INLINE Raw merged(Words a, Words b) {
+    return hn::BitCast(ByteTag(), select_bits(0xffff0000u, b, hn::ShiftRight<16>(a)));
   }
+#if GOSS_REDUCE_QUICK
+  static HWY_INLINE Raw store_numbers(Pair value) {
+    return merged(rounded_to_upper_half(value.a), rounded_to_upper_half(value.b));
+  }
+#endif
 };
 
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_NEON
@@ -54,11 +60,14 @@ struct Float16Lanes {
     return {hn::PromoteTo(f, hn::LowerHalf(half, all)), hn::PromoteTo(f, hn::UpperHalf(half, all))};
   }
   static HWY_INLINE Raw store(Pair value) {
+    return store_numbers({canonical_nan(value.a), canonical_nan(value.b)});
+  }
+  static HWY_INLINE Raw store_numbers(Pair value) {
     const hn::Repartition<uint16_t, ByteTag> u16;
     const hn::Half<decltype(u16)> half_u16;
     const hn::Rebind<hwy::float16_t, TagF32> half;
-    const auto low = hn::BitCast(half_u16, hn::DemoteTo(half, canonical_nan(value.a)));
-    const auto high = hn::BitCast(half_u16, hn::DemoteTo(half, canonical_nan(value.b)));
+    const auto low = hn::BitCast(half_u16, hn::DemoteTo(half, value.a));
+    const auto high = hn::BitCast(half_u16, hn::DemoteTo(half, value.b));
     return hn::BitCast(ByteTag(), hn::Combine(u16, high, low));
   }
 };
@@ -94,10 +103,24 @@ struct HalfFloat {
     if constexpr (kOp == gossProd) return {hn::Mul(x.a, y.a), hn::Mul(x.b, y.b)};
     return {hn::Add(x.a, y.a), hn::Add(x.b, y.b)};
   }
-  HWY_INLINE Raw finish(Value x) const {
-    if constexpr (kOp == gossAvg) x = {hn::Mul(x.a, reciprocal), hn::Mul(x.b, reciprocal)};
-    return Lanes::store(x);
+  HWY_INLINE Value divided(Value x) const {
+    if constexpr (kOp != gossAvg) return x;
+    return {hn::Mul(x.a, reciprocal), hn::Mul(x.b, reciprocal)};
   }
+  HWY_INLINE Raw finish(Value x) const { return Lanes::store(divided(x)); }
+
+#if GOSS_REDUCE_QUICK
+  struct Quick : HalfFloat {
+    Numbers<float> numbers;
+    explicit Quick(const HalfFloat& op) : HalfFloat(op) {}
+    HWY_INLINE Raw finish(Value x) {
+      x = this->divided(x);
+      numbers.look(x.a, x.b);
+      return Lanes::store_numbers(x);
+    }
+    HWY_INLINE bool failed() const { return !numbers.only(); }
+  };
+#endif
 };
 
 template <class Lanes>

@@ -14,6 +14,16 @@
 //     void prepare(int divisor);              // once per call, before the others
 //     Value load(Raw) const; Value combine(Value, Value) const; Raw finish(Value) const;
 //   };
+//
+// Where NaNs cost much, an operation may have a quick form for data without any, in loops for a
+// known number of sources: made anew for every few registers, it notes what it cannot do, and these
+// are then computed again in full.
+//
+//     struct Quick {
+//       explicit Quick(const Operation&);
+//       ...                                   // as above, not const
+//       bool failed() const;
+//     };
 #if defined(GOSS_REDUCE_LOOPS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef GOSS_REDUCE_LOOPS_INL_H_
 #undef GOSS_REDUCE_LOOPS_INL_H_
@@ -25,6 +35,7 @@
 #include <hwy/highway.h>
 
 #include <cstring>
+#include <type_traits>
 
 #include "reduce/kernels.h"
 
@@ -147,12 +158,37 @@ HWY_INLINE void reduce_registers(const Operation& op, const Arguments& a, const 
   sink.write(raw, at);
 }
 
+template <class Operation, class = void>
+constexpr bool kHasQuick = false;
+template <class Operation>
+constexpr bool kHasQuick<Operation, std::void_t<typename Operation::Quick>> = true;
+
+template <size_t kSources, size_t kRegisters, class Operation>
+HWY_INLINE void compute_step(Operation& op, const uint8_t* const (&source)[kSources], size_t at,
+                             Raw (&raw)[kRegisters]) {
+  GOSS_UNROLL
+  for (size_t r = 0; r < kRegisters; ++r) {
+    const size_t here = at + r * kRawBytes;
+    auto value = op.load(hn::LoadU(ByteTag(), source[0] + here));
+    GOSS_UNROLL
+    for (size_t s = 1; s < kSources; ++s) {
+      value = op.combine(value, op.load(hn::LoadU(ByteTag(), source[s] + here)));
+    }
+    raw[r] = op.finish(value);
+  }
+}
+
+template <size_t kRegisters, class Operation, class Sink>
+HWY_NOINLINE void reduce_again(const Operation& op, const Arguments& a, const Sink& sink,
+                               size_t at) {
+  reduce_registers<kRegisters>(op, a, sink, at, 0);
+}
+
 // A number of sources known when compiled: the pointers stay in registers, and the loads of all
 // sources alternate, which the memory system likes best. Whole steps only; the rest is left.
 template <size_t kSources, class Operation, class Sink>
 HWY_INLINE void reduce_steps(const Operation& op, const Arguments& a, const Sink& sink,
                              Range& range) {
-  constexpr ByteTag d;
   constexpr size_t kRegisters = HWY_MIN(Operation::kUnroll, Sink::kMaxUnroll);
   constexpr size_t kStep = kRegisters * kRawBytes;
   const uint8_t* source[kSources];
@@ -161,15 +197,15 @@ HWY_INLINE void reduce_steps(const Operation& op, const Arguments& a, const Sink
   size_t at = range.at;
   for (; range.end - at >= kStep; at += kStep) {
     Raw raw[kRegisters];
-    GOSS_UNROLL
-    for (size_t r = 0; r < kRegisters; ++r) {
-      const size_t here = at + r * kRawBytes;
-      typename Operation::Value value = op.load(hn::LoadU(d, source[0] + here));
-      GOSS_UNROLL
-      for (size_t s = 1; s < kSources; ++s) {
-        value = op.combine(value, op.load(hn::LoadU(d, source[s] + here)));
+    if constexpr (kHasQuick<Operation>) {
+      typename Operation::Quick quick(op);
+      compute_step(quick, source, at, raw);
+      if (HWY_UNLIKELY(quick.failed())) {
+        reduce_again<kRegisters>(op, a, sink, at);
+        continue;
       }
-      raw[r] = op.finish(value);
+    } else {
+      compute_step(op, source, at, raw);
     }
     sink.write(raw, at);
   }

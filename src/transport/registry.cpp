@@ -3,6 +3,7 @@
 #include "transport/registry.h"
 
 #include <dlfcn.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <mutex>
@@ -24,10 +25,10 @@ constexpr const char* kUcxLibrary = "libucs.so.0";
 // UCX does these to the process at the moment when it is loaded, unless told otherwise: it catches
 // signals, and puts itself in the way of mmap, munmap, malloc and others.
 constexpr const char* kGuestManners[] = {
-    "UCX_HANDLE_ERRORS=none", "UCX_ERROR_SIGNALS=",
-    "UCX_MEM_EVENTS=n",       "UCX_MEM_MMAP_HOOK_MODE=none",
-    "UCX_MEM_MALLOC_HOOKS=n", "UCX_MEM_MALLOC_RELOC=n",
-    "UCX_VFS_ENABLE=n",
+    "UCX_HANDLE_ERRORS=none",      "UCX_ERROR_SIGNALS=",
+    "UCX_DEBUG_SIGNO=0",           "UCX_MEM_EVENTS=n",
+    "UCX_MEM_MMAP_HOOK_MODE=none", "UCX_MEM_MALLOC_HOOKS=n",
+    "UCX_MEM_MALLOC_RELOC=n",      "UCX_VFS_ENABLE=n",
 };
 
 struct Loaded {
@@ -37,7 +38,10 @@ struct Loaded {
 
 // GOSS_MODULE_DIR, else the folder `gossamer` beside the library that this code is in.
 Result<std::string> module_path() {
-  if (const auto folder = env_text(Env::kModuleDir)) return *folder + "/" + kFile;
+  const bool trusted = ::getauxval(AT_SECURE) == 0;  // not setuid
+  if (const auto folder = env_text(Env::kModuleDir); folder && trusted) {
+    return *folder + "/" + kFile;
+  }
   Dl_info info{};
   if (::dladdr(reinterpret_cast<const void*>(&open_messenger), &info) == 0) {
     return fail(gossInternalError, "the library does not know its own file; set GOSS_MODULE_DIR");

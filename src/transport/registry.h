@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Where Messengers come from: a module, which is loaded when the first one is wanted. Programs whose
-// ranks share memory never load it. Any thread.
+// Where Messengers come from: a module, which is loaded when the first one is wanted. Programs
+// whose ranks share memory never load it. Any thread.
 #pragma once
 
 #include "base/result.h"

@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <array>
 #include <chrono>
 #include <clocale>
 #include <cstdlib>
@@ -162,6 +165,19 @@ TEST(EnvMarkdown, HasARowForEveryVariable) {
   for (const EnvEntry& entry : env_table()) {
     EXPECT_THAT(text, HasSubstr(std::string("| `") + entry.name + "` | "));
   }
+}
+
+TEST(EnvOverlay, AddsWhatIsUnsetAndTakesItAway) {
+  const ScopedEnv kept("GOSS_TEST_KEPT", "user");
+  const ScopedEnv unset("GOSS_TEST_ADDED", nullptr);
+  char** const before = environ;
+  {
+    const EnvOverlay overlay(std::array{"GOSS_TEST_KEPT=ours", "GOSS_TEST_ADDED=ours"});
+    EXPECT_EQ(launcher_text("GOSS_TEST_KEPT"), "user");
+    EXPECT_EQ(launcher_text("GOSS_TEST_ADDED"), "ours");
+  }
+  EXPECT_EQ(environ, before);
+  EXPECT_EQ(launcher_text("GOSS_TEST_ADDED"), std::nullopt);
 }
 
 }  // namespace

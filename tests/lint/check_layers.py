@@ -34,18 +34,22 @@ LAYERS = {
                    "transport/messenger.h", "transport/registry.h", "transport/hmac.h", "transport/shm",
                    "transport/bootstrap/bootstrap.h", "transport/bootstrap/unique_id.h",
                    "transport/bootstrap/fork_guard.h", "transport/bootstrap/process_token.h"],
-    "src/api": ["base", "adaptive", "engine", "api", PUBLIC],
+    # The matrices of gossip schedules are for users only; the engine has no use for them.
+    "src/api": ["base", "adaptive", "engine", "api", "collectives/gossip_matrix.h", PUBLIC],
     "bindings": [PUBLIC],
     "examples": [PUBLIC],
     # Tools are users: they see what users see. perf/bench times inner loops that users do not see.
     "perf": [PUBLIC, "perf"],
-    "perf/bench": [PUBLIC, "perf", "base", "collectives", "mixing", "reduce", "quant", "engine",
+    "perf/bench": [PUBLIC, "perf", "bench", "base", "device", "collectives", "mixing", "reduce", "quant", "engine",
                    "transport"],
+    # The trainer is a user, too.
+    "trainer": [PUBLIC],
     # A model of schedules on a network needs the schedules, and no library.
     "perf/scaling": ["base", "collectives"],
     # A test sees what the code it tests sees (added below), and tests/support.
     "tests": ["support", PUBLIC],
     "tests/support": ["support", "base", "device", "collectives", "transport", "engine", PUBLIC],
+    "tests/gpu": ["support", "base", "device", "quant", "tests/gpu", PUBLIC],
     "tests/lint": [PUBLIC, "base", "collectives"],  # doc_text prints their tables
 }
 
@@ -54,7 +58,7 @@ OUTSIDE = {
     "hwy/": (["src/mixing", "src/quant", "src/reduce", "src/base/simd_targets.h", "tests/quant",
               "tests/reduce"],
              "vector code lives there"),
-    "immintrin.h": (["src/quant/x86", "perf"], "use Highway"),
+    "immintrin.h": (["src/quant/x86", "src/reduce/x86", "perf"], "use Highway"),
     "arm_neon.h": (["src/quant/arm"], "use Highway"),
     "openssl/": (["src/transport/hmac.cpp", "tests/transport"], "use transport/hmac.h"),
     "hwloc.h": (["src/transport", "src/engine"], "only placement needs the topology"),
@@ -64,7 +68,8 @@ OUTSIDE = {
     "ucs/": (["src/transport/ucx"], "UCX is a module"),
     "hip/": (["src/device/gpu_runtime.h"], "GPU runtimes are behind src/device"),
     "cuda": (["src/device/gpu_runtime.h"], "GPU runtimes are behind src/device"),
-    "torch/": (["bindings/python", "trainer"], "the library must not need torch"),
+    "torch/": (["bindings/python", "trainer/networks.h", "trainer/networks.cpp",
+                "trainer/torch_model.cpp"], "the library must not need torch, and it compiles slowly"),
 }
 
 # Folders that must stay pure: no clocks, threads, chance or output.

@@ -77,7 +77,12 @@ class EveryRuleBites(unittest.TestCase):
                             "layers", {"src/transport/bootstrap/socket.h": SPDX})
 
     def test_tools_see_only_public_headers(self):
-        self.assert_refused("perf/a.cpp", f'{SPDX}#include "base/env.h"\n', "layers")
+        for folder in ("perf", "trainer"):
+            self.assert_refused(f"{folder}/a.cpp", f'{SPDX}#include "base/env.h"\n', "layers")
+
+    def test_the_training_loop_does_not_see_libtorch(self):
+        self.assert_refused("trainer/loop.cpp", f"{SPDX}#include <torch/torch.h>\n",
+                            "outside headers")
 
     def test_a_test_sees_what_its_subject_sees(self):
         self.assert_refused("tests/base/b_test.cpp", f'{SPDX}#include "engine/plan.h"\n', "layers")

@@ -120,4 +120,31 @@ inline std::vector<uint8_t> random_elements(DataType type, size_t count, Random&
   return bytes;
 }
 
+// The bits of the greatest number of a floating-point type, infinity included; above are NaNs.
+inline uint64_t greatest(DataType type) {
+  switch (type) {
+    case gossFloat16: return 0x7c00;
+    case gossBfloat16: return 0x7f80;
+    case gossFloat32: return 0x7f800000;
+    case gossFloat64: return 0x7ff0000000000000;
+    case gossFloat8e4m3: return 0x7e;
+    case gossFloat8e5m2: return 0x7c;
+    default: return UINT64_MAX;
+  }
+}
+
+// The same with a NaN in few places: most groups of neighbouring elements have none.
+inline std::vector<uint8_t> elements_with_few_nans(DataType type, size_t count, Random& random) {
+  const size_t size = type_size(type);
+  std::vector<uint8_t> bytes = random_elements(type, count, random);
+  for (size_t i = 0; i < count; ++i) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, bytes.data() + i * size, size);
+    const uint64_t magnitude = bits & ((uint64_t{1} << (size * 8 - 1)) - 1);
+    if (magnitude <= greatest(type) || random() % 64 == 0) continue;
+    std::memcpy(bytes.data() + i * size, &special_values(type)[6], size);
+  }
+  return bytes;
+}
+
 }  // namespace goss::reduce

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// Network: several "hosts" on one machine, for tests. A host is a process that does nothing but hold
-// namespaces of its own: network, host name, mounts (with a /sys that shows the network). The hosts
-// hang on a switch, a bridge in one more namespace. Nothing has a name in the system, and all of it
-// ends with the processes, which end with the test, however that ends.
+// Network: several "hosts" on one machine, for tests. A host is a process that does nothing but
+// hold namespaces of its own: network, host name, mounts (with a /sys that shows the network). The
+// hosts hang on a switch, a bridge in one more namespace. Nothing has a name in the system, and all
+// of it ends with the processes, which end with the test, however that ends.
 #pragma once
 
 #include <sched.h>
@@ -27,6 +27,8 @@ class Network {
   // Why there can be none here; empty when there can.
   static std::string missing() {
     if (::geteuid() != 0) return "network namespaces need root";
+    // A process may change its mounts only while it has one thread.
+    if (under_thread_sanitizer()) return "ThreadSanitizer keeps a thread of its own";
     for (const char* tool : {"ip", "tc"}) {
       if (run({tool, "-V"}) != 0) return std::string(tool) + " is not installed (iproute2)";
     }

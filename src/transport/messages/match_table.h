@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// MatchTable: finds what belongs together by (peer, key), first come first served. Holds pointers to
-// nodes that somebody else owns; Node has `peer`, `key` and `next_match`.
+// MatchTable: finds what belongs together by (peer, key), first come first served. Holds pointers
+// to nodes that somebody else owns; Node has `peer`, `key` and `next_match`.
 // One thread at a time. A hash table with chains; each chain keeps the order of insertion.
 #pragma once
 

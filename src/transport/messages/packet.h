@@ -22,8 +22,8 @@ enum class PacketKind : uint8_t {
   kGrant,    // its receiver has a buffer: send all of it
   kStop,     // its receiver wants no more of it
   kAbandon,  // its sender has cancelled it
-  kCredit,  // nothing but credit; or a piece that its sender struck out, `total` bytes of the window
-  kBye,     // the last packet of a rank that leaves
+  kCredit,   // nothing but credit; or a struck out piece, of `total` bytes of the window
+  kBye,      // the last packet of a rank that leaves
   kCount
 };
 

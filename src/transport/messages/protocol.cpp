@@ -58,19 +58,20 @@ int MessageProtocol::cancel(MessageRequest* request) {
       posted_.remove(receive);
     }
   }
-  request->state = MessageRequest::State::kIdle;
   release(posting);
+  request->state = MessageRequest::State::kIdle;
   return peer;
 }
 
 void MessageProtocol::finish(Posting* posting, Status failure, size_t bytes) {
   MessageRequest* const request = posting->request;
-  request->bytes = bytes;
-  const bool done = failure.ok();
-  request->failure = std::move(failure);
-  request->state = done ? MessageRequest::State::kDone : MessageRequest::State::kFailed;
-  ++ended_;
   release(posting);
+  request->bytes = bytes;
+  const bool ok = failure.ok();
+  request->failure = std::move(failure);
+  ++ended_;
+  // Last: from here on the request is its owner's.
+  request->state = ok ? MessageRequest::State::kDone : MessageRequest::State::kFailed;
 }
 
 void MessageProtocol::release(Posting* posting) {

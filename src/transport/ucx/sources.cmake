@@ -5,5 +5,6 @@ set(GOSS_UCX_SOURCES
   transport/ucx/context.cpp
   transport/ucx/module.cpp
   transport/ucx/quiet.cpp
+  transport/ucx/socket_watch.cpp
   transport/ucx/ucx_messenger.cpp
 )

@@ -23,6 +23,8 @@ using Clock = std::chrono::steady_clock;
 constexpr unsigned kPacketId = 0;  // of the active message; the worker is ours alone
 // Longer packets save nothing and make a slow network coarse.
 constexpr size_t kMaxPacketBytes = 64 << 10;
+// Fruitless polls between two looks at the clock.
+constexpr int kIdleRounds = 64;
 // How long leaving waits for a network that does not take what was sent.
 constexpr std::chrono::milliseconds kLeaveLimit{1000};
 // And for a network adapter to send what it has taken. TCP is done before: its kernel goes on.
@@ -58,6 +60,7 @@ Result<transport::MessengerPtr> UcxMessenger::create(const transport::MessengerO
       new UcxMessenger(options, std::move(worker), std::move(address), packet_bytes, type));
   ucs_status_t status = ucp_worker_get_efd(messenger->worker_.get(), &messenger->fd_);
   if (status != UCS_OK) return failure(status, "UCX has no descriptor to wait for");
+  messenger->sockets_.emplace(messenger->fd_);
   ucp_am_handler_param_t handler{};
   handler.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_FLAGS |
                        UCP_AM_HANDLER_PARAM_FIELD_CB | UCP_AM_HANDLER_PARAM_FIELD_ARG;
@@ -147,6 +150,7 @@ bool UcxMessenger::progress() {
 
 bool UcxMessenger::move() {
   bool moved = ucp_worker_progress(worker_.get()) != 0;
+  if (!moved && ++idle_rounds_ >= kIdleRounds) watch_sockets();
   if (!failed_.empty()) {
     bury_failed();
     moved = true;
@@ -155,8 +159,16 @@ bool UcxMessenger::move() {
   return protocol_.pump() || moved;
 }
 
+void UcxMessenger::watch_sockets() {
+  idle_rounds_ = 0;
+  for (const std::string& end : sockets_->check()) {
+    log(LogLevel::kDebug, "rank %d: the host of %s is silent", rank_, end.c_str());
+  }
+}
+
 bool UcxMessenger::arm() {
   const std::lock_guard lock(mutex_);
+  watch_sockets();  // once a second at least: UCX's own keepalive ends the sleep
   if (protocol_.has_work() || !failed_.empty()) return false;
   if (ucp_worker_arm(worker_.get()) != UCS_OK) return false;
   const auto self = std::this_thread::get_id();

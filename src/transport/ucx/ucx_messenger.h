@@ -14,12 +14,14 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "transport/messages/protocol.h"
 #include "transport/messenger.h"
 #include "transport/ucx/context.h"
+#include "transport/ucx/socket_watch.h"
 
 namespace goss::ucx {
 
@@ -67,6 +69,7 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   void close(Peer* peer);
   void collect_closed();
   bool move();
+  void watch_sockets();
   void wake_others();
   void leave();
 
@@ -82,6 +85,8 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   const std::string address_;
   const ucp_datatype_t packet_type_;
   int fd_ = -1;
+  std::optional<SocketWatch> sockets_;
+  int idle_rounds_ = 0;  // progress that moved nothing, since the sockets were looked at
   transport::MessageProtocol protocol_;
   std::vector<Peer> peers_;
   std::vector<Failed> failed_;

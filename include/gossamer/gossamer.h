@@ -113,7 +113,7 @@ typedef enum {
  * Reductions. Values are NCCL's.
  *
  * The left operand is always the lower rank: ((x0 + x1) + x2) + ... for every algorithm on one
- * host; on several, the sums of the hosts, each of its ranks, in the order of the hosts' first ranks.
+ * host; on several, the sums of the hosts, in the order of their first ranks, each of its ranks.
  * Integers wrap around. fp16, bf16 and fp8 are summed in fp32 and rounded once, on several hosts
  * once more for the sum of the hosts (on more than 16 at every exchange). gossAvg of floats
  * is the sum times 1/nranks in fp32 (fp64 for fp64), rounded once; of integers the wrapped sum

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "engine/job.h"
+#include "engine/span.h"
 
 namespace goss::engine {
 
@@ -73,6 +74,12 @@ Result<std::unique_ptr<Gossip>> Gossip::create(const Communicator& comm,
                 "gossip: device %d has no host memory; this version mixes models "
                 "in host memory",
                 comm.settings().device);
+  }
+  if (comm.span() != nullptr) {
+    return fail(gossInvalidUsage,
+                "gossip: the ranks of communicator '%s' are on %d hosts; this version gossips in "
+                "shared memory. Split it into one communicator for each host",
+                comm.settings().name.c_str(), comm.span()->hosts().count());
   }
   if (settings.min_alive < 1 || settings.min_alive > n) {
     return fail(gossInvalidArgument, "gossip: minAlive is %d; give 1 to %d, the number of ranks",

@@ -112,8 +112,10 @@ typedef enum {
 /**
  * Reductions. Values are NCCL's.
  *
- * The left operand is always the lower rank: ((x0 + x1) + x2) + ... for every algorithm.
- * Integers wrap around. fp16, bf16 and fp8 are summed in fp32 and rounded once. gossAvg of floats
+ * The left operand is always the lower rank: ((x0 + x1) + x2) + ... for every algorithm on one
+ * host; on several, the sums of the hosts, in the order of their first ranks, each of its ranks.
+ * Integers wrap around. fp16, bf16 and fp8 are summed in fp32 and rounded once, on several hosts
+ * once more for the sum of the hosts (on more than 16 at every exchange). gossAvg of floats
  * is the sum times 1/nranks in fp32 (fp64 for fp64), rounded once; of integers the wrapped sum
  * divided by nranks, truncated towards zero. gossMin and gossMax are IEEE 754-2019 minimumNumber
  * and maximumNumber: a NaN loses against a number, and -0 < +0. A NaN result is the canonical quiet
@@ -316,7 +318,7 @@ GOSS_API gossResult_t gossBcast(void* buff, size_t count, gossDataType_t datatyp
  * Units    count is elements. 0 is allowed and moves nothing.
  * Alias    recvbuff == sendbuff works in place on the root. Any other overlap is undefined.
  * Order    As gossAllReduce. Other ranks may return before the root has the result.
- * Exact    The same bits as gossAllReduce.
+ * Exact    The same bits as gossAllReduce, on up to 16 hosts.
  * Errors   As gossAllReduce; gossInvalidArgument for a root outside 0..nranks-1.
  */
 GOSS_API gossResult_t gossReduce(const void* sendbuff, void* recvbuff, size_t count,
@@ -343,7 +345,7 @@ GOSS_API gossResult_t gossAllGather(const void* sendbuff, void* recvbuff, size_t
  * Units    recvcount is elements of one block, the same on every rank. 0 is allowed.
  * Alias    recvbuff == sendbuff + rank * recvcount works in place. Any other overlap is undefined.
  * Order    As gossAllReduce.
- * Exact    The same bits as gossAllReduce.
+ * Exact    The same bits as gossAllReduce, on up to 16 hosts.
  * Errors   As gossAllReduce.
  */
 GOSS_API gossResult_t gossReduceScatter(const void* sendbuff, void* recvbuff, size_t recvcount,

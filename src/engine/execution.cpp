@@ -30,8 +30,8 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
                                ? &comm.plans().get(choice_.algorithm, operation.root)
                                : nullptr;
   mapped_.direct().offer(comm, operation, program);
-  signature_ = comm.begin_operation(operation, static_cast<int>(choice_.algorithm),
-                                    mapped_.direct().own());
+  signature_ =
+      comm.begin_operation(operation, static_cast<int>(choice_.algorithm), mapped_.direct().own());
   switch (choice_.path) {
     case Path::kNothing: return settle(comm, Progress::kDone);
     case Path::kInline: return settle(comm, inline_.start(comm, operation_, signature_));

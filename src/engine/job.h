@@ -112,7 +112,7 @@ class Job final : public Watched {
   // What all ranks of a communicator report.
   struct Agreement {
     bool decided = false;
-    Status failure;  // proposed by this rank until it is decided
+    Status failure;                      // proposed by this rank until it is decided
     bootstrap::Clock::time_point until;  // then this rank takes its own
   };
 
@@ -139,8 +139,8 @@ class Job final : public Watched {
   std::vector<Communicator*> communicators_;
   std::vector<UniqueFd> pidfds_;  // per rank; invalid: own process, unsupported, or dead
   std::vector<bool> dead_;
-  std::map<uint64_t, Status> given_up_;  // by topic
-  std::map<uint64_t, std::set<int>> ready_;  // likewise: ranks that have told
+  std::map<uint64_t, Status> given_up_;       // by topic
+  std::map<uint64_t, std::set<int>> ready_;   // likewise: ranks that have told
   std::map<uint64_t, Agreement> agreements_;  // by communicator
   std::map<uint64_t, Announced> announced_;
   std::vector<device::SharedMemoryPtr> imported_;  // until their owners free them

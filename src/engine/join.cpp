@@ -16,6 +16,10 @@ namespace goss::engine {
 
 namespace {
 
+// A host that does not answer is to be reported within 5 s: this is counted in whole heartbeats of
+// the kernel, and the news has to go round.
+constexpr std::chrono::milliseconds kSilence{3'000};
+
 // 16 bytes that only the ranks of this job can compute.
 std::string derive_nonce(const std::string& key, const std::string& label) {
   return std::string(view(hmac_sha256(key, {label})).substr(0, 16));
@@ -427,6 +431,7 @@ Result<std::unique_ptr<Making>> make_join(const JoinOptions& options) {
   boot.rank = options.rank;
   boot.nranks = options.nranks;
   boot.timeout = options.settings.init_timeout;
+  boot.silence = kSilence;
   boot.hello_text =
       format("gossamer %d.%d, shared memory layout 1, %s-endian, GOSS_ALGO=%s, GOSS_TRANSPORT=%s",
              GOSS_MAJOR, GOSS_MINOR, std::endian::native == std::endian::little ? "little" : "big",

@@ -282,8 +282,8 @@ void MessageExecution::greet(Communicator& comm, int peer, bool send) {
   if (send) {
     messenger_->send(there, key(kGreeting), std::as_bytes(std::span(&frame_, 1)), &contact.sent);
   } else {
-    messenger_->receive(there, key(kGreeting), std::as_writable_bytes(std::span(&contact.theirs, 1)),
-                        &contact.received);
+    messenger_->receive(there, key(kGreeting),
+                        std::as_writable_bytes(std::span(&contact.theirs, 1)), &contact.received);
   }
 }
 

@@ -72,9 +72,9 @@ class MessageExecution {
     size_t ended = 0;  // steps
     std::vector<uint8_t> done;
     std::vector<Request> requests;
-    std::vector<int> posted;         // steps whose messages are on their way
+    std::vector<int> posted;  // steps whose messages are on their way
     std::vector<std::byte> scratch;
-    std::vector<std::byte> framed;   // places of short messages, one for each step
+    std::vector<std::byte> framed;  // places of short messages, one for each step
   };
   // What has been told to a peer of the group, and by it.
   struct Contact {

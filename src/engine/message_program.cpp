@@ -71,8 +71,8 @@ class Hazards {
   bool matters(int earlier, int index) const {
     if (earlier == index) return false;
     const auto verb = [&](int i) { return schedule_.steps[static_cast<size_t>(i)].verb; };
-    const bool ends_at_once = verb(earlier) == MessageVerb::kReduce ||
-                              verb(earlier) == MessageVerb::kCopy;
+    const bool ends_at_once =
+        verb(earlier) == MessageVerb::kReduce || verb(earlier) == MessageVerb::kCopy;
     return !ends_at_once || verb(index) == MessageVerb::kReceive;
   }
 
@@ -100,8 +100,8 @@ MessageProgram lower(MessageSchedule schedule, bool in_place) {
   return program;
 }
 
-const MessageProgram& MessagePlans::get(MessageAlgorithm algorithm,
-                                        const collectives::Shape& shape, bool in_place) {
+const MessageProgram& MessagePlans::get(MessageAlgorithm algorithm, const collectives::Shape& shape,
+                                        bool in_place) {
   const Key key{algorithm, shape.rank, shape.nranks, shape.root, in_place};
   const auto known = programs_.find(key);
   if (known != programs_.end()) return known->second;

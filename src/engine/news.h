@@ -14,13 +14,13 @@ namespace goss::engine {
 
 struct News {
   enum class Kind : uint8_t {
-    kGaveUp,     // the communicator in the making: `text`
-    kReady,      // the sender's host has made its part of the communicator
-    kProposed,   // a failure of the communicator (code, text); `rank` of the job decides
-    kDecided,    // what all ranks of the communicator report (code, text)
-    kDied,       // `rank` of the job
-    kLeft,       // the sender has left the communicator, having completed `completed` operations
-    kDoing,      // the sender's operation; it waits for `rank` of the communicator, or for -1
+    kGaveUp,    // the communicator in the making: `text`
+    kReady,     // the sender's host has made its part of the communicator
+    kProposed,  // a failure of the communicator (code, text); `rank` of the job decides
+    kDecided,   // what all ranks of the communicator report (code, text)
+    kDied,      // `rank` of the job
+    kLeft,      // the sender has left the communicator, having completed `completed` operations
+    kDoing,     // the sender's operation; it waits for `rank` of the communicator, or for -1
   };
   Kind kind = Kind::kDoing;
   uint64_t communicator = 0;

@@ -190,8 +190,8 @@ bool PairExecution::step_remote(Communicator& comm, Channel* channel) {
       case RemoteChannel::Step::kBlocked: return false;
       case RemoteChannel::Step::kMoved: ++moved_; return false;
       case RemoteChannel::Step::kDiffers:
-        return fail(comm, comm.message_mismatch(channel->peer, remote.type(), remote.count(),
-                                                message));
+        return fail(comm,
+                    comm.message_mismatch(channel->peer, remote.type(), remote.count(), message));
       case RemoteChannel::Step::kDone:
         ++moved_;
         if (next(channel)) return true;

@@ -190,8 +190,9 @@ Program lower(const collectives::Row& row, const collectives::Shape& shape) {
 
 namespace {
 
-constexpr const char* kForcedNames[] = {"auto", "inline",  "oneshot",  "twoshot", "flat",    "ring",
-                                        "doubling", "halving", "binomial", "bruck",   "pairwise"};
+constexpr const char* kForcedNames[] = {"auto",     "inline", "oneshot",  "twoshot",
+                                        "flat",     "ring",   "doubling", "halving",
+                                        "binomial", "bruck",  "pairwise"};
 
 }  // namespace
 
@@ -203,7 +204,9 @@ Result<Forced> forced_algorithm() {
   std::string expected;
   for (size_t i = 0; i < std::size(kForcedNames); ++i) {
     if (*text == kForcedNames[i]) return static_cast<Forced>(i);
-    expected += std::string(i == 0 ? "" : i + 1 == std::size(kForcedNames) ? " or " : ", ") +
+    expected += std::string(i == 0                             ? ""
+                            : i + 1 == std::size(kForcedNames) ? " or "
+                                                               : ", ") +
                 kForcedNames[i];
   }
   return fail(gossInvalidUsage, "GOSS_ALGO=%s: expected %s", text->c_str(), expected.c_str());

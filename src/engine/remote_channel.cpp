@@ -71,8 +71,8 @@ RemoteChannel::Step RemoteChannel::receive(Communicator& comm, const Transfer& t
     if (head_request_.state != Request::State::kDone) return Step::kBlocked;
     head_request_.state = Request::State::kIdle;
     std::memcpy(&head_, head_bytes_.data(), sizeof(head_));
-    const bool same = head_.type == static_cast<uint64_t>(transfer.type) &&
-                      head_.count == transfer.count;
+    const bool same =
+        head_.type == static_cast<uint64_t>(transfer.type) && head_.count == transfer.count;
     if (!same) return Step::kDiffers;
     head_known_ = true;
     const size_t behind = head_request_.bytes - sizeof(head_);

@@ -151,9 +151,8 @@ std::vector<size_t> SpanExecution::blocks_of(const Operation& operation,
                                                        : operation.count);
   }
   for (int r : ranks) {
-    blocks.push_back(operation.block_places != nullptr
-                         ? operation.block_places[r]
-                         : static_cast<size_t>(r) * operation.count);
+    blocks.push_back(operation.block_places != nullptr ? operation.block_places[r]
+                                                       : static_cast<size_t>(r) * operation.count);
   }
   return blocks;
 }
@@ -205,8 +204,8 @@ void SpanExecution::share_all_reduce(Communicator& comm, const SpanChoice& choic
   std::byte* share = output + parts.begin(own) * element;
   add_local(comm, part_of(Kind::kReduceScatter, input, share, parts.size(0), sum), blocks);
   if (parts.size(own) > 0) {
-    add_messages(choice,
-                 part_of(Kind::kAllReduce, share, share, parts.size(own), operation_.op), column, 0);
+    add_messages(choice, part_of(Kind::kAllReduce, share, share, parts.size(own), operation_.op),
+                 column, 0);
   }
   add_local(comm, part_of(Kind::kAllGather, share, output, parts.size(0), gossSum), blocks);
 }
@@ -256,10 +255,10 @@ void SpanExecution::scatter_columns(Communicator& comm, const SpanChoice& choice
   for (size_t h = 0; h < hosts.members.size(); ++h) {
     std::vector<size_t> blocks = blocks_of(operation_, hosts.members[h]);
     const std::byte* input = operation_.buffer.input + take_if_plain(operation_, &blocks) * element;
-    add_local(comm,
-              part_of(Kind::kReduceScatter, input, scratch_.data() + h * count * element, count,
-                      sum),
-              std::move(blocks));
+    add_local(
+        comm,
+        part_of(Kind::kReduceScatter, input, scratch_.data() + h * count * element, count, sum),
+        std::move(blocks));
   }
   // Its like on every host gets from each the sum over that host.
   std::vector<size_t> blocks = blocks_of(operation_, column);
@@ -315,7 +314,7 @@ void SpanExecution::lead_reduce(Communicator& comm, const SpanChoice& choice, co
   const bool leads = lead.leader == comm.rank();
   const bool to_all = operation_.kind == Kind::kAllReduce;
   const bool wanted = to_all || comm.rank() == operation_.root;  // the result, here
-  const std::byte* sums = operation_.buffer.input;  // of this host
+  const std::byte* sums = operation_.buffer.input;               // of this host
   if (!alone) {
     Operation inside = operation_;
     inside.kind = Kind::kReduce;
@@ -428,8 +427,7 @@ SpanChoice::Way way_of(const Operation& operation, const Hosts& hosts) {
   const bool alone = hosts.members.size() == hosts.host_of.size();
   if (alone) return Way::kFlat;
   switch (operation.kind) {
-    case Kind::kAllReduce:
-      return hosts.per_host() > 0 ? Way::kColumns : Way::kLeaders;
+    case Kind::kAllReduce: return hosts.per_host() > 0 ? Way::kColumns : Way::kLeaders;
     case Kind::kReduceScatter: return hosts.per_host() > 0 ? Way::kColumns : Way::kLeaders;
     case Kind::kAllGather: return hosts.per_host() > 0 ? Way::kColumns : Way::kFlat;
     case Kind::kBroadcast:
@@ -462,7 +460,9 @@ SpanChoice choose_across_hosts(const Operation& operation, const Hosts& hosts, F
   choice.messages = choose_messages(kind, ranks, bytes, varied, forced);
   switch (choice.way) {
     case Way::kFlat: choice.reason = "messages between all ranks"; break;
-    case Way::kColumns: choice.reason = "every rank of a host carries its share between hosts"; break;
+    case Way::kColumns:
+      choice.reason = "every rank of a host carries its share between hosts";
+      break;
     case Way::kLeaders: choice.reason = "one rank of each host sends"; break;
   }
   return choice;

@@ -52,8 +52,8 @@ class SpanExecution {
     bool local = false;
     Operation operation;
     std::vector<size_t> blocks;  // counts, then places
-    std::vector<int> group;  // messages
-    int root = 0;            // in the group
+    std::vector<int> group;      // messages
+    int root = 0;                // in the group
     collectives::MessageAlgorithm algorithm{};
   };
 

@@ -47,7 +47,7 @@ class Waiter {
     shm::SegmentPtr segment;
     int rank;
     // Of a rank that waits for messages too, or null; shared: its job and who sleeps on it.
-    std::shared_ptr<transport::Messenger> messenger;
+    std::shared_ptr<transport::Messenger> messenger = nullptr;
     uint32_t seen = 0;  // doorbell before the last poll: a ring since then ends the sleep at once
   };
   void set_crowded(bool crowded) { crowded_ = crowded; }

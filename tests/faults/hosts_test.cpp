@@ -80,9 +80,9 @@ TEST_P(HostsTest, EveryCollectiveGivesTheRightResultOverTcp) {
   const Network network(GetParam());
   ASSERT_EQ(network.failure(), "");
   Ranks ranks(2 * GetParam(), on_hosts(network, 2, [](Rank& rank) {
-    rank.board.last_round = static_cast<uint64_t>(test_scale(63, 21));
-    work(rank);
-  }));
+                rank.board.last_round = static_cast<uint64_t>(test_scale(63, 21));
+                work(rank);
+              }));
   ranks.expect_clean_end(3 * kPatience);
   for (int r = 0; r < ranks.size(); ++r) {
     EXPECT_STREQ(ranks.report(r).text, "") << "rank " << r;

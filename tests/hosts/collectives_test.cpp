@@ -24,12 +24,8 @@ struct Layout {
 std::ostream& operator<<(std::ostream& out, const Layout& layout) { return out << layout.name; }
 
 const Layout kLayouts[] = {
-    {"TwoAlone", {0, 1}},
-    {"TwoOfTwo", {0, 0, 1, 1}},
-    {"TwoOfTwoInTurn", {0, 1, 0, 1}},
-    {"FourAlone", {0, 1, 2, 3}},
-    {"Uneven", {0, 0, 0, 1, 2}},
-    {"ThreeOfTwo", {0, 0, 1, 1, 2, 2}},
+    {"TwoAlone", {0, 1}},        {"TwoOfTwo", {0, 0, 1, 1}},  {"TwoOfTwoInTurn", {0, 1, 0, 1}},
+    {"FourAlone", {0, 1, 2, 3}}, {"Uneven", {0, 0, 0, 1, 2}}, {"ThreeOfTwo", {0, 0, 1, 1, 2, 2}},
 };
 
 // Sums of these are exact in any order.
@@ -197,9 +193,9 @@ void check_varied(const Problem& p) {
 }
 
 using Check = void (*)(const Problem&);
-constexpr Check kChecks[] = {check_all_reduce,     check_broadcast,  check_reduce, check_all_gather,
-                             check_reduce_scatter, check_all_to_all, check_gather, check_scatter,
-                             check_varied};
+constexpr Check kChecks[] = {check_all_reduce, check_broadcast,      check_reduce,
+                             check_all_gather, check_reduce_scatter, check_all_to_all,
+                             check_gather,     check_scatter,        check_varied};
 
 class AcrossHosts : public testing::TestWithParam<Layout> {
  protected:
@@ -232,9 +228,8 @@ TEST_P(AcrossHosts, LongBuffersGoInChunks) {
 }
 
 TEST_P(AcrossHosts, EveryAlgorithmThatCanBeForcedGivesTheRightResult) {
-  for (const char* algorithm :
-       {"oneshot", "twoshot", "flat", "ring", "doubling", "halving", "binomial", "bruck",
-        "pairwise"}) {
+  for (const char* algorithm : {"oneshot", "twoshot", "flat", "ring", "doubling", "halving",
+                                "binomial", "bruck", "pairwise"}) {
     const ScopedEnv env("GOSS_ALGO", algorithm);
     run_ranks(ranks(), [](Rank& me) {
       for (size_t count : {1, 70, 40'000}) {
@@ -277,9 +272,10 @@ TEST_P(AcrossHosts, GroupsAndStreamsWork) {
       const auto at = static_cast<size_t>(r);
       gossStream_t where = queued ? streams[at] : nullptr;
       // Two that are aggregated and are not neighbours, then one of another kind.
-      MUST(gossAllReduce(sums[at].data(), sums[at].data(), 10, gossInt32, gossSum, comms[r], where));
-      MUST(gossAllReduce(sums[at].data() + 20, sums[at].data() + 20, kCount - 20, gossInt32, gossSum,
-                         comms[r], where));
+      MUST(
+          gossAllReduce(sums[at].data(), sums[at].data(), 10, gossInt32, gossSum, comms[r], where));
+      MUST(gossAllReduce(sums[at].data() + 20, sums[at].data() + 20, kCount - 20, gossInt32,
+                         gossSum, comms[r], where));
       MUST(gossBroadcast(more[at].data(), more[at].data(), kCount, gossInt32, n - 1, comms[r],
                          where));
     }

@@ -218,7 +218,7 @@ class LocalNetwork : public std::enable_shared_from_this<LocalNetwork> {
 
   mutable std::mutex mutex_;
   std::map<std::pair<int, int>, std::deque<Message>> inboxes_;  // from, to
-  std::map<int, int> latest_;  // rank -> port
+  std::map<int, int> latest_;                                   // rank -> port
   int next_port_ = 0;
   std::map<int, int> bells_;  // by port
   std::map<int, bool> lost_;

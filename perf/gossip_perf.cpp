@@ -150,9 +150,9 @@ class Bench {
 
   void straggle() {
     const bool chance = options_.straggle_chance > 0;
-    const bool mine = chance ? std::uniform_real_distribution<>(0, 1)(random_) <
-                                   options_.straggle_chance
-                             : rank_ == n_ - 1;
+    const bool mine =
+        chance ? std::uniform_real_distribution<>(0, 1)(random_) < options_.straggle_chance
+               : rank_ == n_ - 1;
     if (options_.straggler_ms <= 0 || !mine) return;
     const auto ns = static_cast<long>(options_.straggler_ms * 1e6);
     const timespec nap{ns / 1'000'000'000, ns % 1'000'000'000};
@@ -211,8 +211,8 @@ class Bench {
 };
 
 gossGossipConfig_t config_of(const Options& options) {
-  static const char* const kTopologies[] = {"hypercube", "dissemination", "random", "ring",
-                                            "mixed_radix", "fold"};
+  static const char* const kTopologies[] = {"hypercube", "dissemination", "random",
+                                            "ring",      "mixed_radix",   "fold"};
   gossGossipConfig_t config = GOSS_GOSSIP_CONFIG_INITIALIZER;
   const auto* found = std::find(std::begin(kTopologies), std::end(kTopologies), options.topology);
   config.topology = static_cast<gossGossipTopology_t>(found - std::begin(kTopologies));
@@ -224,11 +224,12 @@ gossGossipConfig_t config_of(const Options& options) {
 }
 
 void print(const Row& row) {
-  std::printf("%10zu %12.1f %12.1f %7.2f %12.0f %12.0f %10.1f %10.1f %10.1f %10.1f %6d %12.1f %8.3f\n",
-              row.bytes, row.all_reduce_us, row.gossip_us, row.gossip_us / row.all_reduce_us,
-              row.all_reduce_bytes, row.gossip_bytes, row.all_reduce_p50_us, row.all_reduce_p99_us,
-              row.gossip_p50_us, row.gossip_p99_us, row.steps_to_agree,
-              row.steps_to_agree * row.gossip_us, row.skipped);
+  std::printf(
+      "%10zu %12.1f %12.1f %7.2f %12.0f %12.0f %10.1f %10.1f %10.1f %10.1f %6d %12.1f %8.3f\n",
+      row.bytes, row.all_reduce_us, row.gossip_us, row.gossip_us / row.all_reduce_us,
+      row.all_reduce_bytes, row.gossip_bytes, row.all_reduce_p50_us, row.all_reduce_p99_us,
+      row.gossip_p50_us, row.gossip_p99_us, row.steps_to_agree, row.steps_to_agree * row.gossip_us,
+      row.skipped);
   std::fflush(stdout);
 }
 
@@ -250,14 +251,14 @@ int run(gossComm_t comm, const Options& options) {
   Bench bench(comm, options);
   nlohmann::json rows = nlohmann::json::array();
   if (bench.rank() == 0) {
-    std::printf("# %d ranks, gossip: %s, compression %s; bytes are sent per rank and step\n"
-                "# p50 and p99 of single calls on rank 0; steps until models differ by %g of what "
-                "they did at first\n"
-                "%10s %12s %12s %7s %12s %12s %10s %10s %10s %10s %6s %12s %8s\n",
-                bench.nranks(), options.topology.c_str(), options.compression.c_str(),
-                options.agreement, "bytes", "allreduce us", "gossip us", "ratio", "ar bytes",
-                "gossip bytes", "ar p50", "ar p99", "gos p50", "gos p99", "steps", "to agree us",
-                "skipped");
+    std::printf(
+        "# %d ranks, gossip: %s, compression %s; bytes are sent per rank and step\n"
+        "# p50 and p99 of single calls on rank 0; steps until models differ by %g of what "
+        "they did at first\n"
+        "%10s %12s %12s %7s %12s %12s %10s %10s %10s %10s %6s %12s %8s\n",
+        bench.nranks(), options.topology.c_str(), options.compression.c_str(), options.agreement,
+        "bytes", "allreduce us", "gossip us", "ratio", "ar bytes", "gossip bytes", "ar p50",
+        "ar p99", "gos p50", "gos p99", "steps", "to agree us", "skipped");
   }
   for (size_t bytes = options.least; bytes <= options.most;
        bytes *= static_cast<size_t>(options.factor)) {
@@ -278,8 +279,8 @@ int run(gossComm_t comm, const Options& options) {
 }
 
 int run_forked(const Options& options) {
-  void* page = mmap(nullptr, sizeof(Meeting), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                    -1, 0);
+  void* page =
+      mmap(nullptr, sizeof(Meeting), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) throw std::runtime_error("no memory");
   auto* meeting = new (page) Meeting;
   return goss::perf::run_children(options.procs, [&](int rank) {
@@ -311,8 +312,8 @@ int main(int argc, char** argv) {
   app.add_option("-r,--rounds", options.rounds, "measurements in turn; the median counts")
       ->check(CLI::PositiveNumber);
   app.add_option("--topology", options.topology)
-      ->check(CLI::IsMember(
-          {"hypercube", "dissemination", "random", "ring", "mixed_radix", "fold"}));
+      ->check(
+          CLI::IsMember({"hypercube", "dissemination", "random", "ring", "mixed_radix", "fold"}));
   app.add_option("--compression", options.compression)
       ->check(CLI::IsMember({"none", "modulo", "edge"}));
   app.add_option("--bits", options.bits)->check(CLI::Range(3, 8));

@@ -96,10 +96,10 @@ typedef struct {
                           CPUs; ten times that for the first 8 */
 } gossGossipConfig_t;
 
-#define GOSS_GOSSIP_CONFIG_INITIALIZER                                                         \
-  {                                                                                            \
-    sizeof(gossGossipConfig_t), GOSS_API_MAGIC, GOSS_VERSION_CODE, gossHypercube, 0, 0, 2403, \
-        0, NULL, 0, gossGossipFull, 8, 0, 0, 0, 1, 0                                           \
+#define GOSS_GOSSIP_CONFIG_INITIALIZER                                                           \
+  {                                                                                              \
+    sizeof(gossGossipConfig_t), GOSS_API_MAGIC, GOSS_VERSION_CODE, gossHypercube, 0, 0, 2403, 0, \
+        NULL, 0, gossGossipFull, 8, 0, 0, 0, 1, 0                                                \
   }
 
 /**
@@ -180,12 +180,12 @@ typedef struct {
   size_t size;                   /**< sizeof(gossGossipInfo_t) as the caller was compiled */
   gossGossipTopology_t topology; /**< in use: gossHypercube may have become gossDissemination */
   int living;                    /**< ranks */
-  int period;                    /**< steps; partners rotate and the living are counted anew when it ends */
-  int rounds;                    /**< exchanges of one step, one after the other: 1 but for gossFold */
+  int period;         /**< steps; partners rotate and the living are counted anew when it ends */
+  int rounds;         /**< exchanges of one step, one after the other: 1 but for gossFold */
   double contraction; /**< by how much a period multiplies the disagreement ||x - mean||, at most */
   uint64_t newestStep; /**< the latest step that a rank is in. A rank that the others have given up
                             (living is 1) goes on there, and is taken back; no other rank jumps */
-  double weight;       /**< of push-sum: how many ranks' worth this rank's model counts; 1 without */
+  double weight; /**< of push-sum: how many ranks' worth this rank's model counts; 1 without */
 } gossGossipInfo_t;
 /** Errors of the queries: gossInvalidArgument (NULL, size 0, no such rank or round). */
 GOSS_API gossResult_t gossGossipGetInfo(gossGossip_t gossip, gossGossipInfo_t* info);
@@ -210,20 +210,20 @@ GOSS_API gossResult_t gossGossipGetAlive(gossGossip_t gossip, int* alive);
 
 /** What this rank's object has done since it was made. */
 typedef struct {
-  size_t size;          /**< sizeof(gossGossipStats_t) as the caller was compiled */
-  uint64_t mixes;       /**< calls completed */
-  uint64_t messages;    /**< sent */
-  uint64_t bytes;       /**< of models in them; headers are not counted */
-  uint64_t skipped;     /**< exchanges in which a partner was missing */
-  uint64_t late;        /**< messages that were mixed after their step (pushSum) */
-  uint64_t mostStale;   /**< steps by which one of them was late */
-  uint64_t repairs;     /**< blocks, or beginnings of edges, that went in full precision */
-  uint64_t suspicions;  /**< times that this rank gave another one up */
+  size_t size;         /**< sizeof(gossGossipStats_t) as the caller was compiled */
+  uint64_t mixes;      /**< calls completed */
+  uint64_t messages;   /**< sent */
+  uint64_t bytes;      /**< of models in them; headers are not counted */
+  uint64_t skipped;    /**< exchanges in which a partner was missing */
+  uint64_t late;       /**< messages that were mixed after their step (pushSum) */
+  uint64_t mostStale;  /**< steps by which one of them was late */
+  uint64_t repairs;    /**< blocks, or beginnings of edges, that went in full precision */
+  uint64_t suspicions; /**< times that this rank gave another one up */
   /** The account of push-sum weight: weight = 1 - sent + received + returned. */
   double weightSent;
   double weightReceived;
   double weightReturned; /**< taken back, because nobody has read it */
-  double disagreement;  /**< root mean square of (partner - own) in the last mix with one partner; an
+  double disagreement; /**< root mean square of (partner - own) in the last mix with one partner; an
                              upper estimate with compression */
 } gossGossipStats_t;
 GOSS_API gossResult_t gossGossipGetStats(gossGossip_t gossip, gossGossipStats_t* stats);

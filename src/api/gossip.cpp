@@ -48,9 +48,10 @@ goss::Result<engine::GossipSettings> settings_from(const gossGossipConfig_t* con
   }
   GOSS_TRY(check_range("topology", config->topology, 0, gossNumGossipTopologies - 1));
   GOSS_TRY(check_range("compression", config->compression, 0, gossNumGossipCompressions - 1));
-  for (const auto& [field, value] :
-       {std::pair{"hypercubeSkips", config->hypercubeSkips}, {"rotate", config->rotate},
-        {"pushSum", config->pushSum}, {"deterministic", config->deterministic}}) {
+  for (const auto& [field, value] : {std::pair{"hypercubeSkips", config->hypercubeSkips},
+                                     {"rotate", config->rotate},
+                                     {"pushSum", config->pushSum},
+                                     {"deterministic", config->deterministic}}) {
     GOSS_TRY(check_range(field, value, 0, 1));
   }
   GOSS_TRY(check_range("timeoutMs", config->timeoutMs, 0, INT32_MAX));
@@ -155,9 +156,8 @@ gossResult_t gossGossipCreate(gossGossip_t* gossip, gossComm_t comm,
 }
 
 gossResult_t gossGossipDestroy(gossGossip_t gossip) {
-  return guarded([&]() -> Status {
-    return gossip == nullptr ? Status() : engine::gossip_destroy(gossip);
-  });
+  return guarded(
+      [&]() -> Status { return gossip == nullptr ? Status() : engine::gossip_destroy(gossip); });
 }
 
 gossResult_t gossGossipMix(const void* sendbuff, void* recvbuff, size_t count,

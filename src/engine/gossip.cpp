@@ -69,8 +69,16 @@ Result<std::unique_ptr<Gossip>> Gossip::create(const Communicator& comm,
                                                const GossipSettings& settings, uint64_t instance) {
   const int n = comm.nranks();
   if (!comm.compute().host_memory()) {
-    return fail(gossInvalidUsage, "gossip: device %d has no host memory; this version mixes models "
-                "in host memory", comm.settings().device);
+    return fail(gossInvalidUsage,
+                "gossip: device %d has no host memory; this version mixes models "
+                "in host memory",
+                comm.settings().device);
+  }
+  if (comm.span() != nullptr) {
+    return fail(gossInvalidUsage,
+                "gossip: the ranks of communicator '%s' are on several hosts; this version gossips "
+                "on one host: split the communicator",
+                comm.settings().name.c_str());
   }
   if (settings.min_alive < 1 || settings.min_alive > n) {
     return fail(gossInvalidArgument, "gossip: minAlive is %d; give 1 to %d, the number of ranks",
@@ -82,7 +90,8 @@ Result<std::unique_ptr<Gossip>> Gossip::create(const Communicator& comm,
                   GossipSchedule::create(global_options(settings.options), all));
   std::unique_ptr<Gossip> gossip(
       new Gossip(comm, settings, std::move(schedule), std::move(global)));
-  GOSS_TRY_ASSIGN(gossip->mail_, GossipMail::create(comm.parts(), instance, settings.options.push_sum));
+  GOSS_TRY_ASSIGN(gossip->mail_,
+                  GossipMail::create(comm.parts(), instance, settings.options.push_sum));
   return gossip;
 }
 

@@ -39,11 +39,11 @@ struct GossipStats {
   Counter late;      // letters that were mixed after their step
   Counter repairs;   // blocks, and beginnings of edges, in full precision
   Counter suspicions;
-  std::atomic<uint64_t> most_stale{0};     // steps by which a letter was late
-  std::atomic<double> weight_sent{0};  // of push-sum
+  std::atomic<uint64_t> most_stale{0};  // steps by which a letter was late
+  std::atomic<double> weight_sent{0};   // of push-sum
   std::atomic<double> weight_received{0};
   std::atomic<double> weight_returned{0};
-  std::atomic<double> disagreement{0};     // root mean square of partner - own, of the last mix
+  std::atomic<double> disagreement{0};  // root mean square of partner - own, of the last mix
 };
 
 // How long one partner has kept this rank waiting, lately.

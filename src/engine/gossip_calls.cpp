@@ -44,8 +44,8 @@ class GossipWork final : public Work {
       Status failed = handle_->get_failure();
       if (!failed.ok()) return end(std::move(failed));
     }
-    const Progress progress = execution_.active() ? execution_.advance(gossip)
-                                                  : execution_.start(gossip, call_);
+    const Progress progress =
+        execution_.active() ? execution_.advance(gossip) : execution_.start(gossip, call_);
     if (progress != Progress::kBlocked) return finish(progress);
     const bool moved = execution_.position() != position_;
     position_ = execution_.position();

@@ -126,8 +126,8 @@ void GossipCompression::ask(uint32_t number, std::byte* payload) const {
 
 size_t GossipCompression::repair_bytes(const GossipCall& call, const std::byte* asked) {
   const size_t blocks = all_blocks(call);
-  return kRepairBytes * (blocks - static_cast<size_t>(std::count(asked, asked + blocks,
-                                                                 std::byte{0})));
+  return kRepairBytes *
+         (blocks - static_cast<size_t>(std::count(asked, asked + blocks, std::byte{0})));
 }
 
 void GossipCompression::answer(const GossipCall& call, uint32_t number, const std::byte* asked,
@@ -150,24 +150,25 @@ void GossipCompression::repair(const GossipCall& call, uint32_t number, int bits
   Part& p = part(call, number);
   const size_t element = type_size(call.type);
   const std::byte* in = payload;
-  for_each_block(call, [&](size_t block, size_t at, const GossipBuffer& buffer, size_t first,
-                           size_t count) {
-    if (p.verdicts[block] == Verdict::kMixed) return;
-    float theirs[kBlock];
-    float own[kBlock];
-    std::memcpy(theirs, in, kRepairBytes);
-    in += kRepairBytes;
-    const std::byte* x = p.model.data() + at * element;
-    mixing::modulo_repair(call.type, buffer.output + first * element, x, count, p.exponents[block],
-                          theirs, kHalf);
-    mixing::edge_begin(call.type, x, count, own);
-    float largest = 0;
-    for (size_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(theirs[i] - own[i]));
-    if (std::isfinite(largest)) {
-      p.bounds[block] = mixing::next_bound(bits, p.bounds[block], largest, Verdict::kMixed);
-      p.observed[block] = largest;
-    }
-  });
+  for_each_block(
+      call, [&](size_t block, size_t at, const GossipBuffer& buffer, size_t first, size_t count) {
+        if (p.verdicts[block] == Verdict::kMixed) return;
+        float theirs[kBlock];
+        float own[kBlock];
+        std::memcpy(theirs, in, kRepairBytes);
+        in += kRepairBytes;
+        const std::byte* x = p.model.data() + at * element;
+        mixing::modulo_repair(call.type, buffer.output + first * element, x, count,
+                              p.exponents[block], theirs, kHalf);
+        mixing::edge_begin(call.type, x, count, own);
+        float largest = 0;
+        for (size_t i = 0; i < count; ++i)
+          largest = std::max(largest, std::abs(theirs[i] - own[i]));
+        if (std::isfinite(largest)) {
+          p.bounds[block] = mixing::next_bound(bits, p.bounds[block], largest, Verdict::kMixed);
+          p.observed[block] = largest;
+        }
+      });
   disagreement_ = mean_square(p.observed);
 }
 

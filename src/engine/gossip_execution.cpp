@@ -39,9 +39,7 @@ std::string describe(const GossipHeader& header) {
 
 // Whether a rank that has posted `header` is past what is awaited.
 bool is_past(const GossipHeader& header, const GossipHeader& awaited) {
-  const auto place = [](const GossipHeader& h) {
-    return std::make_tuple(h.step, h.part, h.round);
-  };
+  const auto place = [](const GossipHeader& h) { return std::make_tuple(h.step, h.part, h.round); };
   return place(header) > place(awaited);
 }
 
@@ -49,8 +47,7 @@ bool is_past(const GossipHeader& header, const GossipHeader& awaited) {
 
 bool GossipExecution::agree(const GossipHeader& a, const GossipHeader& b) {
   return a.kind == b.kind && a.count == b.count && a.shape == b.shape && a.type == b.type &&
-         a.bits == b.bits && a.topology == b.topology && a.seed == b.seed &&
-         a.options == b.options;
+         a.bits == b.bits && a.topology == b.topology && a.seed == b.seed && a.options == b.options;
 }
 
 collectives::GossipAt GossipExecution::at(const Gossip& gossip) const {
@@ -69,8 +66,7 @@ GossipHeader GossipExecution::expected(const Gossip& gossip, Kind kind) const {
   header.shape = shape_;
   header.type = static_cast<uint8_t>(call_->type);
   const auto& options = gossip.settings().options;
-  header.bits = static_cast<uint8_t>(
-      options.compression == Compression::kNone ? 0 : options.bits);
+  header.bits = static_cast<uint8_t>(options.compression == Compression::kNone ? 0 : options.bits);
   return header;
 }
 
@@ -84,9 +80,9 @@ Status GossipExecution::mismatch(Gossip& gossip, int peer, const GossipHeader& o
       gossInvalidUsage,
       "gossip of communicator '%s' differs between ranks: %s mixes %s, %s mixes %s%s. All ranks "
       "give the same options, and make the same calls in a step",
-      gossip.parts().settings.name.c_str(),
-      gossip.name_of(std::min(gossip.rank(), peer)).c_str(), describe(first).c_str(),
-      gossip.name_of(std::max(gossip.rank(), peer)).c_str(), describe(second).c_str(),
+      gossip.parts().settings.name.c_str(), gossip.name_of(std::min(gossip.rank(), peer)).c_str(),
+      describe(first).c_str(), gossip.name_of(std::max(gossip.rank(), peer)).c_str(),
+      describe(second).c_str(),
       other_options ? " (with other options, or buffers of other counts)" : "");
 }
 
@@ -117,8 +113,8 @@ Status GossipExecution::review(Gossip& gossip) {
     }
     if (fate == LetterState::kReady || fate == LetterState::kReading) return false;
     if (fate == LetterState::kRefused && refused.ok()) {
-      refused = mismatch(gossip, pending.sent.peer, pending.header,
-                         gossip.mail().answer(pending.sent));
+      refused =
+          mismatch(gossip, pending.sent.peer, pending.header, gossip.mail().answer(pending.sent));
     }
     if (pending.edge && fate != LetterState::kTaken) {
       gossip.compression.edge_broken(*pending.edge);
@@ -164,7 +160,7 @@ Progress GossipExecution::finish(Gossip& gossip) {
   return Progress::kDone;
 }
 
-// ---- a round --------------------------------------------------------------------------------------
+// ---- a round ------------------------------------------------------------------------------------
 
 Status GossipExecution::begin_round(Gossip& gossip) {
   const collectives::GossipSchedule& plan = gossip.plan(global_);
@@ -195,9 +191,8 @@ Status GossipExecution::begin_round(Gossip& gossip) {
 Status GossipExecution::begin_payload(Gossip& gossip) {
   const int bits = gossip.settings().options.bits;
   const size_t bytes =
-      compressed(gossip)
-          ? std::max(call_->bytes(), GossipCompression::encoded_bytes(*call_, bits))
-          : call_->bytes();
+      compressed(gossip) ? std::max(call_->bytes(), GossipCompression::encoded_bytes(*call_, bits))
+                         : call_->bytes();
   GOSS_TRY_ASSIGN(payload_, gossip.mail().new_payload(bytes));
   has_payload_ = true;
   return encode(gossip, gossip.mail().payload(payload_));
@@ -244,8 +239,8 @@ Status GossipExecution::post(Gossip& gossip) {
     }
     gossip.pending.push_back(pending);
   }
-  const bool all = std::all_of(outgoing_.begin(), outgoing_.end(),
-                               [](const Outgoing& out) { return out.done; });
+  const bool all =
+      std::all_of(outgoing_.begin(), outgoing_.end(), [](const Outgoing& out) { return out.done; });
   if (all && std::exchange(has_payload_, false)) gossip.mail().drop_payload(payload_);
   return {};
 }
@@ -355,7 +350,7 @@ Result<bool> GossipExecution::next_round(Gossip& gossip) {
   return true;
 }
 
-// ---- mixing -----------------------------------------------------------------------------------------
+// ---- mixing -------------------------------------------------------------------------------------
 
 Status GossipExecution::mix(Gossip& gossip) {
   if (push_sum_) {
@@ -439,36 +434,40 @@ void GossipExecution::mix_compressed(Gossip& gossip, Incoming* incoming) {
                           refused > 0 ? LetterState::kAsked : LetterState::kTaken);
     begin_repair(gossip, refused);
   } else {
-    const bool whole = compression.edge_mix(
-        *call_, gossip.edge_key(call_->step, part_), incoming->peer, options.bits,
-        incoming->letter.header.sequence, payload);
+    const bool whole =
+        compression.edge_mix(*call_, gossip.edge_key(call_->step, part_), incoming->peer,
+                             options.bits, incoming->letter.header.sequence, payload);
     gossip.mail().release(incoming->letter, whole ? LetterState::kTaken : LetterState::kAsked);
   }
   gossip.stats.disagreement.store(compression.disagreement(), std::memory_order_relaxed);
 }
 
-// ---- waiting ----------------------------------------------------------------------------------------
+// ---- waiting ------------------------------------------------------------------------------------
 
 Progress GossipExecution::check(Gossip& gossip) {
   if (gossip.aborted()) {
-    return fail(gossip, goss::fail(gossInvalidUsage,
-                                   "the communicator was aborted during this call"));
+    return fail(gossip,
+                goss::fail(gossInvalidUsage, "the communicator was aborted during this call"));
   }
   gossip.mail().publish_beat();
   gossip.hear(call_->step);
   const auto waited = std::chrono::duration_cast<milliseconds>(Clock::now() - began_);
   for (Outgoing& out : outgoing_) {
     if (out.done) continue;
-    if (gossip.mail().place(out.peer).gone()) out.done = true;
-    else if (waited > gossip.patience(out.peer)) gossip.mail().make_room(out.peer);
+    if (gossip.mail().place(out.peer).gone())
+      out.done = true;
+    else if (waited > gossip.patience(out.peer))
+      gossip.mail().make_room(out.peer);
   }
   if (stage_ == Stage::kRepair) {
     const auto most = [&](int peer) { return waited > gossip.patience(peer); };
-    const bool lost = std::any_of(outgoing_.begin(), outgoing_.end(), [&](const Outgoing& out) {
-      return gossip.mail().place(out.peer).gone() || most(out.peer);
-    }) || std::any_of(incoming_.begin(), incoming_.end(), [&](const Incoming& in) {
-      return gossip.mail().place(in.peer).gone() || most(in.peer);
-    });
+    const bool lost = std::any_of(outgoing_.begin(), outgoing_.end(),
+                                  [&](const Outgoing& out) {
+                                    return gossip.mail().place(out.peer).gone() || most(out.peer);
+                                  }) ||
+                      std::any_of(incoming_.begin(), incoming_.end(), [&](const Incoming& in) {
+                        return gossip.mail().place(in.peer).gone() || most(in.peer);
+                      });
     if (lost) stop_repair(gossip);
     return advance(gossip);
   }

@@ -130,9 +130,9 @@ class GossipExecution {
   Status failure_;
 
   // Of a repair.
-  bool asking_ = false;     // has asked its sender, and the answer is not here yet
+  bool asking_ = false;  // has asked its sender, and the answer is not here yet
   bool ask_posted_ = false;
-  bool answering_ = false;  // its receiver has not said yet whether it asks
+  bool answering_ = false;            // its receiver has not said yet whether it asks
   const std::byte* asked_ = nullptr;  // by the receiver: which blocks
   GossipMail::Letter asked_letter_;
 };

@@ -157,8 +157,7 @@ Result<bool> GossipMail::post(int peer, const GossipHeader& header, size_t paylo
   }
   const int slot = next;
   const device::SharedMemoryPtr& memory = payloads_[payload].memory;
-  GOSS_TRY_ASSIGN(const int full,
-                  parts_.job->announce({parts_.job_ranks[index_of(peer)]}, memory));
+  GOSS_TRY_ASSIGN(const int full, parts_.job->announce({parts_.job_ranks[index_of(peer)]}, memory));
   if (full >= 0) return false;
   GossipHeader complete = header;
   complete.instance = instance_;
@@ -185,8 +184,7 @@ LetterState GossipMail::withdraw(const Sent& sent) {
   if (sent.peer < 0) return LetterState::kWithdrawn;
   uint64_t expected = pack(sent.generation, LetterState::kReady);
   // Against take(): one of the two wins.
-  if (state(sent).compare_exchange_strong(expected,
-                                          pack(sent.generation, LetterState::kWithdrawn),
+  if (state(sent).compare_exchange_strong(expected, pack(sent.generation, LetterState::kWithdrawn),
                                           std::memory_order_acq_rel, std::memory_order_acquire)) {
     return LetterState::kWithdrawn;
   }
@@ -239,8 +237,8 @@ std::span<const GossipMail::Letter> GossipMail::letters(int peer) {
     const uint64_t word = pair.states[slot].load(std::memory_order_acquire);  // pairs with post()
     if (state_of(word) != LetterState::kReady) continue;
     const GossipSlot& from = pair.slots[slot];
-    Letter letter{peer, slot, generation_of(word),
-                  from.memory_id.load(std::memory_order_relaxed), load_header(from)};
+    Letter letter{peer, slot, generation_of(word), from.memory_id.load(std::memory_order_relaxed),
+                  load_header(from)};
     std::atomic_thread_fence(std::memory_order_acquire);  // what was read stays above the next one
     if (pair.states[slot].load(std::memory_order_relaxed) != word) continue;
     if (letter.header.instance == instance_) seen_.push_back(letter);
@@ -253,8 +251,7 @@ Result<const std::byte*> GossipMail::find_payload(const Letter& letter) {
   if (memory == nullptr) return nullptr;
   if (letter.header.bytes > memory->bytes()) {
     return fail(gossInternalError, "gossip: a letter of rank %d of %llu bytes in memory of %zu",
-                letter.peer, static_cast<unsigned long long>(letter.header.bytes),
-                memory->bytes());
+                letter.peer, static_cast<unsigned long long>(letter.header.bytes), memory->bytes());
   }
   return memory->data();
 }

@@ -39,11 +39,11 @@ class GossipMail {
   };
   // What another rank says about itself.
   struct Place {
-    bool here = false;  // it has the same gossip object, and has not left
-    bool left = false;  // it had, and has left after the end of its calls
-    bool dead = false;  // its process, and it had not left
+    bool here = false;     // it has the same gossip object, and has not left
+    bool left = false;     // it had, and has left after the end of its calls
+    bool dead = false;     // its process, and it had not left
     bool closing = false;  // it makes no more calls
-    uint64_t steps = 0;  // 1 + the step that it is in; 0: none yet
+    uint64_t steps = 0;    // 1 + the step that it is in; 0: none yet
     uint64_t alive = 0;
     uint64_t beats = 0;
     bool gone() const { return left || dead; }
@@ -124,7 +124,7 @@ class GossipMail {
   std::vector<bool> can_send_;      // [rank]: pages are there
   std::vector<bool> can_receive_;
   std::vector<Letter> seen_;
-  std::vector<uint64_t> heard_;     // [rank]: its news when it was last read
+  std::vector<uint64_t> heard_;  // [rank]: its news when it was last read
 };
 
 }  // namespace goss::engine

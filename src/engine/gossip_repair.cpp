@@ -84,8 +84,7 @@ Result<bool> GossipExecution::answer(Gossip& gossip) {
     const LetterState fate = gossip.mail().fate(out.sent);
     if (fate == LetterState::kReady || fate == LetterState::kReading) return false;
     if (fate != LetterState::kAsked) return true;
-    GOSS_TRY_ASSIGN(const bool found,
-                    find(gossip, out.peer, Kind::kAsk, &asked_letter_, &asked_));
+    GOSS_TRY_ASSIGN(const bool found, find(gossip, out.peer, Kind::kAsk, &asked_letter_, &asked_));
     if (!found) {
       asked_ = nullptr;
       return false;

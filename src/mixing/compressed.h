@@ -108,7 +108,7 @@ struct EdgeMix {
 // The mix of a message in full precision, which begins an edge: with replicas that both ends have
 // already. No verdicts: an Inf or NaN goes where it goes in any mix.
 struct EdgeReplicasMix {
-  void* dst;      // may equal x
+  void* dst;  // may equal x
   const void* x;
   const float* own_replica;
   const float* peer_replica;

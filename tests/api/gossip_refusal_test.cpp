@@ -100,8 +100,7 @@ void expect_mismatch(const gossGossipConfig_t& first, const gossGossipConfig_t& 
     }
     must(result, gossInvalidUsage, "mix", __FILE__, __LINE__);
     texts[rank.rank] = last_error();
-    MUST_BE(gossInvalidUsage,
-            gossGossipMix(x.data(), x.data(), count, type, 200, gossip, nullptr));
+    MUST_BE(gossInvalidUsage, gossGossipMix(x.data(), x.data(), count, type, 200, gossip, nullptr));
     MUST(gossGossipDestroy(gossip));
     // The communicator is not concerned.
     MUST(gossAllReduce(x.data(), x.data(), 10, gossDouble, gossSum, rank.comm, nullptr));

@@ -40,8 +40,8 @@ TEST(Gossip, StepsComputeThePublishedMatricesForEveryTopologyAndNumberOfRanks) {
           for (const double value : x) {
             const double wanted = all[static_cast<size_t>(rank.index)];
             require(std::abs(value - wanted) <= 1e-12 * std::abs(wanted) + 1e-12,
-                    "step " + std::to_string(step) + ": " + std::to_string(value) +
-                        " instead of " + std::to_string(wanted));
+                    "step " + std::to_string(step) + ": " + std::to_string(value) + " instead of " +
+                        std::to_string(wanted));
           }
         }
         require(stats_of(rank).skipped == 0, "nothing is skipped");
@@ -201,8 +201,7 @@ TEST(Gossip, OneThreadThatIsAllRanksPostsAndThenWaits) {
   for (uint64_t step = 0; step < 2; ++step) {
     std::vector<gossGossipRequest_t> requests(4);
     for (size_t r = 0; r < 4; ++r) {
-      MUST(gossGossipPost(x[r].data(), x[r].data(), 10, gossFloat, step, gossips[r],
-                          &requests[r]));
+      MUST(gossGossipPost(x[r].data(), x[r].data(), 10, gossFloat, step, gossips[r], &requests[r]));
     }
     for (gossGossipRequest_t request : requests) MUST(gossGossipWait(request));
   }

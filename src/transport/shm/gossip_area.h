@@ -24,12 +24,12 @@ struct GossipHeader {
   uint64_t step = 0;
   uint64_t alive = 0;  // hash of the set of ranks that the sender mixes among
   uint64_t seed = 0;
-  uint64_t options = 0;  // fingerprint of the rest of the options
-  uint64_t count = 0;    // elements, of all buffers
-  uint64_t shape = 0;    // hash of the counts of the buffers
-  uint64_t bytes = 0;    // of the payload
-  double weight = 1;     // of push-sum
-  uint32_t part = 0;     // the how-manieth call of its step
+  uint64_t options = 0;   // fingerprint of the rest of the options
+  uint64_t count = 0;     // elements, of all buffers
+  uint64_t shape = 0;     // hash of the counts of the buffers
+  uint64_t bytes = 0;     // of the payload
+  double weight = 1;      // of push-sum
+  uint32_t part = 0;      // the how-manieth call of its step
   uint32_t sequence = 0;  // per-edge difference: letters since the edge has begun
   uint16_t round = 0;
   uint8_t kind = 0;
@@ -75,10 +75,10 @@ struct alignas(4096) GossipBoard {
   std::atomic<uint64_t> instance{0};  // of the object that is there, or was there last
   std::atomic<uint64_t> closing{0};   // instances up to here make no more calls
   std::atomic<uint64_t> left{0};      // instances up to here have left
-  std::atomic<uint64_t> steps{0};     // 1 + the owner's step; it posts nothing more for earlier ones
-  std::atomic<uint64_t> alive{0};     // hash of the set that it mixes among
-  std::atomic<uint64_t> beats{0};     // grows while it waits for somebody
-  std::atomic<uint64_t> news{0};      // grows with every change of what follows
+  std::atomic<uint64_t> steps{0};  // 1 + the owner's step; it posts nothing more for earlier ones
+  std::atomic<uint64_t> alive{0};  // hash of the set that it mixes among
+  std::atomic<uint64_t> beats{0};  // grows while it waits for somebody
+  std::atomic<uint64_t> news{0};   // grows with every change of what follows
   // One for each rank: collectives/gossip_membership.h.
   alignas(2 * kCacheLine) std::atomic<uint32_t> versions[1024];
 };

@@ -167,8 +167,7 @@ class Segment {
                                            static_cast<size_t>(rank) * sizeof(GossipBoard));
   }
   GossipPair& gossip_pair(int sender, int receiver) const {
-    return *reinterpret_cast<GossipPair*>(region_.data() +
-                                          gossip_pair_offset(sender, receiver));
+    return *reinterpret_cast<GossipPair*>(region_.data() + gossip_pair_offset(sender, receiver));
   }
   // Pages for the boards of all ranks; for the letters of a pair.
   Status allocate_gossip_boards();

@@ -13,11 +13,11 @@
  * which are those that the mixing itself uses.
  *
  *   topology        row of rank i, p its position among the n living ranks          exact mean
- *   hypercube       1/2 i, 1/2 its partner p xor 2^k (k = step mod log2 n)          n = 2^a: a steps
- *   dissemination   1/2 i, 1/2 the rank at p - 2^k (mod n)                          n = 2^a: a steps
+ *   hypercube       1/2 i, 1/2 its partner p xor 2^k (k = step mod log2 n)        n = 2^a: a steps
+ *   dissemination   1/2 i, 1/2 the rank at p - 2^k (mod n)                        n = 2^a: a steps
  *   random pair     1/2 i, 1/2 its partner in the step's random matching            never
  *   ring            1/3 i, 1/3 each neighbour                                       never
- *   mixed radix     1/p_k each of a group of p_k ranks (n = p_1 p_2 ..)             a step per factor
+ *   mixed radix     1/p_k each of a group of p_k ranks (n = p_1 p_2 ..)           a step per factor
  *   fold            1/n everybody, in about log2 n exchanges                        each step
  *   custom          1/2 i, 1/2 the rank that the caller's list names                never
  *
@@ -27,13 +27,13 @@
  * Faults. The death of a rank does not fail a gossip object, though it fails the communicator for
  * collectives: who waits for a rank that is dead, or does not come within the timeout, goes on
  * without it, and from the next period of the schedule on nobody counts on it. What it costs is one
- * skipped mix. In a pair both ranks mix or neither does, so the mean stays. A message that comes late
- * is never written anywhere: it is read where its sender keeps it, or taken back. Open MPI's mpirun
- * ends all ranks when one dies, unless it is started with --enable-recovery.
+ * skipped mix. In a pair both ranks mix or neither does, so the mean stays. A message that comes
+ * late is never written anywhere: it is read where its sender keeps it, or taken back. Open MPI's
+ * mpirun ends all ranks when one dies, unless it is started with --enable-recovery.
  *
  * Threads and streams as in gossamer.h. Calls of one object run in the order in which they were
- * made; one thread at a time. Gossip is not part of groups: a thread that is several ranks posts the
- * calls of all of them before it waits.
+ * made; one thread at a time. Gossip is not part of groups: a thread that is several ranks posts
+ * the calls of all of them before it waits.
  */
 #ifndef GOSSAMER_GOSSIP_H_
 #define GOSSAMER_GOSSIP_H_
@@ -103,9 +103,9 @@ typedef struct {
   }
 
 /**
- * Make the gossip object of this rank. Local: nothing is sent, and options that differ between ranks
- * are found by their first mix. A communicator has one at a time; make them in the same order on all
- * ranks. `config` NULL: all defaults.
+ * Make the gossip object of this rank. Local: nothing is sent, and options that differ between
+ * ranks are found by their first mix. A communicator has one at a time; make them in the same order
+ * on all ranks. `config` NULL: all defaults.
  * Errors: gossInvalidArgument (NULL, a bad config, options that do not work together, with the
  * reason), gossInvalidUsage (the communicator has one; its device has no host memory),
  * gossSystemError (no shared memory).
@@ -147,15 +147,15 @@ typedef struct {
   void* recvbuff; /**< may equal sendbuff */
   size_t count;   /**< elements */
 } gossGossipBuffer_t;
-/** gossGossipMix for several buffers, with one message for all of them. `buffers` is read during the
- * call. Errors: as gossGossipMix. */
+/** gossGossipMix for several buffers, with one message for all of them. `buffers` is read during
+ * the call. Errors: as gossGossipMix. */
 GOSS_API gossResult_t gossGossipMixBuffers(const gossGossipBuffer_t* buffers, size_t nbuffers,
                                            gossDataType_t datatype, uint64_t step,
                                            gossGossip_t gossip, gossStream_t stream);
 
-/** gossGossipMix by the library's thread, while this one goes on: post each bucket when it is ready,
- * wait for it before it is used next. Every request is to be waited for, before its gossip object is
- * destroyed. Errors: as gossGossipMix, those of the mixing by gossGossipWait. */
+/** gossGossipMix by the library's thread, while this one goes on: post each bucket when it is
+ * ready, wait for it before it is used next. Every request is to be waited for, before its gossip
+ * object is destroyed. Errors: as gossGossipMix, those of the mixing by gossGossipWait. */
 GOSS_API gossResult_t gossGossipPost(const void* sendbuff, void* recvbuff, size_t count,
                                      gossDataType_t datatype, uint64_t step, gossGossip_t gossip,
                                      gossGossipRequest_t* request);

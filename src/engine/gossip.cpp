@@ -63,7 +63,7 @@ Gossip::Gossip(const Communicator& comm, const GossipSettings& settings, GossipS
       fingerprint_(collectives::fingerprint(settings.options)),
       alive_hash_(schedule_->alive().hash()),
       histories_(static_cast<size_t>(comm.nranks())) {
-  waiter.add_bell({parts_.segment, parts_.rank});
+  waiter.add_bell({parts_.segment, parts_.rank, nullptr});
 }
 
 Result<std::unique_ptr<Gossip>> Gossip::create(const Communicator& comm,

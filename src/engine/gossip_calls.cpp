@@ -60,7 +60,7 @@ class GossipWork final : public Work {
 
   void add_bells(Waiter* waiter) override {
     const Communicator::Parts& parts = handle_->gossip->parts();
-    if (execution_.active()) waiter->add_bell({parts.segment, parts.rank});
+    if (execution_.active()) waiter->add_bell({parts.segment, parts.rank, nullptr});
   }
 
   void give_up(const Status& failure) override {

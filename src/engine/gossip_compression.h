@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// GossipCompression: what compressed mixing remembers between steps, and its payloads. A pure state:
-// it sees payloads, not letters. Everything is kept for each *part*, the how-manieth call of its
-// step, and begins anew when type or counts of a part change.
+// GossipCompression: what compressed mixing remembers between steps, and its payloads. A pure
+// state: it sees payloads, not letters. Everything is kept for each *part*, the how-manieth call of
+// its step, and begins anew when type or counts of a part change.
 //
 // modulo           a bound per block; a copy of the model until the partner has decoded it
 // edge difference  two replicas per phase of the schedule

@@ -160,7 +160,7 @@ Progress GossipExecution::finish(Gossip& gossip) {
   return Progress::kDone;
 }
 
-// ---- a round --------------------------------------------------------------------------------------
+// ---- a round ------------------------------------------------------------------------------------
 
 Status GossipExecution::begin_round(Gossip& gossip) {
   const collectives::GossipSchedule& plan = gossip.plan(global_);
@@ -350,7 +350,7 @@ Result<bool> GossipExecution::next_round(Gossip& gossip) {
   return true;
 }
 
-// ---- mixing -----------------------------------------------------------------------------------------
+// ---- mixing -------------------------------------------------------------------------------------
 
 Status GossipExecution::mix(Gossip& gossip) {
   if (push_sum_) {
@@ -442,7 +442,7 @@ void GossipExecution::mix_compressed(Gossip& gossip, Incoming* incoming) {
   gossip.stats.disagreement.store(compression.disagreement(), std::memory_order_relaxed);
 }
 
-// ---- waiting ----------------------------------------------------------------------------------------
+// ---- waiting ------------------------------------------------------------------------------------
 
 Progress GossipExecution::check(Gossip& gossip) {
   if (gossip.aborted()) {

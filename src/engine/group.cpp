@@ -71,7 +71,8 @@ thread_local Group this_thread;
 bool worth_aggregating(const Operation& operation) {
   const bool moves_vectors = operation.kind == collectives::Kind::kAllReduce ||
                              operation.kind == collectives::Kind::kBroadcast;
-  return moves_vectors && operation.count != 0 && operation.bytes() <= kAggregateBytes;
+  return moves_vectors && operation.count != 0 && operation.bytes() <= kAggregateBytes &&
+         !operation.scale.used;
 }
 
 uint64_t movement_of(const Operation& operation) {
@@ -489,6 +490,35 @@ Status group_end() {
   group.transfers.swap(transfers);
   group.pins.swap(pins);
   return status;
+}
+
+Status group_simulate_end(double* microseconds) {
+  if (open_group == nullptr) return fail(gossInvalidUsage, "gossGroupSimulateEnd: not in a group");
+  *microseconds = 0;
+  Group& group = *open_group;
+  if (group.depth == 1) {
+    end_run(&group);
+    for (const Item& item : group.items) {
+      *microseconds += estimated_us(item.operation, item.handle->nranks);
+    }
+    for (const PendingTransfer& pending : group.transfers) {
+      *microseconds += estimated_us(pending.transfer);
+    }
+    const Status forgotten =
+        fail(gossInvalidUsage,
+             "gossGroupSimulateEnd: communicators cannot be made, or finalized, "
+             "by a simulated group");
+    const bool finalizes = std::any_of(group.items.begin(), group.items.end(),
+                                       [](const Item& item) { return item.last; });
+    if (!group.makings.empty() || finalizes) {
+      group_failed(forgotten);
+    } else if (group.failure.ok()) {
+      group.items.clear();
+      group.extents.clear();
+      group.transfers.clear();
+    }
+  }
+  return group_end();
 }
 
 }  // namespace goss::engine

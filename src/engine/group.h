@@ -16,6 +16,9 @@ bool in_group();
 void group_start();
 // Runs everything; the first failure of a call inside the group means that nothing was started.
 Status group_end();
+// Ends it without running anything; when it was the outermost one, *microseconds is what its calls
+// would take by a rough model.
+Status group_simulate_end(double* microseconds);
 // A call inside the group failed.
 void group_failed(const Status& status);
 

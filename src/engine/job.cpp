@@ -220,8 +220,20 @@ Status Job::given_up(uint64_t topic) const {
   return entry == given_up_.end() ? Status() : entry->second;
 }
 
-// With mutex_ held: what give_up() of another rank has sent.
+void Job::choose_shrink(uint64_t parent, const ShrinkBoard::Choice& choice) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const std::string message = shrinks_.choose(parent, choice);
+  if (mesh_ != nullptr) mesh_->flood(message);
+}
+
+ShrinkBoard::Other Job::differing_shrink(uint64_t parent, const std::vector<int>& ranks) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return shrinks_.differing(parent, ranks);
+}
+
+// With mutex_ held: what give_up() or choose_shrink() of another rank has sent.
 void Job::heard(int rank, const std::string& message) {
+  if (shrinks_.hear(rank, message)) return;
   uint64_t topic = 0;
   if (message.size() < sizeof(topic)) return;
   std::memcpy(&topic, message.data(), sizeof(topic));

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "device/shared_memory.h"
+#include "engine/shrink_board.h"
 #include "engine/watched.h"
 #include "transport/bootstrap/bootstrap.h"
 #include "transport/shm/mailbox.h"
@@ -71,10 +72,15 @@ class Job final : public Watched {
   // The first such message of another rank, or success.
   Status given_up(uint64_t topic) const;
 
+  // For the ranks that shrink a communicator: shrink_board.h.
+  void choose_shrink(uint64_t parent, const ShrinkBoard::Choice& choice);
+  ShrinkBoard::Other differing_shrink(uint64_t parent, const std::vector<int>& ranks) const;
+
   void add(Communicator* comm);
   void remove(Communicator* comm);
   // A dead rank among `ranks`, or -1.
   int dead_among(const std::vector<int>& ranks) const;
+  bool is_dead(int rank) const { return dead_among({rank}) >= 0; }
 
   void pollfds(std::vector<pollfd>* fds) override;
   void poll() override;
@@ -101,6 +107,7 @@ class Job final : public Watched {
   std::vector<UniqueFd> pidfds_;  // per rank; invalid: own process, unsupported, or dead
   std::vector<bool> dead_;
   std::map<uint64_t, Status> given_up_;  // by topic
+  ShrinkBoard shrinks_;
   std::map<uint64_t, Announced> announced_;
   std::vector<device::SharedMemoryPtr> imported_;  // until their owners free them
   Status import_failure_;

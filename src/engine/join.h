@@ -5,6 +5,7 @@
 //   SegmentSetup  the ranks of one communicator agree on their shared memory
 //   Join          unique id -> bootstrap -> job -> segment -> communicator
 //   Split         colours exchanged by an all-reduce on the parent -> segment -> communicator
+// Those that shrink and grow: membership.h.
 // Driven by the calling thread, or by the library's thread for non-blocking communicators.
 #pragma once
 
@@ -14,6 +15,7 @@
 #include "engine/communicator.h"
 #include "engine/execution.h"
 #include "engine/job.h"
+#include "engine/parent_exchange.h"
 
 namespace goss::engine {
 
@@ -32,6 +34,8 @@ class SegmentSetup {
   // True when every member has attached.
   Result<bool> advance();
   Communicator::Parts parts(const Settings& settings) const;
+  // Which communicator is being made; equal on all its ranks.
+  uint64_t topic() const;
 
  private:
   Result<bool> step();
@@ -39,7 +43,6 @@ class SegmentSetup {
   Status check_peers() const;
   int first_absent() const;
   std::string name_of(int member) const;
-  uint64_t topic() const;
 
   JobPtr job_;
   std::vector<int> members_;
@@ -52,6 +55,15 @@ class SegmentSetup {
   bool complete_ = false;
   Status failure_;
 };
+
+// The ranks `members` of `parent`, this one among them, in the order of the new communicator. All
+// give the same label, which is used once.
+std::unique_ptr<SegmentSetup> setup_within(const Communicator& parent,
+                                           const std::vector<int>& members,
+                                           const std::string& label,
+                                           std::chrono::milliseconds timeout);
+// To the log.
+void announce(const Communicator& comm);
 
 // A communicator in the making.
 class Making {

@@ -45,7 +45,7 @@ Progress PairExecution::start(Communicator& comm, const Operation& operation) {
   following_.assign(ntransfers_, SIZE_MAX);
   if (!exchange_with_self(comm)) return Progress::kFailed;
   for (size_t i = 0; i < ntransfers_; ++i) {
-    if (transfers_[i].peer != comm.rank()) add(i);
+    if (transfers_[i].is_message() && transfers_[i].peer != comm.rank()) add(i);
   }
   Status status = prepare(comm);
   if (!status.ok()) {
@@ -118,6 +118,7 @@ Status PairExecution::prepare(Communicator& comm) {
     const int wanted = slots ? 2 : 1;
     if (pair.can_send >= wanted) continue;
     GOSS_TRY(comm.segment().allocate_pair(comm.rank(), channel.peer, slots));
+    if (slots) comm.stats.staging_bytes += kMostInSlots;
     pair.can_send = wanted;
   }
   return {};

@@ -54,6 +54,7 @@ struct PendingTransfer {
 struct Group {
   GroupRun run{};  // of the last item, while open_run points to it
   int depth = 0;
+  uint64_t number = 0;      // of the outermost groups of this thread
   unsigned generation = 0;  // of forks, when it was opened
   Status failure;
   std::vector<Item> items;
@@ -368,8 +369,12 @@ bool in_group() { return open_group != nullptr; }
 
 void group_start() {
   open_group = &this_thread;
-  if (++open_group->depth == 1) open_group->generation = Reactor::generation();
+  if (++open_group->depth > 1) return;
+  ++open_group->number;
+  open_group->generation = Reactor::generation();
 }
+
+uint64_t group_number() { return this_thread.number; }
 
 void group_failed(const Status& status) {
   if (in_group() && open_group->failure.ok()) open_group->failure = status;

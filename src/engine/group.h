@@ -13,6 +13,8 @@
 namespace goss::engine {
 
 bool in_group();
+// Of this thread, while one is open: the number of the outermost group.
+uint64_t group_number();
 void group_start();
 // Runs everything; the first failure of a call inside the group means that nothing was started.
 Status group_end();

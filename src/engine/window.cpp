@@ -98,6 +98,7 @@ Status window_register(gossComm* handle, void* base, size_t bytes, gossWindow** 
     return status;
   }
   window->complete = status.ok() && !in_group();
+  window->group = in_group() ? group_number() : 0;
   *out = window;
   return status;
 }
@@ -125,8 +126,9 @@ Status check_window(gossComm* handle, gossWindow* window) {
 Status check_complete(gossComm* handle, gossWindow* window) {
   GOSS_TRY(check_window(handle, window));
   // What was queued before is over: pairs with the ends of works.
-  window->complete |=
-      !in_group() && handle->finished.load(std::memory_order_acquire) == handle->queued;
+  const bool over = handle->finished.load(std::memory_order_acquire) == handle->queued;
+  const bool collecting = in_group() && window->group == group_number();
+  window->complete |= over && !collecting && window->exchanged(handle->rank);
   if (window->complete) return {};
   return fail(gossInvalidUsage,
               "refused: the registration of the window is not complete: end the group, or poll "

@@ -26,12 +26,14 @@ struct gossWindow {
   void* base() const { return base_; }
   // The all-gather by which the ranks learn about each other's memory; this object outlives it.
   goss::engine::Operation exchange();
+  bool exchanged(int own_rank) const { return table_[kWords * static_cast<size_t>(own_rank)] != 0; }
   // Once that is complete.
   size_t bytes_of(int rank) const { return table_[kWords * static_cast<size_t>(rank) + 2]; }
   // Where the window of `rank` begins here; null while the memory is on its way.
   goss::Result<std::byte*> address(goss::engine::Communicator& comm, int rank);
 
   bool complete = false;
+  uint64_t group = 0;  // in which it is registered; 0: in none
 
  private:
   static constexpr size_t kWords = 3;  // of a rank: id of the allocation, offset in it, bytes

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// gossRedOpCreatePreMulSum: the bits of a multiplication on every rank followed by gossSum, in every
-// collective that reduces.
+// gossRedOpCreatePreMulSum: the bits of a multiplication on every rank followed by gossSum, in
+// every collective that reduces.
 #include <gtest/gtest.h>
 
 #include <algorithm>

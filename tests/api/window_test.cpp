@@ -127,8 +127,7 @@ TEST(Window, OneThreadRegistersAndPutsForAllItsRanks) {
   MUST(gossGroupStart());
   for (int r = 0; r < 3; ++r) {
     const auto i = static_cast<size_t>(r);
-    MUST(gossPutSignal(&x[i], 1, gossInt, (r + 1) % 3, windows[i], 60, 0, 0, 0, comms[r],
-                       nullptr));
+    MUST(gossPutSignal(&x[i], 1, gossInt, (r + 1) % 3, windows[i], 60, 0, 0, 0, comms[r], nullptr));
     MUST(wait_for((r + 2) % 3, 1, comms[r]));
   }
   MUST(gossGroupEnd());
@@ -204,30 +203,34 @@ TEST(Window, ARankThatLeavesEndsTheWaitForItsSignal) {
 TEST(Window, NonBlockingCommunicatorsPutAndWait) {
   gossConfig_t config = default_config();
   config.blocking = 0;
-  run_ranks(
-      2,
-      [](Rank& me) {
-        const auto poll = [&] {
-          gossResult_t state = gossInProgress;
-          while (state == gossInProgress) MUST(gossCommGetAsyncError(me.comm, &state));
-          MUST(state);
-        };
-        poll();
-        void* memory = nullptr;
-        gossWindow_t window = nullptr;
-        MUST(gossMemAlloc(&memory, 4096));
-        MUST_BE(gossInProgress, gossCommWindowRegister(me.comm, memory, 4096, &window, 0));
-        poll();
-        const int x = 7 + me.rank;
-        MUST_BE(gossInProgress, gossPutSignal(&x, 1, gossInt, 1 - me.rank, window, 8, 0, 0, 0,
-                                              me.comm, nullptr));
-        MUST_BE(gossInProgress, wait_for(1 - me.rank, 1, me.comm));
-        poll();
-        require(static_cast<int*>(memory)[2] == 8 - me.rank, "what was put");
-        MUST(gossCommWindowDeregister(me.comm, window));
-        MUST(gossMemFree(memory));
-      },
-      config);
+  Comms comms = make_comms(2, config);
+  const auto poll = [&] {
+    for (int r : {0, 1}) {
+      gossResult_t state = gossInProgress;
+      while (state == gossInProgress) MUST(gossCommGetAsyncError(comms[r], &state));
+      MUST(state);
+    }
+  };
+  poll();
+  void* memory[2] = {};
+  gossWindow_t windows[2] = {};
+  for (int r : {0, 1}) {
+    MUST(gossMemAlloc(&memory[r], 4096));
+    MUST_BE(gossInProgress, gossCommWindowRegister(comms[r], memory[r], 4096, &windows[r], 0));
+  }
+  poll();
+  const int x[] = {7, 8};
+  for (int r : {0, 1}) {
+    MUST_BE(gossInProgress,
+            gossPutSignal(&x[r], 1, gossInt, 1 - r, windows[r], 8, 0, 0, 0, comms[r], nullptr));
+    MUST_BE(gossInProgress, wait_for(1 - r, 1, comms[r]));
+  }
+  poll();
+  for (int r : {0, 1}) {
+    EXPECT_EQ(static_cast<int*>(memory[r])[2], 8 - r);
+    MUST(gossCommWindowDeregister(comms[r], windows[r]));
+    MUST(gossMemFree(memory[r]));
+  }
 }
 
 TEST(Window, WrongArgumentsAreRefusedAndTheCommunicatorGoesOn) {
@@ -254,8 +257,7 @@ TEST(Window, WrongArgumentsAreRefusedAndTheCommunicatorGoesOn) {
   EXPECT_EQ(gossWinGetUserPtr(others[0], window, &out), kWrong);
 
   const auto put = [&](const void* from, size_t count, gossDataType_t type, int peer,
-                       gossWindow_t to, size_t offset, int sig_index, int context,
-                       unsigned flags) {
+                       gossWindow_t to, size_t offset, int sig_index, int context, unsigned flags) {
     return gossPutSignal(from, count, type, peer, to, offset, sig_index, context, flags, comm,
                          nullptr);
   };

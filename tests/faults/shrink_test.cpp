@@ -132,7 +132,8 @@ void replace_the_dead(Rank& rank) {
   gossComm_t grown = nullptr;
   if (rank.rank == last) {  // comes later, as a process that knows nothing of the job
     if (!rank.wait_for_go(1)) std::exit(7);
-    if (rank.failed(gossCommGrow(nullptr, last, &rank.board.id, last - 1, &grown, nullptr), grown)) {
+    if (rank.failed(gossCommGrow(nullptr, last, &rank.board.id, last - 1, &grown, nullptr),
+                    grown)) {
       std::exit(8);
     }
   } else {

@@ -3,7 +3,6 @@
 /* A program that has MPI makes a communicator from MPI_COMM_WORLD, and uses both.
  *   mpicc mpi_start.c -lgossamer_mpi -lgossamer -o mpi_start && mpirun -np 4 ./mpi_start */
 #include <gossamer/gossamer_mpi.h>
-#include <mpi.h>
 #include <stdio.h>
 
 int main(int argc, char** argv) {

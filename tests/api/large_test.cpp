@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// More than 2^31 elements and more than 4 GiB, once per collective; and sizes that overflow. All but
-// one of the large ones run when GOSS_TEST_LARGE is 1: they take a second or two each.
+// More than 2^31 elements and more than 4 GiB, once per collective; and sizes that overflow. All
+// but one of the large ones run when GOSS_TEST_LARGE is 1: they take a second or two each.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

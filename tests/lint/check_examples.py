@@ -45,7 +45,7 @@ EXAMPLES = {
 
 def build(args, source):
     binary = source.with_suffix("")
-    mpi = "<mpi.h>" in source.read_text()
+    mpi = "gossamer_mpi.h" in source.read_text()
     libraries = ["-lgossamer_mpi"] if mpi else []
     subprocess.run([args.mpicc if mpi else args.cc, "-std=c11", "-Wall", "-Wextra", "-Werror",
                     f"-I{args.root}/include", source, "-o", binary, f"-L{args.library.parent}", *libraries,
@@ -77,7 +77,7 @@ def check_examples(args, folder, environment, launch):
         sys.exit("examples/*.c and EXAMPLES in check_examples.py differ")
     for source in sources:
         pattern, sizes = EXAMPLES[source.stem]
-        if "<mpi.h>" in source.read_text() and not (args.mpicc and launch):
+        if "gossamer_mpi.h" in source.read_text() and not (args.mpicc and launch):
             print(f"left out without MPI: {source.name}")
             continue
         copy = folder / source.name

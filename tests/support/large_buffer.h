@@ -27,8 +27,8 @@ class LargeBuffer {
     if (fd_ < 0 || ::ftruncate(fd_, static_cast<off_t>((own + 1) * kChunk)) != 0) {
       throw std::bad_alloc();
     }
-    void* base = ::mmap(nullptr, bytes(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-                        0);
+    constexpr int kReserved = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void* base = ::mmap(nullptr, bytes(), PROT_NONE, kReserved, -1, 0);
     if (base == MAP_FAILED) throw std::bad_alloc();
     data_ = static_cast<std::byte*>(base);
     for (size_t chunk = 0; chunk < bytes() / kChunk; ++chunk) {

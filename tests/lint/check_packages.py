@@ -55,7 +55,7 @@ def check_one(package, file, owner, problems):
 
 
 def main():
-    build, root = map(pathlib.Path, sys.argv[1:])
+    build, root = (pathlib.Path(name).resolve() for name in sys.argv[1:])
     for program in ("cpack", "dpkg-deb", "dpkg-shlibdeps"):
         if shutil.which(program) is None:
             print(f"skipped: there is no {program}")

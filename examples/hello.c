@@ -15,8 +15,10 @@ int main(void) {
   gossCommCount(comm, &nranks);
   float x[4] = {rank, rank + 1, rank + 2, rank + 3};
   gossResult_t result = gossAllReduce(x, x, 4, gossFloat, gossSum, comm, NULL);
-  if (result != gossSuccess) fprintf(stderr, "%s\n", gossGetLastError(comm));
-  else printf("rank %d of %d: %g %g %g %g\n", rank, nranks, x[0], x[1], x[2], x[3]);
+  if (result != gossSuccess)
+    fprintf(stderr, "%s\n", gossGetLastError(comm));
+  else
+    printf("rank %d of %d: %g %g %g %g\n", rank, nranks, x[0], x[1], x[2], x[3]);
   gossCommDestroy(comm);
   return result != gossSuccess;
 }

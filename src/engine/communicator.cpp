@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <exception>
 
 #include "base/log.h"
 #include "engine/job.h"
@@ -411,6 +412,17 @@ Communicator::Placement Communicator::placement(int peer, uint64_t signature) {
   found.writable = (found.output_offset & Record::kWritable) != 0;
   found.output_offset &= ~Record::kWritable;
   return found;
+}
+
+Status Communicator::lost(const Status& failure) {
+  try {
+    faults_.raise(fail(failure.code(), "%s cannot go on with communicator '%s': %s",
+                       name_of(rank()).c_str(), settings().name.c_str(),
+                       failure.message().c_str()));
+  } catch (const std::exception&) {  // there is not even memory for the sentence
+    faults_.raise(failure);
+  }
+  return faults_.status();
 }
 
 bool Communicator::interrupted(Status* why) {

@@ -135,6 +135,9 @@ class Communicator {
     bool writable = false;
   };
   Placement placement(int peer, uint64_t signature);
+  // This rank cannot take part any more, for want of memory or threads: fails the communicator on
+  // all ranks. Returns its failure.
+  Status lost(const Status& failure);
   // Whether this rank's call should end at once, with the reason.
   bool interrupted(Status* why);
 

@@ -131,9 +131,9 @@ void Execution::give_up(Communicator& comm) {
 }
 
 Status Execution::break_off(Communicator& comm, const Status& failure) {
-  comm.faults().raise(failure);
+  Status first = comm.lost(failure);
   give_up(comm);
-  return comm.faults().status();
+  return first;
 }
 
 namespace {

@@ -31,7 +31,14 @@ SegmentSetup::SegmentSetup(JobPtr job, std::vector<int> members, int self, std::
       limit_(limit) {}
 
 SegmentSetup::~SegmentSetup() {
-  if (complete_ || !job_->given_up(topic()).ok()) return;
+  if (complete_) {
+    if (communicating_) return;
+    // Pairs with has_left(): the others have it, and would wait for this rank in their first call.
+    segment_->area(self_).state.store(shm::RankState::kLeft, std::memory_order_release);
+    ring_doorbells(*segment_);
+    return;
+  }
+  if (!job_->given_up(topic()).ok()) return;
   job_->give_up(topic(), failure_.ok() ? fail(gossRemoteError, "it was aborted") : failure_);
 }
 
@@ -125,7 +132,7 @@ Result<bool> SegmentSetup::step() {
   return first_absent() < 0;
 }
 
-Communicator::Parts SegmentSetup::parts(const Settings& settings) const {
+std::unique_ptr<Communicator> SegmentSetup::communicator(const Settings& settings) {
   Communicator::Parts parts;
   parts.rank = self_;
   parts.nranks = static_cast<int>(members_.size());
@@ -137,7 +144,9 @@ Communicator::Parts SegmentSetup::parts(const Settings& settings) const {
   if (parts.settings.name.empty()) {
     parts.settings.name = format("%08x", static_cast<unsigned>(topic() & 0xffffffffu));
   }
-  return parts;
+  auto made = std::make_unique<Communicator>(std::move(parts));
+  communicating_ = true;
+  return made;
 }
 
 namespace {
@@ -204,7 +213,7 @@ class Joining final : public Making {
     }
     GOSS_TRY_ASSIGN(const bool ready, setup_->advance());
     if (!ready) return false;
-    communicator_ = std::make_unique<Communicator>(setup_->parts(options_.settings));
+    communicator_ = setup_->communicator(options_.settings);
     announce(*communicator_);
     return true;
   }
@@ -262,8 +271,9 @@ class Splitting final : public Making {
     if (setup_ == nullptr) {
       GOSS_TRY_ASSIGN(const bool exchanged, exchange_.advance());
       if (!exchanged) return false;
-      if (color_ == GOSS_SPLIT_NOCOLOR) return true;
-      begin_setup();
+      if (color_ != GOSS_SPLIT_NOCOLOR) begin_setup();
+      exchange_.settle();
+      if (setup_ == nullptr) return true;
     }
     if (abandoned_) {
       setup_.reset();  // which tells the other ranks
@@ -276,7 +286,7 @@ class Splitting final : public Making {
       GOSS_TRY(parent_->faults().any() ? parent_->faults().status() : Status());
       return false;
     }
-    communicator_ = std::make_unique<Communicator>(setup_->parts(settings_));
+    communicator_ = setup_->communicator(settings_);
     announce(*communicator_);
     return true;
   }

@@ -27,13 +27,14 @@ class SegmentSetup {
   };
   // `members`: ranks of the job in the order of the new communicator; `self` indexes them.
   SegmentSetup(JobPtr job, std::vector<int> members, int self, std::string nonce, Limit limit);
-  // The other ranks are told when it was not completed.
+  // The other ranks are told when it was not completed, or no communicator came of it.
   ~SegmentSetup();
   SegmentSetup(const SegmentSetup&) = delete;
   SegmentSetup& operator=(const SegmentSetup&) = delete;
   // True when every member has attached.
   Result<bool> advance();
-  Communicator::Parts parts(const Settings& settings) const;
+  // Afterwards, once.
+  std::unique_ptr<Communicator> communicator(const Settings& settings);
   // Which communicator is being made; equal on all its ranks.
   uint64_t topic() const;
 
@@ -53,6 +54,7 @@ class SegmentSetup {
   size_t send_next_ = 0;
   bool sent_ = false;
   bool complete_ = false;
+  bool communicating_ = false;  // there is a communicator, which tells the others when it ends
   Status failure_;
 };
 

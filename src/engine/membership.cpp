@@ -50,7 +50,7 @@ class Shrinking final : public Making {
       GOSS_TRY(check_difference());
       return false;
     }
-    communicator_ = std::make_unique<Communicator>(setup_->parts(settings_));
+    communicator_ = setup_->communicator(settings_);
     announce(*communicator_);
     return true;
   }
@@ -115,6 +115,7 @@ class Growing final : public Making {
       return true;
     }
     if (parent_->aborting()) return fail(gossInvalidUsage, "the parent was aborted in a grow");
+    GOSS_TRY(parent_->faults().any() ? parent_->faults().status() : Status());
     return false;
   }
 
@@ -136,6 +137,7 @@ class Growing final : public Making {
   Status begin_join() {
     const std::vector<int64_t>& table = exchange_.table();
     if (table[kIdWords] != 1) {
+      exchange_.settle();  // all ranks see the same
       return fail(
           gossInvalidUsage,
           "gossCommGrow of communicator '%s' : %lld of its ranks gave an id; give it on the "
@@ -146,6 +148,7 @@ class Growing final : public Making {
     std::memcpy(&bytes, table.data(), sizeof(bytes));
     GOSS_TRY_ASSIGN(options_.id, bootstrap::UniqueId::parse(bytes));
     GOSS_TRY_ASSIGN(joining_, make_join(options_));
+    exchange_.settle();  // the bootstrap tells of what goes wrong from here on
     return {};
   }
 

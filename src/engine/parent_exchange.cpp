@@ -21,7 +21,7 @@ ParentExchange::ParentExchange(Communicator* parent, const char* what, std::vect
 }
 
 ParentExchange::~ParentExchange() {
-  if (!started_ || complete_) return;
+  if (!started_ || settled_) return;
   parent_->faults().raise(fail(gossRemoteError, "rank %d gave up %s communicator '%s'",
                                parent_->rank(), what_, parent_->settings().name.c_str()));
   ring_doorbells(parent_->segment());

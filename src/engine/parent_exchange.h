@@ -19,13 +19,15 @@ class ParentExchange {
  public:
   // `parent` must outlive this and run no other operation meanwhile. `what`: for messages.
   ParentExchange(Communicator* parent, const char* what, std::vector<int64_t> table);
-  // The other ranks are told when it has begun and was not completed.
+  // The other ranks are told when it has begun and was not settled.
   ~ParentExchange();
   ParentExchange(const ParentExchange&) = delete;
   ParentExchange& operator=(const ParentExchange&) = delete;
 
   Result<bool> advance();
   bool started() const { return started_; }
+  // The other ranks need this one no more, or hear of it in another way.
+  void settle() { settled_ = true; }
   // After advance() was true: the sums.
   const std::vector<int64_t>& table() const { return table_; }
 
@@ -37,6 +39,7 @@ class ParentExchange {
   Execution execution_;
   bool started_ = false;
   bool complete_ = false;
+  bool settled_ = false;
   uint64_t polls_ = 0;
   std::chrono::steady_clock::time_point began_;
 };

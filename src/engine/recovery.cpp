@@ -75,9 +75,11 @@ Status grow(gossComm* parent, int nranks, const std::optional<gossUniqueId>& id,
                 parent->nranks);
   }
   GOSS_TRY(check_place(nranks, settings));
-  const Inside inside(parent);
-  GOSS_TRY(enter_parent(parent, inside, settings.blocking));
-  return make_from(parent, make_grow(parent->comm.get(), nranks, id, settings), settings, out);
+  return or_lose(parent, [&]() -> Status {
+    const Inside inside(parent);
+    GOSS_TRY(enter_parent(parent, inside, settings.blocking));
+    return make_from(parent, make_grow(parent->comm.get(), nranks, id, settings), settings, out);
+  });
 }
 
 Status revoke(gossComm* handle) {

@@ -13,6 +13,7 @@ set(GOSS_ENGINE_SOURCES
   engine/inline_execution.cpp
   engine/job.cpp
   engine/join.cpp
+  engine/lanes.cpp
   engine/makings.cpp
   engine/mapped_execution.cpp
   engine/mapped_movement.cpp

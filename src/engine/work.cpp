@@ -237,4 +237,10 @@ std::unique_ptr<Work> make_joined_work(OutcomePtr outcome) {
   return std::make_unique<JoinedWork>(std::move(outcome));
 }
 
+void WorkBatch::queue() noexcept {
+  for (auto& [stream, work] : entries_) stream->push(std::move(work));
+  for (auto& [stream, work] : entries_) reactor_.run_stream(std::move(stream));
+  entries_.clear();
+}
+
 }  // namespace goss::engine

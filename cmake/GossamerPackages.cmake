@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Gossamer authors
 #
-# Debian packages: `cpack` in the build folder writes libgossamer0, libgossamer-dev, gossamer-tools and,
-# with MPI, libgossamer-mpi0 and libgossamer-mpi-dev. Included last, when everything has its install
+# Debian packages: `cpack` in the build folder writes libgossamer0, libgossamer-dev, gossamer-tools,
+# with UCX libgossamer-ucx, and with MPI libgossamer-mpi0 and libgossamer-mpi-dev. Included last, when everything has its install
 # rule and with it its component.
 set(CPACK_PACKAGE_NAME gossamer)
 set(CPACK_PACKAGE_VENDOR "The Gossamer authors")
@@ -47,6 +47,11 @@ if(TARGET gossamer_mpi)
     "Communication collectives with the NCCL API: header of the start from an MPI communicator"
     "libgossamer-dev ${same}, libgossamer-mpi0 ${same}, libopenmpi-dev")
   string(APPEND tools_depend ", libgossamer-mpi0 ${same}")
+endif()
+if(TARGET gossamer_ucx)
+  goss_package(ucx libgossamer-ucx libs
+    "Communication collectives with the NCCL API: messages between hosts, by UCX"
+    "libgossamer0 ${same}")
 endif()
 if(TARGET all_reduce_perf)
   goss_package(tools gossamer-tools science

@@ -4,7 +4,8 @@
  * Registered memory and one-sided messages. Part of gossamer.h, which includes it.
  *
  * A *window* is memory of gossMemAlloc into which the other ranks put data without a call of its
- * owner. A put ends with a *signal* to the owner, who waits for signals and not for data.
+ * owner. A put ends with a *signal* to the owner, who waits for signals and not for data. In this
+ * version both ranks are on one host; otherwise the calls are refused (gossInvalidUsage).
  */
 #ifndef GOSSAMER_WINDOW_H_
 #define GOSSAMER_WINDOW_H_

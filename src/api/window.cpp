@@ -40,7 +40,13 @@ Status check_signal(const char* name, int sig_index, int context) {
 }
 
 Status check_peer(const char* name, gossComm_t comm, int peer) {
-  if (peer >= 0 && peer < comm->nranks) return {};
+  if (peer >= 0 && peer < comm->nranks) {
+    if (!comm->comm->remote(peer)) return {};
+    return fail(gossInvalidUsage,
+                "refused: %s : rank %d is on another host; puts and signals need shared memory in "
+                "this version",
+                name, peer);
+  }
   return fail(gossInvalidArgument, "%s : invalid peer %d (peer should be in the 0..%d range)", name,
               peer, comm->nranks - 1);
 }
@@ -48,7 +54,6 @@ Status check_peer(const char* name, gossComm_t comm, int peer) {
 // What is put lies within the peer's window.
 Status check_target(gossComm_t comm, gossWindow_t window, const Transfer& transfer) {
   GOSS_TRY(engine::check_complete(comm, window));
-  GOSS_TRY(check_peer("gossPutSignal", comm, transfer.peer));
   if (!goss::valid_type(transfer.type)) return {};  // told by the call itself
   size_t bytes = 0;
   size_t end = 0;
@@ -71,6 +76,7 @@ Status put(const char* name, Transfer transfer, int sig_index, int context, unsi
            gossComm_t comm, gossStream_t stream) {
   GOSS_TRY(engine::check_ready(comm));
   GOSS_TRY(check_signal(name, sig_index, context));
+  GOSS_TRY(check_peer(name, comm, transfer.peer));
   if (flags != 0) return fail(gossInvalidArgument, "%s : unknown flags 0x%x", name, flags);
   if (transfer.count > 0) GOSS_TRY(check_target(comm, transfer.window, transfer));
   transfer.signal = context * GOSS_SIGNALS + sig_index;

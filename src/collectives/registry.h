@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <span>
 
+#include "collectives/message_schedule.h"
 #include "collectives/schedule.h"
 
 namespace goss::collectives {
@@ -66,5 +67,44 @@ struct Row {
 
 std::span<const Row> registry();
 const Row& row(Algorithm algorithm);
+
+// The same over messages.
+enum class MessageAlgorithm : unsigned char {
+  kAllReduceOneShot,
+  kAllReduceTwoShot,
+  kAllReduceRing,
+  kAllReduceDoubling,
+  kAllReduceHalving,
+  kBroadcastFlat,
+  kBroadcastBinomial,
+  kBarrierDissemination,
+  kReduceFlat,
+  kReduceTwoShot,
+  kReduceBinomial,
+  kAllGatherFlat,
+  kAllGatherRing,
+  kAllGatherBruck,
+  kReduceScatterFlat,
+  kReduceScatterRing,
+  kAllToAllPairwise,
+  kAllToAllBruck,
+  kGatherFlat,
+  kScatterFlat,
+};
+
+struct MessageRow {
+  MessageAlgorithm algorithm;
+  Kind kind;
+  const char* name;
+  MessageSchedule (*make)(const Shape&);
+  const char* steps;  // messages after one another, l = log2(n) rounded up
+  const char* bytes;  // sent per rank, at the most; S as above
+  const char* exact;
+  bool varied;  // blocks may have a count for each rank
+  const char* source;
+};
+
+std::span<const MessageRow> message_registry();
+const MessageRow& row(MessageAlgorithm algorithm);
 
 }  // namespace goss::collectives

@@ -14,6 +14,9 @@ set(GOSS_COLLECTIVES_SOURCES
   collectives/gossip_options.cpp
   collectives/gossip_permutation.cpp
   collectives/gossip_push_sum.cpp
+  collectives/message_all_reduce.cpp
+  collectives/message_movement.cpp
+  collectives/message_schedule.cpp
   collectives/reduce.cpp
   collectives/reduce_scatter.cpp
   collectives/registry.cpp

@@ -7,6 +7,7 @@
 
 #include "engine/group.h"
 #include "engine/reactor.h"
+#include "engine/span.h"
 
 namespace goss::engine {
 
@@ -387,7 +388,7 @@ gossCommStats_t statistics(gossComm* handle) {
   out.payload_bytes = comm.stats.payload_bytes.value();
   out.sent_bytes = comm.stats.sent_bytes.value();
   out.waits = comm.stats.waits.value();
-  out.plans = comm.plans().made();
+  out.plans = comm.plans().made() + (comm.span() != nullptr ? comm.span()->plans().made() : 0);
   out.shared_bytes = comm.segment().bytes();
   out.private_bytes = sizeof(gossComm) + sizeof(Communicator) + comm.plans().bytes();
   return out;

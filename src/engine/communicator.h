@@ -22,6 +22,7 @@
 #include "device/shared_memory.h"
 #include "engine/compute.h"
 #include "engine/faults.h"
+#include "engine/news.h"
 #include "engine/operation.h"
 #include "engine/plan.h"
 #include "engine/waiter.h"
@@ -29,8 +30,12 @@
 
 namespace goss::engine {
 
+class Span;
 class Job;
 using JobPtr = std::shared_ptr<Job>;  // shared: communicators split from one another
+
+// What ranks reach each other by: shared memory where they can, only that, or only messages.
+enum class Transport : uint8_t { kAuto, kShm, kMessages };
 
 struct Settings {
   bool blocking = true;
@@ -40,6 +45,7 @@ struct Settings {
   std::chrono::milliseconds warn_after{30'000};     // 0: never
   std::chrono::milliseconds init_timeout{120'000};  // 0: never
   Forced forced = Forced::kAuto;
+  Transport transport = Transport::kAuto;
   std::optional<bool> far;  // GOSS_STORES; unset: measured
 
   // From the caller's struct (NULL: all defaults), then the environment, then the defaults.
@@ -80,7 +86,10 @@ class Communicator {
     JobPtr job;
     std::vector<int> job_ranks;  // rank here -> rank in the job
     uint64_t id = 0;
+    Communicator* outer = nullptr;  // this one carries out parts of its operations on one host
   };
+  // `span`: where the ranks do not all share memory; then the segment is that of this host.
+  Communicator(Parts parts, std::unique_ptr<Span> span);
   explicit Communicator(Parts parts);
   ~Communicator();
 
@@ -95,10 +104,15 @@ class Communicator {
   Faults& faults() { return faults_; }
   PlanCache& plans() { return plans_; }
   bool crowded() const { return crowded_; }
+  Span* span() const { return span_.get(); }  // null on one host
+  bool remote(int peer) const;                // no shared memory with it
+  int place_in_segment(int peer) const;       // of a rank that is not remote
+  Waiter::Bell bell() const;
 
   // Count an operation and record it; returns its signature word: the last 32 bits of its number,
   // then a hash. Never 0.
-  uint64_t begin_operation(const Operation& operation, const Choice& choice, const OwnBuffers& own);
+  // `algorithm`: its number in signatures.
+  uint64_t begin_operation(const Operation& operation, int algorithm, const OwnBuffers& own);
   void end_operation(const Operation& operation);
   // For the slow part of a wait: aborted, failed, `peer` inside another operation, peer gone,
   // warned, timed out. A failure has been raised for all ranks when this returns it.
@@ -144,6 +158,17 @@ class Communicator {
   // One measurement of the distance to the peers; `far` follows the majority of the last few.
   void vote_far(bool looks_far);
 
+  // What a rank of another host is doing, or has done: from its messages and from News.
+  void told_operation(int peer, uint64_t signature, uint64_t what, uint64_t count);
+  void told(int peer, const News& news);
+  // What this rank is doing, waiting for `peer` or for nobody; from any thread. `number`: the
+  // operation that is asked for, if its record is still there; 0: the latest.
+  News doing(int peer, uint64_t number = 0) const;
+  // Let `peer` tell what it recorded as this rank's operation.
+  void ask(int peer);
+  // Whether any record of `peer` up to the operation of `signature` differs from this rank's.
+  bool disagrees(int peer, uint64_t signature) const;
+
   // What `rank` was last seen doing, for messages.
   std::string last_seen(int rank);
   std::string name_of(int rank) const;
@@ -186,8 +211,12 @@ class Communicator {
 
   uint32_t splits = 0;                           // made from this communicator
   std::map<std::vector<int>, uint32_t> shrinks;  // attempts, by the ranks that are left out
+  uint64_t signature_in_progress = 0;            // across hosts
 
  private:
+  News left() const;
+  void tell_waiting(int peer, std::chrono::milliseconds waited);
+  int index_in(const Communicator& outer, int peer) const;
   Status check_patience(int peer, std::chrono::milliseconds waited,
                         const std::function<std::string()>& what);
 
@@ -195,6 +224,7 @@ class Communicator {
   std::vector<shm::RankArea*> areas_;
   shm::RankArea* mine_;
   Compute* compute_;
+  std::unique_ptr<Span> span_;
   Faults faults_;
   PlanCache plans_;
   bool crowded_;
@@ -203,6 +233,7 @@ class Communicator {
   std::atomic<bool> aborting_{false};
   std::atomic<bool> suspended_{false};
   std::chrono::milliseconds next_warning_;
+  std::chrono::milliseconds next_news_{0};
   int far_votes_ = 0;
 };
 

@@ -37,17 +37,25 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
 }
 
 Progress Execution::begin(Communicator& comm) {
+  if (comm.span() != nullptr) [[unlikely]] {
+    choice_ = {};
+    choice_.path = Path::kHosts;
+    if (span_ == nullptr) span_ = std::make_unique<SpanExecution>();
+    return settle(comm, span_->start(comm, operation_));
+  }
   choice_ = choose(operation_, comm.nranks(), comm.settings().forced);
   const Program* program = choice_.path == Path::kMapped
                                ? &comm.plans().get(choice_.algorithm, operation_.root)
                                : nullptr;
   mapped_.direct().offer(comm, operation_, program);
-  signature_ = comm.begin_operation(operation_, choice_, mapped_.direct().own());
+  signature_ =
+      comm.begin_operation(operation_, static_cast<int>(choice_.algorithm), mapped_.direct().own());
   switch (choice_.path) {
     case Path::kNothing: return settle(comm, Progress::kDone);
     case Path::kInline: return settle(comm, inline_.start(comm, operation_, signature_));
     case Path::kMapped: return settle(comm, mapped_.start(comm, operation_, *program, signature_));
-    case Path::kPairs: break;  // above
+    case Path::kPairs:
+    case Path::kHosts: break;  // above
   }
   return Progress::kFailed;
 }
@@ -65,6 +73,7 @@ Progress Execution::advance(Communicator& comm) {
       const Progress messages = pairs_.advance(comm);
       return settle(comm, both(messages, one_sided_.advance(comm)));
     }
+    case Path::kHosts: return settle(comm, span_->advance(comm));
   }
   return Progress::kFailed;
 }
@@ -76,6 +85,7 @@ uint64_t Execution::position() const {
     case Path::kInline: return inline_.position();
     case Path::kMapped: return mapped_.position();
     case Path::kPairs: return pairs_.position() + one_sided_.position();
+    case Path::kHosts: return span_->position();
   }
   return 0;
 }
@@ -107,6 +117,7 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
 
 const Status& Execution::path_failure() const {
   if (choice_.path == Path::kMapped) return mapped_.failure();
+  if (choice_.path == Path::kHosts) return span_->failure();
   return one_sided_.failed() ? one_sided_.failure() : pairs_.failure();
 }
 
@@ -116,6 +127,7 @@ Progress Execution::check(Communicator& comm, std::chrono::milliseconds waited) 
     const Progress messages = pairs_.check(comm, waited);
     return settle(comm, both(messages, one_sided_.check(comm, waited)));
   }
+  if (choice_.path == Path::kHosts) return settle(comm, span_->check(comm, waited));
   const int peer = choice_.path == Path::kInline ? inline_.waiting_for() : mapped_.waiting_for();
   failure_ = comm.check_wait(peer, signature_, waited);
   if (failure_.ok()) return Progress::kBlocked;
@@ -128,6 +140,7 @@ void Execution::give_up(Communicator& comm) {
   scaling_.release();
   mapped_.direct().withdraw(comm);
   pairs_.give_up(comm);
+  if (span_ != nullptr) span_->give_up(comm);
 }
 
 Status Execution::break_off(Communicator& comm, const Status& failure) {

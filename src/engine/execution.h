@@ -14,6 +14,7 @@
 #include "engine/pair_execution.h"
 #include "engine/progress.h"
 #include "engine/scaling.h"
+#include "engine/span_execution.h"
 
 namespace goss::engine {
 
@@ -192,6 +193,7 @@ class Execution {
   MappedExecution mapped_;
   PairExecution pairs_;
   OneSided one_sided_;
+  std::unique_ptr<SpanExecution> span_;  // made when first needed
   Status failure_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "engine/calls.h"
 #include "engine/group_content.h"
+#include "engine/message_program.h"
 #include "engine/reactor.h"
 
 namespace goss::engine {
@@ -14,7 +15,7 @@ namespace goss::engine {
 namespace {
 
 // Larger operations gain nothing from moving together.
-constexpr size_t kAggregateBytes = 256 * 1024;
+constexpr size_t kAggregateBytes = kMostAggregated;
 
 struct Group {
   GroupRun run{};  // of the last item, while open_run points to it

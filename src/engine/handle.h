@@ -59,6 +59,8 @@ struct gossComm {
   std::vector<std::unique_ptr<gossWindow>> retired_windows;  // queued calls may refer to them
   std::set<uintptr_t> registrations;
   uintptr_t last_registration = 0;
+  uint64_t gossips = 0;                 // gossip objects made
+  std::atomic<bool> has_gossip{false};  // one of them lives
 
   bool made_here() const;
   bool begin_work();  // false: aborted

@@ -184,7 +184,7 @@ void drive_to_end(std::vector<std::unique_ptr<Lane>>* lanes) {
   for (const auto& lane : *lanes) crowded |= lane->handle->comm->crowded();
   Waiter waiter(crowded);
   for (const auto& lane : *lanes) {
-    waiter.add_bell({lane->handle->comm->parts().segment, lane->handle->rank});
+    waiter.add_bell(lane->handle->comm->bell());
   }
   for (bool all_done = false; !all_done;) {
     all_done = true;

@@ -18,7 +18,9 @@ namespace {
 constexpr size_t kStepBytes = size_t{1} << 20;
 
 std::atomic<uint64_t>& counter(Communicator& comm, int from, int to, int signal) {
-  return comm.segment().pair(from, to).signals[signal];
+  return comm.segment()
+      .pair(comm.place_in_segment(from), comm.place_in_segment(to))
+      .signals[signal];
 }
 
 }  // namespace
@@ -44,16 +46,18 @@ Progress OneSided::start(Communicator& comm, const Operation& operation) {
 Status OneSided::prepare(Communicator& comm, const Transfer& transfer) {
   const int peer = transfer.peer;
   PairState& pair = comm.pairs[static_cast<size_t>(peer)];
+  const int here = comm.place_in_segment(comm.rank());
+  const int there = comm.place_in_segment(peer);
   if (transfer.way == Way::kPut) {
     if (pair.can_send == 0) {
-      GOSS_TRY(comm.segment().allocate_pair(comm.rank(), peer, false));
+      GOSS_TRY(comm.segment().allocate_pair(here, there, false));
       pair.can_send = 1;
     }
     puts_.push_back(&transfer);
     return {};
   }
   if (!pair.can_receive) {
-    GOSS_TRY(comm.segment().allocate_pair(peer, comm.rank(), false));
+    GOSS_TRY(comm.segment().allocate_pair(there, here, false));
     pair.can_receive = true;
   }
   comm.awaited.resize(static_cast<size_t>(comm.nranks()) * shm::kPairSignals);

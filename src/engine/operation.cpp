@@ -36,7 +36,7 @@ std::string describe(const Signature& signature) {
   const unsigned kind = byte(0);
   // Records are shared memory that another process wrote: do not index with what they say.
   if (kind >= collectives::kNumKinds || !valid_type(static_cast<int>(byte(8))) ||
-      byte(24) >= collectives::registry().size()) {
+      byte(24) >= collectives::registry().size() + collectives::message_registry().size()) {
     return "unknown operation";
   }
   std::string text = kind_name(static_cast<Kind>(kind));
@@ -45,7 +45,9 @@ std::string describe(const Signature& signature) {
                         : valid_op(static_cast<int>(op)) ? op_name(static_cast<RedOp>(op))
                                                          : "unknown op";
   const char* type = kTypeName[byte(8)];
-  const char* algorithm = collectives::registry()[byte(24)].name;
+  const size_t here = collectives::registry().size();
+  const char* algorithm = byte(24) < here ? collectives::registry()[byte(24)].name
+                                          : collectives::message_registry()[byte(24) - here].name;
   const auto count = static_cast<unsigned long long>(signature.count);
   const collectives::KindFacts& kind_facts = collectives::facts(static_cast<Kind>(kind));
   if (static_cast<Kind>(kind) == Kind::kBarrier) return text;

@@ -65,7 +65,8 @@ std::string describe(const Transfer& transfer);
 
 // What a rank multiplies its input by before it is summed (gossRedOpCreatePreMulSum).
 struct PreMultiplier {
-  bool used = false;
+  bool used = false;         // still to be done
+  bool done = false;         // the input is the product
   const void* at = nullptr;  // read when the operation begins; null: the scalar is in `bits`
   uint64_t bits = 0;         // its first bytes
 };
@@ -112,7 +113,8 @@ struct Signature {
     const auto field = [](auto value, int shift) {
       return static_cast<uint64_t>(static_cast<uint32_t>(value)) << shift;
     };
-    const int op = operation.scale.used ? kPreMulSum : static_cast<int>(operation.op);
+    const bool scaled = operation.scale.used || operation.scale.done;
+    const int op = scaled ? kPreMulSum : static_cast<int>(operation.op);
     return {field(operation.kind, 0) | field(operation.type, 8) | field(op, 16) |
                 field(algorithm, 24) | field(operation.root, 32) |
                 (operation.calls > 1 ? kGrouped : 0) |

@@ -9,6 +9,7 @@
 #include "engine/calls.h"
 #include "engine/group.h"
 #include "engine/membership.h"
+#include "engine/span.h"
 
 namespace goss::engine {
 
@@ -132,7 +133,11 @@ Status resume(gossComm* handle) {
 }
 
 Result<uint64_t> memory_statistic(gossComm* handle, gossCommMemStat_t stat) {
-  const uint64_t staging = handle->comm->stats.staging_bytes.value();
+  uint64_t staging = handle->comm->stats.staging_bytes.value();
+  const Span* span = handle->comm->span();
+  if (span != nullptr && span->local() != nullptr) {
+    staging += span->local()->stats.staging_bytes.value();
+  }
   const uint64_t persistent = statistics(handle).private_bytes + sizeof(shm::RankArea) +
                               static_cast<uint64_t>(handle->nranks) * sizeof(PairState);
   switch (stat) {

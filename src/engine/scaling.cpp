@@ -44,6 +44,8 @@ void Scaling::start(Communicator& comm, Operation* operation) {
   input_ = operation->buffer.input;
   products_ = fits ? operation->buffer.output : own_memory_.get();
   operation->buffer.input = products_;
+  operation->scale = {};
+  operation->scale.done = true;  // what it is made of does not multiply again
 }
 
 void Scaling::advance(Communicator& comm) {

@@ -27,10 +27,9 @@ class ShrinkBoard {
     std::string text;
   };
 
-  // Remembers this rank's choice for communicator `parent`; returns what the others must hear.
-  std::string choose(uint64_t parent, const Choice& choice);
-  // False when the message is of another kind.
-  bool hear(int rank, const std::string& message);
+  // This rank's choice, and that of another one for communicator `parent`.
+  void choose(const Choice& choice) { own_.insert(choice.topic); }
+  void hear(int rank, uint64_t parent, const Choice& choice) { heard_[parent][rank] = choice; }
   // One of `ranks` that has chosen what this rank neither chooses nor ever chose before.
   Other differing(uint64_t parent, const std::vector<int>& ranks) const;
 

@@ -8,6 +8,13 @@ set(GOSS_ENGINE_SOURCES
   engine/execution.cpp
   engine/explain.cpp
   engine/faults.cpp
+  engine/gossip.cpp
+  engine/gossip_calls.cpp
+  engine/gossip_compression.cpp
+  engine/gossip_execution.cpp
+  engine/gossip_mail.cpp
+  engine/gossip_push_execution.cpp
+  engine/gossip_repair.cpp
   engine/group.cpp
   engine/handle.cpp
   engine/inline_execution.cpp
@@ -19,15 +26,22 @@ set(GOSS_ENGINE_SOURCES
   engine/mapped_movement.cpp
   engine/membership.cpp
   engine/one_sided.cpp
+  engine/message_execution.cpp
+  engine/message_program.cpp
+  engine/messengers.cpp
+  engine/news.cpp
   engine/operation.cpp
   engine/pair_execution.cpp
   engine/parent_exchange.cpp
   engine/plan.cpp
   engine/reactor.cpp
   engine/recovery.cpp
+  engine/remote_channel.cpp
   engine/scaling.cpp
   engine/settings.cpp
   engine/shrink_board.cpp
+  engine/span.cpp
+  engine/span_execution.cpp
   engine/start.cpp
   engine/stream.cpp
   engine/user_ops.cpp

@@ -21,16 +21,21 @@ namespace {
 // whatever their owner does.
 Status announce_to_all(gossComm* handle, const goss::device::SharedMemoryPtr& memory) {
   Communicator& comm = *handle->comm;
+  std::vector<int> here;  // ranks of the job on this host
+  for (int r = 0; r < comm.nranks(); ++r) {
+    if (!comm.remote(r)) here.push_back(comm.parts().job_ranks[static_cast<size_t>(r)]);
+  }
   const auto began = std::chrono::steady_clock::now();
   for (int round = 0;; ++round) {
-    GOSS_TRY_ASSIGN(const int full, comm.parts().job->announce(comm.parts().job_ranks, memory));
+    GOSS_TRY_ASSIGN(const int full, comm.parts().job->announce(here, memory));
     if (full < 0) return {};
     Status why;
     if (comm.interrupted(&why)) return why;
     const auto limit = comm.settings().init_timeout;
     if (limit.count() > 0 && std::chrono::steady_clock::now() - began > limit) {
-      return fail(gossTimeout, "%s has not taken in a message about memory for GOSS_INIT_TIMEOUT",
-                  comm.name_of(full).c_str());
+      return fail(gossTimeout,
+                  "a rank (%s) has not taken in a message about memory for GOSS_INIT_TIMEOUT",
+                  comm.parts().job->place_of(here[static_cast<size_t>(full)]).c_str());
     }
     goss::engine::nap(round);
   }

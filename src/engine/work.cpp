@@ -42,7 +42,7 @@ class CollectiveWork final : public Work {
 
   void add_bells(Waiter* waiter) override {
     if (execution_.active()) {
-      waiter->add_bell({handle_->comm->parts().segment, handle_->comm->rank()});
+      waiter->add_bell(handle_->comm->bell());
     }
   }
 

@@ -36,6 +36,7 @@ EXAMPLES = {
     "adaptive_batches": (r"(epoch \d: \d+ updates\n){8}"
                          r"9[5-9]\.\d % of held-out samples right after 1166 updates; "
                          r"batches of 32 take 2000\n", [1, 2, 3]),
+    "gossip": (r"(y = 3\.0 x \+ -1\.0 after 2000 steps\n)+", [1, 2, 3]),
     "hello": (r"(rank \d of \d: .*\n)+", [1]),  # and see main()
     "mpi_start": (r"Gossamer 6, MPI 6\n", [3]),
     "overlap": (r"mean gradient (\d\.\d{3}), expected \1\n", [1, 2]),

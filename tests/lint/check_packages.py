@@ -25,11 +25,12 @@ PACKAGES = {
                         ["libgossamer0"]),
     "gossamer-tools": ([r"/usr/bin/all_reduce_perf", r"/usr/bin/alltoallv_perf"],
                        ["libgossamer0", "libc6"]),
+    "libgossamer-ucx": ([r"/usr/lib/gossamer/libgossamer_ucx\.so"], ["libgossamer0", "libucx0"]),
     "libgossamer-mpi0": ([r"/usr/lib/libgossamer_mpi\.so\.0"], ["libgossamer0"]),
     "libgossamer-mpi-dev": ([r"/usr/include/gossamer/gossamer_mpi\.h", r"/usr/lib/libgossamer_mpi\.so"],
                             ["libgossamer-dev", "libgossamer-mpi0"]),
 }
-OPTIONAL = {"libgossamer-mpi0", "libgossamer-mpi-dev"}
+OPTIONAL = {"libgossamer-ucx", "libgossamer-mpi0", "libgossamer-mpi-dev"}
 
 
 def output(*command, **more):

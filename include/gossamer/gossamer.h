@@ -127,7 +127,8 @@ typedef enum {
   gossMax = 2,
   gossMin = 3,
   gossAvg = 4,
-  gossNumOps = 5
+  gossNumOps = 5,           /**< from here on: gossRedOpCreatePreMulSum */
+  gossMaxRedOp = 0x7fffffff /**< room for them */
 } gossRedOp_t;
 
 /** Library version as GOSS_VERSION_CODE. Errors: gossInvalidArgument (NULL). */
@@ -556,5 +557,12 @@ GOSS_API gossResult_t gossExplain(gossComm_t comm, const char* collective, size_
 #ifdef __cplusplus
 }
 #endif
+
+/* The rest of the API: parameters; shrink, grow, revoke, suspend; reductions of one's own; windows
+ * and one-sided messages. */
+#include "gossamer/parameters.h"
+#include "gossamer/recovery.h"
+#include "gossamer/reduction.h"
+#include "gossamer/window.h"
 
 #endif /* GOSSAMER_H_ */

@@ -7,5 +7,9 @@ set(GOSS_API_SOURCES
   api/c_api.cpp
   api/gossip.cpp
   api/last_error.cpp
+  api/parameters.cpp
   api/point_to_point.cpp
-  api/varied_counts.cpp)
+  api/recovery.cpp
+  api/reduction_ops.cpp
+  api/varied_counts.cpp
+  api/window.cpp)

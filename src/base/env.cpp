@@ -122,10 +122,14 @@ Result<bool> env_flag(Env id, bool fallback) {
 Result<std::chrono::milliseconds> env_duration(Env id, std::chrono::milliseconds fallback) {
   const std::optional<std::string> text = env_text(id);
   if (!text) return fallback;
+  return parse_duration(id, *text);
+}
+
+Result<std::chrono::milliseconds> parse_duration(Env id, const std::string& text) {
   // Not strtod, which expects the decimal sign of the application's locale.
   double value = 0;
-  const char* const last = text->data() + text->size();
-  const auto [end, error] = std::from_chars(text->data(), last, value);
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, value);
   const std::string_view unit(end, static_cast<size_t>(last - end));
   double factor = 0;
   if (unit.empty() || unit == "s") factor = 1000;
@@ -133,7 +137,7 @@ Result<std::chrono::milliseconds> env_duration(Env id, std::chrono::milliseconds
   if (unit == "m") factor = 60'000;
   constexpr double kDay = 86'400'000;
   if (error != std::errc() || factor == 0 || !(value >= 0) || value * factor > 30 * kDay) {
-    return bad_value(id, *text, "a duration such as 30s, 1500ms, 10m or 0");
+    return bad_value(id, text, "a duration such as 30s, 1500ms, 10m or 0");
   }
   return std::chrono::milliseconds(static_cast<long long>(value * factor));
 }

@@ -57,6 +57,8 @@ Result<int> env_int(Env id, int fallback, int low, int high);
 Result<bool> env_flag(Env id, bool fallback);
 // A duration such as "30", "30s", "1500ms", "10m", or "0"; a plain number is seconds.
 Result<std::chrono::milliseconds> env_duration(Env id, std::chrono::milliseconds fallback);
+// The same of a text that is not in the environment.
+Result<std::chrono::milliseconds> parse_duration(Env id, const std::string& text);
 
 // Variables that launchers set (OMPI_COMM_WORLD_RANK, SLURM_PROCID, ...), which are not ours to
 // document as settings.

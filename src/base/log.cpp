@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -29,11 +30,12 @@ const char* level_name(LogLevel level) {
 }
 
 struct Log {
+  const Log* previous;  // other threads may still use it
   LogLevel level = LogLevel::kWarn;
   int fd = STDERR_FILENO;
   std::string host = host_name();
 
-  Log() {
+  explicit Log(const Log* before) : previous(before) {
     const bool known = read_level();
     open_file();
     if (known) return;
@@ -86,13 +88,22 @@ struct Log {
   }
 };
 
+// Never destroyed: the library's thread may log while the process ends.
+std::atomic<const Log*>& current_log() {
+  static std::atomic<const Log*> log{new Log(nullptr)};
+  return log;
+}
+
 const Log& the_log() {
-  // Never destroyed: the library's thread may log while the process ends.
-  static const Log* const log = new Log;
-  return *log;
+  return *current_log().load(std::memory_order_acquire);  // pairs with reset_log()
 }
 
 }  // namespace
+
+void reset_log() {
+  const Log* before = &the_log();
+  current_log().store(new Log(before), std::memory_order_release);  // pairs with the_log()
+}
 
 bool log_enabled(LogLevel level) { return level <= the_log().level; }
 

@@ -10,6 +10,8 @@ namespace goss {
 enum class LogLevel { kNone, kError, kWarn, kInfo, kDebug };
 
 bool log_enabled(LogLevel level);
+// Read GOSS_LOG and GOSS_LOG_FILE again.
+void reset_log();
 [[gnu::format(printf, 2, 3)]] void log(LogLevel level, const char* format, ...);
 
 }  // namespace goss

@@ -68,7 +68,7 @@ Status validate(const gossComm* handle, const Operation& operation) {
 }
 
 Status validate_transfer(const gossComm* handle, const Transfer& transfer) {
-  const char* name = transfer.way == Transfer::Way::kSend ? "send" : "receive";
+  const char* name = way_name(transfer.way);
   if (!valid_type(transfer.type)) {
     return fail(gossInvalidArgument, "%s : invalid type %d (types are 0..%d)", name,
                 static_cast<int>(transfer.type), gossNumTypes - 1);
@@ -136,17 +136,32 @@ Status unless_aborted(gossComm* handle, gossComm** out, Status status) {
 
 }  // namespace
 
-Status init_rank(gossComm** out, const JoinOptions& options) {
+Status check_place(int nranks, const Settings& settings) {
   // A cell must hold a cache line for every rank.
   constexpr int kMostRanks = shm::kCellBytes / kCacheLine;
-  if (options.nranks > kMostRanks) {
-    return fail(gossInvalidUsage, "%d ranks: this version connects at most %d, of one host",
-                options.nranks, kMostRanks);
+  if (nranks > kMostRanks) {
+    return fail(gossInvalidUsage, "%d ranks: this version connects at most %d, of one host", nranks,
+                kMostRanks);
   }
-  if (find_compute(options.settings.device) == nullptr) {
-    return fail(gossInvalidArgument, "there is no device %d: use GOSS_DEVICE_HOST",
-                options.settings.device);
+  if (find_compute(settings.device) != nullptr) return {};
+  return fail(gossInvalidArgument, "there is no device %d: use GOSS_DEVICE_HOST", settings.device);
+}
+
+Status make_from(gossComm* parent, std::unique_ptr<Making> making, const Settings& settings,
+                 gossComm** out) {
+  gossComm* handle = make_handle(0, 0, settings);
+  const HandlePin pin(handle);  // another thread may abort what is being made
+  Status status = start_making(handle, std::move(making), parent, out);
+  const bool failed = !status.ok() && status.code() != gossInProgress;
+  if (failed && !in_group()) {
+    discard(handle);
+    hand_out(out, nullptr);
   }
+  return unless_aborted(handle, out, std::move(status));
+}
+
+Status init_rank(gossComm** out, const JoinOptions& options) {
+  GOSS_TRY(check_place(options.nranks, options.settings));
   Result<std::unique_ptr<Making>> making = make_join(options);
   if (!making.ok()) return making.take_status();
   // A rank alone meets nobody.
@@ -170,19 +185,11 @@ Status split_checked(gossComm* parent, int color, int key, gossComm** out,
   if (parent->finalized)
     return fail(gossInvalidUsage, "refused: the communicator has been finalized");
   if (settings.blocking || in_group()) GOSS_TRY(wait_queued(parent));
-  auto making = make_split(parent->comm.get(), color, key, settings);
-  gossComm* handle = make_handle(0, 0, settings);
-  const HandlePin pin(handle);  // another thread may abort what is being made
-  Status status = start_making(handle, std::move(making), parent, out);
-  if (status.code() == gossInProgress || in_group()) {
-    return unless_aborted(handle, out, std::move(status));
-  }
-  if (!status.ok()) {
-    parent->set_failure(status);
-    discard(handle);
-    hand_out(out, nullptr);
-  }
-  return unless_aborted(handle, out, std::move(status));
+  Status status =
+      make_from(parent, make_split(parent->comm.get(), color, key, settings), settings, out);
+  const bool failed = !status.ok() && status.code() != gossInProgress;
+  if (failed && !in_group()) parent->set_failure(status);
+  return status;
 }
 
 }  // namespace
@@ -191,10 +198,7 @@ Status split(gossComm* parent, int color, int key, gossComm** out, const Setting
   if (color < 0 && color != GOSS_SPLIT_NOCOLOR) {
     return fail(gossInvalidArgument, "split : invalid color %d (0.. or GOSS_SPLIT_NOCOLOR)", color);
   }
-  if (find_compute(settings.device) == nullptr) {
-    return fail(gossInvalidArgument, "split : there is no device %d: use GOSS_DEVICE_HOST",
-                settings.device);
-  }
+  GOSS_TRY(check_place(1, settings));
   return or_lose(parent, [&] { return split_checked(parent, color, key, out, settings); });
 }
 
@@ -263,6 +267,9 @@ Status check_call(gossComm* handle, const Operation& operation, gossStream* stre
   if (stream != nullptr) GOSS_TRY(check_stream(stream));
   if (handle->finalized)
     return fail(gossInvalidUsage, "refused: the communicator has been finalized");
+  if (handle->comm->suspended()) {
+    return fail(gossInvalidUsage, "refused: the communicator is suspended: gossCommResume");
+  }
   if (operation.transfers == nullptr) return validate(handle, operation);
   for (size_t i = 0; i < operation.ntransfers; ++i) {
     GOSS_TRY(validate_transfer(handle, operation.transfers[i]));
@@ -312,6 +319,13 @@ Status run_or_queue(gossComm* handle, const Operation& operation, gossStream* st
 
 Status submit(gossComm* handle, const Operation& operation, gossStream* stream, bool last) {
   GOSS_TRY(check_handle(handle));
+  if (operation.op >= gossNumOps) {
+    Operation summed = operation;
+    Status status = resolve_user_op(handle, &summed);
+    if (status.ok()) return submit(handle, summed, stream, last);
+    handle->note_refusal(status);
+    return status;
+  }
   return or_lose(handle, [&] { return run_or_queue(handle, operation, stream, last); });
 }
 

@@ -16,6 +16,12 @@ Status init_all(gossComm** out, int ndev, const int* devices);
 Status unique_id(gossUniqueId* id);
 Status init_from_environment(gossComm** out, const Settings& settings);
 Status split(gossComm* parent, int color, int key, gossComm** out, const Settings& settings);
+// Whether there can be so many ranks, on that device.
+Status check_place(int nranks, const Settings& settings);
+// What split, shrink and grow end with, inside the parent: make it now, at the end of the group, or
+// on the library's thread.
+Status make_from(gossComm* parent, std::unique_ptr<Making> making, const Settings& settings,
+                 gossComm** out);
 Status finalize(gossComm* handle);
 Status async_error(gossComm* handle, Status* state);
 // Why the communicator has failed, or why its last call was refused; success for neither and for

@@ -447,8 +447,7 @@ Status Communicator::message_mismatch(int sender, uint64_t type, uint64_t count,
 void Communicator::say_waiting(const Transfer* transfer) {
   uint32_t value = 0;
   if (transfer != nullptr) {
-    value = 1 + 2 * static_cast<uint32_t>(transfer->peer) +
-            (transfer->way == Transfer::Way::kReceive ? 1 : 0);
+    value = 1 + 2 * static_cast<uint32_t>(transfer->peer) + (transfer->to_peer() ? 0 : 1);
   }
   if (mine_->waiting.load(std::memory_order_relaxed) != value) {
     mine_->waiting.store(value, std::memory_order_relaxed);
@@ -458,7 +457,7 @@ void Communicator::say_waiting(const Transfer* transfer) {
 void Communicator::end_transfers(const Operation& operation) {
   stats.operations += operation.ntransfers;
   for (size_t i = 0; i < operation.ntransfers; ++i) {
-    if (operation.transfers[i].way == Transfer::Way::kSend) {
+    if (operation.transfers[i].to_peer()) {
       stats.payload_bytes += operation.transfers[i].bytes();
     }
   }
@@ -515,6 +514,35 @@ void Communicator::abort() {
   faults_.raise_soon(fail(gossRemoteError, "%s aborted communicator '%s'", name_of(rank()).c_str(),
                           settings().name.c_str()));
   ring_doorbells(segment());
+}
+
+void Communicator::stop(const Status& here, const Status& elsewhere) {
+  faults_.fail_here(here);
+  faults_.raise(elsewhere);
+  ring_doorbells(segment());
+}
+
+void Communicator::release_staging() {
+  const int here = place_in_segment(rank());
+  segment().release_ring(here);
+  cell_bytes.fill(0);
+  size_t kept = 0;
+  for (int r = 0; r < static_cast<int>(pairs.size()); ++r) {
+    PairState& pair = pairs[static_cast<size_t>(r)];
+    if (pair.can_send < 2) continue;  // as for ranks of other hosts
+    // Pairs with the receiver's store: it has read what is in the slots.
+    const int there = place_in_segment(r);
+    pair.taken = segment().pair(here, there).taken.load(std::memory_order_acquire);
+    if (pair.taken != pair.sent) {
+      kept += shm::kPairEntries * shm::kPairSlotBytes;
+      continue;
+    }
+    segment().release_slots(here, there);
+    pair.can_send = 1;
+  }
+  stats.staging_bytes += kept - stats.staging_bytes.value();
+  if (span() != nullptr && span()->local() != nullptr) span()->local()->release_staging();
+  suspended_.store(true, std::memory_order_relaxed);
 }
 
 void Communicator::vote_far(bool looks_far) {

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,6 +57,7 @@ struct Stats {
   Counter payload_bytes;
   Counter sent_bytes;
   Counter waits;
+  Counter staging_bytes;  // pages of own cells and slots
 };
 
 // How far the messages to and from one rank have got, in pieces.
@@ -178,6 +180,13 @@ class Communicator {
   // The last operations of this rank, oldest first.
   std::string flight_record() const;
 
+  // From any thread. Calls of this rank fail with the first, those of the others with the second.
+  void stop(const Status& here, const Status& elsewhere);
+  // Give back the pages of own cells, and of messages that have been received. Nobody reads cells.
+  void release_staging();
+  bool suspended() const { return suspended_.load(std::memory_order_relaxed); }  // no order
+  void resume() { suspended_.store(false, std::memory_order_relaxed); }
+
   void abort();                                                                // from any thread
   bool aborting() const { return aborting_.load(std::memory_order_acquire); }  // pairs with abort()
   void leave();          // this rank will start no more operations
@@ -198,9 +207,11 @@ class Communicator {
   std::vector<uint64_t> seen_done;            // [rank]
   std::vector<uint64_t> seen_broadcast_done;  // [rank]
   std::vector<PairState> pairs;               // [rank]; empty before the first message
+  std::vector<uint64_t> awaited;  // [rank * kPairSignals + signal]: waited for so far; empty: none
 
-  uint32_t splits = 0;                 // made from this communicator
-  uint64_t signature_in_progress = 0;  // across hosts
+  uint32_t splits = 0;                           // made from this communicator
+  std::map<std::vector<int>, uint32_t> shrinks;  // attempts, by the ranks that are left out
+  uint64_t signature_in_progress = 0;            // across hosts
 
  private:
   News left() const;
@@ -220,6 +231,7 @@ class Communicator {
   std::atomic<uint64_t> sequence_{0};  // stored by the driving thread only, read by any
   uint32_t history_ = 0;               // hash of all signatures so far
   std::atomic<bool> aborting_{false};
+  std::atomic<bool> suspended_{false};
   std::chrono::milliseconds next_warning_;
   std::chrono::milliseconds next_news_{0};
   int far_votes_ = 0;

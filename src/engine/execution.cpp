@@ -7,6 +7,15 @@
 
 namespace goss::engine {
 
+namespace {
+
+Progress both(Progress a, Progress b) {
+  if (a == Progress::kFailed || b == Progress::kFailed) return Progress::kFailed;
+  return a == Progress::kDone ? b : a;
+}
+
+}  // namespace
+
 Progress Execution::start(Communicator& comm, const Operation& operation) {
   operation_ = operation;
   // An abort of this rank is a fault as well, but for itself none of a remote rank.
@@ -17,21 +26,30 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
   if (operation.transfers != nullptr) {
     choice_ = {};
     choice_.path = Path::kPairs;
-    return settle(comm, pairs_.start(comm, operation_));
+    const Progress messages = pairs_.start(comm, operation_);
+    return settle(comm, both(messages, one_sided_.start(comm, operation_)));
   }
+  if (operation.scale.used && operation.count != 0) {
+    scaling_.start(comm, &operation_);
+    return advance(comm);
+  }
+  return begin(comm);
+}
+
+Progress Execution::begin(Communicator& comm) {
   if (comm.span() != nullptr) [[unlikely]] {
     choice_ = {};
     choice_.path = Path::kHosts;
     if (span_ == nullptr) span_ = std::make_unique<SpanExecution>();
     return settle(comm, span_->start(comm, operation_));
   }
-  choice_ = choose(operation, comm.nranks(), comm.settings().forced);
+  choice_ = choose(operation_, comm.nranks(), comm.settings().forced);
   const Program* program = choice_.path == Path::kMapped
-                               ? &comm.plans().get(choice_.algorithm, operation.root)
+                               ? &comm.plans().get(choice_.algorithm, operation_.root)
                                : nullptr;
-  mapped_.direct().offer(comm, operation, program);
+  mapped_.direct().offer(comm, operation_, program);
   signature_ =
-      comm.begin_operation(operation, static_cast<int>(choice_.algorithm), mapped_.direct().own());
+      comm.begin_operation(operation_, static_cast<int>(choice_.algorithm), mapped_.direct().own());
   switch (choice_.path) {
     case Path::kNothing: return settle(comm, Progress::kDone);
     case Path::kInline: return settle(comm, inline_.start(comm, operation_, signature_));
@@ -43,22 +61,30 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
 }
 
 Progress Execution::advance(Communicator& comm) {
+  if (scaling_.active()) {
+    scaling_.advance(comm);
+    return scaling_.active() ? Progress::kBlocked : begin(comm);
+  }
   switch (choice_.path) {
     case Path::kNothing: return Progress::kDone;
     case Path::kInline: return settle(comm, inline_.advance(comm));
     case Path::kMapped: return settle(comm, mapped_.advance(comm));
-    case Path::kPairs: return settle(comm, pairs_.advance(comm));
+    case Path::kPairs: {
+      const Progress messages = pairs_.advance(comm);
+      return settle(comm, both(messages, one_sided_.advance(comm)));
+    }
     case Path::kHosts: return settle(comm, span_->advance(comm));
   }
   return Progress::kFailed;
 }
 
 uint64_t Execution::position() const {
+  if (scaling_.active()) return scaling_.position();
   switch (choice_.path) {
     case Path::kNothing: return 0;
     case Path::kInline: return inline_.position();
     case Path::kMapped: return mapped_.position();
-    case Path::kPairs: return pairs_.position();
+    case Path::kPairs: return pairs_.position() + one_sided_.position();
     case Path::kHosts: return span_->position();
   }
   return 0;
@@ -71,6 +97,8 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
       break;
     case Progress::kDone:
       active_ = false;
+      scaling_.release();
+      if (operation_.suspends) comm.release_staging();
       if (choice_.path == Path::kPairs) {
         comm.end_transfers(operation_);
       } else {
@@ -78,13 +106,8 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
       }
       break;
     case Progress::kFailed:
-      if (choice_.path == Path::kInline) {
-        failure_ = comm.mismatch(inline_.waiting_for(), signature_);
-      } else if (choice_.path == Path::kHosts) {
-        failure_ = span_->failure();
-      } else {
-        failure_ = choice_.path == Path::kMapped ? mapped_.failure() : pairs_.failure();
-      }
+      failure_ = choice_.path == Path::kInline ? comm.mismatch(inline_.waiting_for(), signature_)
+                                               : path_failure();
       if (comm.aborting()) comm.interrupted(&failure_);
       give_up(comm);
       break;
@@ -92,8 +115,18 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
   return progress;
 }
 
+const Status& Execution::path_failure() const {
+  if (choice_.path == Path::kMapped) return mapped_.failure();
+  if (choice_.path == Path::kHosts) return span_->failure();
+  return one_sided_.failed() ? one_sided_.failure() : pairs_.failure();
+}
+
 Progress Execution::check(Communicator& comm, std::chrono::milliseconds waited) {
-  if (choice_.path == Path::kPairs) return settle(comm, pairs_.check(comm, waited));
+  if (scaling_.active()) return Progress::kBlocked;  // waits for nobody
+  if (choice_.path == Path::kPairs) {
+    const Progress messages = pairs_.check(comm, waited);
+    return settle(comm, both(messages, one_sided_.check(comm, waited)));
+  }
   if (choice_.path == Path::kHosts) return settle(comm, span_->check(comm, waited));
   const int peer = choice_.path == Path::kInline ? inline_.waiting_for() : mapped_.waiting_for();
   failure_ = comm.check_wait(peer, signature_, waited);
@@ -104,6 +137,7 @@ Progress Execution::check(Communicator& comm, std::chrono::milliseconds waited) 
 
 void Execution::give_up(Communicator& comm) {
   active_ = false;
+  scaling_.release();
   mapped_.direct().withdraw(comm);
   pairs_.give_up(comm);
   if (span_ != nullptr) span_->give_up(comm);

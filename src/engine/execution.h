@@ -10,8 +10,10 @@
 #include "collectives/partition.h"
 #include "engine/communicator.h"
 #include "engine/direct_memory.h"
+#include "engine/one_sided.h"
 #include "engine/pair_execution.h"
 #include "engine/progress.h"
+#include "engine/scaling.h"
 #include "engine/span_execution.h"
 
 namespace goss::engine {
@@ -177,16 +179,20 @@ class Execution {
   uint64_t position() const;
 
  private:
+  Progress begin(Communicator& comm);
   Progress settle(Communicator& comm, Progress progress);
+  const Status& path_failure() const;
 
   bool active_ = false;
   bool waited_ = false;
   Operation operation_;
   Choice choice_;
   uint64_t signature_ = 0;
+  Scaling scaling_;
   InlineExecution inline_;
   MappedExecution mapped_;
   PairExecution pairs_;
+  OneSided one_sided_;
   std::unique_ptr<SpanExecution> span_;  // made when first needed
   Status failure_;
 };

@@ -20,6 +20,7 @@ constexpr size_t kAggregateBytes = kMostAggregated;
 struct Group {
   GroupRun run{};  // of the last item, while open_run points to it
   int depth = 0;
+  uint64_t number = 0;      // of the outermost groups of this thread
   unsigned generation = 0;  // of forks, when it was opened
   Status failure;
   bool lost = false;  // see group_lost()
@@ -34,7 +35,8 @@ thread_local Group this_thread;
 bool worth_aggregating(const Operation& operation) {
   const bool moves_vectors = operation.kind == collectives::Kind::kAllReduce ||
                              operation.kind == collectives::Kind::kBroadcast;
-  return moves_vectors && operation.count != 0 && operation.bytes() <= kAggregateBytes;
+  return moves_vectors && operation.count != 0 && operation.bytes() <= kAggregateBytes &&
+         !operation.scale.used;
 }
 
 }  // namespace
@@ -45,8 +47,12 @@ bool in_group() { return open_group != nullptr; }
 
 void group_start() {
   open_group = &this_thread;
-  if (++open_group->depth == 1) open_group->generation = Reactor::generation();
+  if (++open_group->depth > 1) return;
+  ++open_group->number;
+  open_group->generation = Reactor::generation();
 }
+
+uint64_t group_number() { return this_thread.number; }
 
 void group_failed(const Status& status) {
   if (in_group() && open_group->failure.ok()) open_group->failure = status;
@@ -172,6 +178,34 @@ Status group_end() {
   content.clear();
   group.content = std::move(content);  // keep the memory for the next group
   return status;
+}
+
+Status group_simulate_end(double* microseconds) {
+  if (open_group == nullptr) return fail(gossInvalidUsage, "gossGroupSimulateEnd: not in a group");
+  *microseconds = 0;
+  Group& group = *open_group;
+  if (group.depth == 1) {
+    end_run(&group);
+    for (const Item& item : group.content.items) {
+      *microseconds += estimated_us(item.operation, item.handle->nranks);
+    }
+    for (const PendingTransfer& pending : group.content.transfers) {
+      *microseconds += estimated_us(pending.transfer);
+    }
+    const Status forgotten =
+        fail(gossInvalidUsage,
+             "gossGroupSimulateEnd: communicators cannot be made, or finalized, "
+             "by a simulated group");
+    const std::vector<Item>& items = group.content.items;
+    const bool finalizes =
+        std::any_of(items.begin(), items.end(), [](const Item& item) { return item.last; });
+    if (!group.content.makings.empty() || finalizes) {
+      group_failed(forgotten);
+    } else if (group.failure.ok()) {
+      group.content.clear();
+    }
+  }
+  return group_end();
 }
 
 }  // namespace goss::engine

@@ -13,9 +13,14 @@
 namespace goss::engine {
 
 bool in_group();
+// Of this thread, while one is open: the number of the outermost group.
+uint64_t group_number();
 void group_start();
 // Runs everything; the first failure of a call inside the group means that nothing was started.
 Status group_end();
+// Ends it without running anything; when it was the outermost one, *microseconds is what its calls
+// would take by a rough model.
+Status group_simulate_end(double* microseconds);
 // A call inside the group failed.
 void group_failed(const Status& status);
 // For want of memory or threads: no communicator of the group can go on, because the other ranks

@@ -269,6 +269,11 @@ void free_claimed(gossComm* handle) {
     living().handles.erase(handle);
   }
   handle->magic.store(0, std::memory_order_relaxed);
+  {
+    const std::lock_guard<std::mutex> lock(handle->objects_mutex);
+    handle->windows.clear();
+    handle->retired_windows.clear();
+  }
   handle->comm.reset();
   retire(handle);
 }

@@ -7,14 +7,19 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "engine/communicator.h"
 #include "engine/execution.h"
 #include "engine/join.h"
 #include "engine/stream.h"
+#include "engine/user_ops.h"
+#include "engine/window.h"
 
 struct gossComm {
   static constexpr uint64_t kMagic = 0x676f7373636f6d6dULL;  // "gosscomm"
@@ -38,6 +43,7 @@ struct gossComm {
   goss::engine::Execution execution;  // of synchronous calls
   std::atomic<bool> busy{false};      // a call is inside
   std::atomic<bool> finalized{false};
+  std::atomic<bool> revoked{false};
   std::atomic<bool> dumped{false};  // the flight recorder has been written
   // Between the library's thread and an abort: work begins unless the abort came first, and what
   // has begun is waited for.
@@ -47,6 +53,12 @@ struct gossComm {
   uint64_t queued = 0;                // calls accepted, in order
   std::atomic<uint64_t> finished{0};  // calls completed, in the same order
   goss::engine::StreamPtr own_stream;
+  std::mutex objects_mutex;                 // guards what the user has made on it:
+  std::map<int, goss::engine::UserOp> ops;  // by the number that stands for a gossRedOp_t
+  std::map<gossWindow*, std::unique_ptr<gossWindow>> windows;
+  std::vector<std::unique_ptr<gossWindow>> retired_windows;  // queued calls may refer to them
+  std::set<uintptr_t> registrations;
+  uintptr_t last_registration = 0;
   uint64_t gossips = 0;                 // gossip objects made
   std::atomic<bool> has_gossip{false};  // one of them lives
 

@@ -247,6 +247,22 @@ Status Job::given_up(uint64_t topic) const {
   return entry == given_up_.end() ? Status() : entry->second;
 }
 
+void Job::choose_shrink(uint64_t parent, const ShrinkBoard::Choice& choice) {
+  News news;
+  news.kind = News::Kind::kShrinks;
+  news.communicator = parent;
+  news.signature = choice.topic;
+  news.text = choice.text;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  shrinks_.choose(choice);
+  flood(news);
+}
+
+ShrinkBoard::Other Job::differing_shrink(uint64_t parent, const std::vector<int>& ranks) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return shrinks_.differing(parent, ranks);
+}
+
 // With mutex_ held.
 void Job::heard(int rank, const News& news) {
   const auto failure = [&] {
@@ -276,6 +292,8 @@ void Job::heard(int rank, const News& news) {
         died(news.rank);
       }
       return;
+    case News::Kind::kShrinks:
+      return shrinks_.hear(rank, news.communicator, {news.signature, news.text});
     case News::Kind::kLeft:
     case News::Kind::kDoing:
       for (Communicator* comm : communicators_) {

@@ -18,6 +18,7 @@
 
 #include "device/shared_memory.h"
 #include "engine/news.h"
+#include "engine/shrink_board.h"
 #include "engine/watched.h"
 #include "transport/bootstrap/bootstrap.h"
 #include "transport/messenger.h"
@@ -87,6 +88,9 @@ class Job final : public Watched {
   // The first such message of another rank, or success.
   Status given_up(uint64_t topic) const;
 
+  // For the ranks that shrink a communicator: shrink_board.h.
+  void choose_shrink(uint64_t parent, const ShrinkBoard::Choice& choice);
+  ShrinkBoard::Other differing_shrink(uint64_t parent, const std::vector<int>& ranks) const;
   // To all ranks of the job.
   void tell(const News& news);
   // Something has failed in a communicator across hosts, of these ranks: let one rank decide what
@@ -99,6 +103,7 @@ class Job final : public Watched {
   void remove(Communicator* comm);
   // A dead rank among `ranks`, or -1.
   int dead_among(const std::vector<int>& ranks) const;
+  bool is_dead(int rank) const { return dead_among({rank}) >= 0; }
 
   void pollfds(std::vector<pollfd>* fds) override;
   void poll() override;
@@ -139,7 +144,8 @@ class Job final : public Watched {
   std::vector<Communicator*> communicators_;
   std::vector<UniqueFd> pidfds_;  // per rank; invalid: own process, unsupported, or dead
   std::vector<bool> dead_;
-  std::map<uint64_t, Status> given_up_;       // by topic
+  std::map<uint64_t, Status> given_up_;  // by topic
+  ShrinkBoard shrinks_;
   std::map<uint64_t, std::set<int>> ready_;   // likewise: ranks that have told
   std::map<uint64_t, Agreement> agreements_;  // by communicator
   std::map<uint64_t, Announced> announced_;

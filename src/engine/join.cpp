@@ -139,7 +139,9 @@ Status SegmentSetup::check_peers() const {
 Result<bool> SegmentSetup::step() {
   // Complete is complete, even if a rank has left and ended since.
   if (complete()) return true;
-  GOSS_TRY(check_peers());
+  Status trouble = check_peers();
+  // Looked at again: a rank that came and then died has come, for all others as well.
+  if (!trouble.ok()) return complete() ? Result<bool>(true) : Result<bool>(std::move(trouble));
   if (segment_ == nullptr) {
     GOSS_TRY_ASSIGN(const bool obtained, obtain());
     if (!obtained) return false;
@@ -201,6 +203,8 @@ std::string reached_by(const Communicator& comm) {
                 hosts.host(comm.rank()).size(), hosts.count() - 1);
 }
 
+}  // namespace
+
 void announce(const Communicator& comm) {
   log(LogLevel::kInfo,
       "communicator '%s': rank %d of %d, gossamer %d.%d.%d, %s, kernels %s, %d usable CPUs",
@@ -217,6 +221,22 @@ const char* transport_name(Transport transport) {
   }
   return "?";
 }
+
+std::unique_ptr<SegmentSetup> setup_within(const Communicator& parent,
+                                           const std::vector<int>& members,
+                                           const std::string& label,
+                                           std::chrono::milliseconds timeout) {
+  const auto self = std::find(members.begin(), members.end(), parent.rank());
+  const int rank = static_cast<int>(self - members.begin());
+  std::vector<int> job_ranks;
+  for (int r : members) job_ranks.push_back(parent.parts().job_ranks[static_cast<size_t>(r)]);
+  const JobPtr& job = parent.parts().job;
+  return std::make_unique<SegmentSetup>(job, std::move(job_ranks), rank,
+                                        derive_nonce(job->key(), label),
+                                        SegmentSetup::Limit{timeout});
+}
+
+namespace {
 
 class Joining final : public Making {
  public:
@@ -314,37 +334,20 @@ class Joining final : public Making {
 };
 
 class Splitting final : public Making {
-  static constexpr uint64_t kCheckEvery = 64;
-
  public:
   Splitting(Communicator* parent, int color, int key, const Settings& settings)
-      : parent_(parent), settings_(settings), color_(color) {
-    // Everybody contributes its own pair to a sum of zeros: an all-gather by an all-reduce.
-    table_.assign(2 * static_cast<size_t>(parent->nranks()), 0);
-    const size_t self = static_cast<size_t>(parent->rank());
-    table_[2 * self] = color;
-    table_[2 * self + 1] = key;
-    exchange_.kind = collectives::Kind::kAllReduce;
-    exchange_.type = gossInt64;
-    exchange_.op = gossSum;
-    exchange_.count = table_.size();
-    auto* bytes = reinterpret_cast<std::byte*>(table_.data());
-    exchange_.buffer = {bytes, bytes, table_.size()};
-  }
-
-  ~Splitting() override {
-    if (!started_ || settled_) return;
-    parent_->faults().raise(fail(gossRemoteError, "rank %d gave up splitting communicator '%s'",
-                                 parent_->rank(), parent_->settings().name.c_str()));
-    ring_doorbells(parent_->segment());
-  }
+      : parent_(parent),
+        settings_(settings),
+        color_(color),
+        exchange_(parent, "splitting", own_entry(*parent, color, key)) {}
 
   Result<bool> advance() override {
-    if (!exchanged_) {
-      GOSS_TRY_ASSIGN(exchanged_, exchange());
-      if (!exchanged_) return false;
+    if (!exchange_.started()) number_ = parent_->splits++;
+    if (setup_ == nullptr) {
+      GOSS_TRY_ASSIGN(const bool exchanged, exchange_.advance());
+      if (!exchanged) return false;
       if (color_ != GOSS_SPLIT_NOCOLOR) begin_setup();
-      settled_ = true;
+      exchange_.settle();
       if (setup_ == nullptr) return true;
     }
     if (abandoned_) {
@@ -367,59 +370,36 @@ class Splitting final : public Making {
   void abandon() override { abandoned_ = true; }
 
  private:
-  Result<bool> exchange() {
-    Progress progress;
-    if (!started_) {
-      started_ = true;
-      number_ = parent_->splits++;
-      began_ = std::chrono::steady_clock::now();
-      progress = execution_.start(*parent_, exchange_);
-    } else {
-      progress = execution_.advance(*parent_);
-    }
-    // Waiting properly is for whoever drives several of these; slow questions now and then are not.
-    if (progress == Progress::kBlocked && ++polls_ % kCheckEvery == 0) {
-      const auto waited = std::chrono::steady_clock::now() - began_;
-      progress =
-          execution_.check(*parent_, std::chrono::duration_cast<std::chrono::milliseconds>(waited));
-    }
-    if (progress == Progress::kBlocked) return false;
-    if (progress == Progress::kFailed) return Status(execution_.failure());
-    return true;
+  // Everybody's pair of colour and key has its place.
+  static std::vector<int64_t> own_entry(const Communicator& parent, int color, int key) {
+    std::vector<int64_t> table(2 * static_cast<size_t>(parent.nranks()), 0);
+    const size_t self = static_cast<size_t>(parent.rank());
+    table[2 * self] = color;
+    table[2 * self + 1] = key;
+    return table;
   }
 
   void begin_setup() {
+    const std::vector<int64_t>& table = exchange_.table();
     std::vector<int> members;  // ranks of the parent
     for (int r = 0; r < parent_->nranks(); ++r) {
-      if (table_[2 * static_cast<size_t>(r)] == color_) members.push_back(r);
+      if (table[2 * static_cast<size_t>(r)] == color_) members.push_back(r);
     }
     std::stable_sort(members.begin(), members.end(), [&](int a, int b) {
-      return table_[2 * static_cast<size_t>(a) + 1] < table_[2 * static_cast<size_t>(b) + 1];
+      return table[2 * static_cast<size_t>(a) + 1] < table[2 * static_cast<size_t>(b) + 1];
     });
-    const auto self = std::find(members.begin(), members.end(), parent_->rank());
-    const int rank = static_cast<int>(self - members.begin());
-    for (int& r : members) r = parent_->parts().job_ranks[static_cast<size_t>(r)];
     const std::string label =
         format("split %llu %u %lld", static_cast<unsigned long long>(parent_->parts().id), number_,
                static_cast<long long>(color_));
-    setup_ = std::make_unique<SegmentSetup>(parent_->parts().job, std::move(members), rank,
-                                            derive_nonce(parent_->parts().job->key(), label),
-                                            SegmentSetup::Limit{settings_.init_timeout});
+    setup_ = setup_within(*parent_, members, label, settings_.init_timeout);
   }
 
   Communicator* parent_;
   Settings settings_;
   int64_t color_;
   uint32_t number_ = 0;  // of this split on the parent, on all its ranks
-  std::vector<int64_t> table_;
-  Operation exchange_;
-  Execution execution_;
-  bool started_ = false;
-  bool exchanged_ = false;
-  bool settled_ = false;  // the other ranks need this one no more, or hear of it from the set-up
+  ParentExchange exchange_;
   bool abandoned_ = false;
-  uint64_t polls_ = 0;
-  std::chrono::steady_clock::time_point began_;  // of the exchange
   std::unique_ptr<SegmentSetup> setup_;
 };
 
@@ -433,7 +413,7 @@ Result<std::unique_ptr<Making>> make_join(const JoinOptions& options) {
   boot.timeout = options.settings.init_timeout;
   boot.silence = kSilence;
   boot.hello_text =
-      format("gossamer %d.%d, shared memory layout 1, %s-endian, GOSS_ALGO=%s, GOSS_TRANSPORT=%s",
+      format("gossamer %d.%d, shared memory layout 2, %s-endian, GOSS_ALGO=%s, GOSS_TRANSPORT=%s",
              GOSS_MAJOR, GOSS_MINOR, std::endian::native == std::endian::little ? "little" : "big",
              forced_name(options.settings.forced), transport_name(options.settings.transport));
   boot.hello = boot.hello_text;

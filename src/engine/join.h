@@ -5,6 +5,7 @@
 //   SegmentSetup  the ranks of one communicator agree on the shared memory of each host
 //   Join          unique id -> bootstrap -> job -> segment -> communicator
 //   Split         colours exchanged by an all-reduce on the parent -> segment -> communicator
+// Those that shrink and grow: membership.h.
 // Driven by the calling thread, or by the library's thread for non-blocking communicators.
 #pragma once
 
@@ -14,6 +15,7 @@
 #include "engine/communicator.h"
 #include "engine/execution.h"
 #include "engine/job.h"
+#include "engine/parent_exchange.h"
 #include "engine/span.h"
 
 namespace goss::engine {
@@ -34,6 +36,8 @@ class SegmentSetup {
   Result<bool> advance();
   // Afterwards, once.
   std::unique_ptr<Communicator> communicator(const Settings& settings);
+  // Which communicator is being made; equal on all its ranks.
+  uint64_t topic() const;
 
  private:
   Result<bool> step();
@@ -42,7 +46,6 @@ class SegmentSetup {
   Status check_peers() const;
   int first_absent() const;
   int first_host_absent() const;
-  uint64_t topic() const;       // of the communicator
   uint64_t host_topic() const;  // of the segment
 
   JobPtr job_;
@@ -62,6 +65,15 @@ class SegmentSetup {
   bool communicating_ = false;  // there is a communicator, which tells the others when it ends
   Status failure_;
 };
+
+// The ranks `members` of `parent`, this one among them, in the order of the new communicator. All
+// give the same label, which is used once.
+std::unique_ptr<SegmentSetup> setup_within(const Communicator& parent,
+                                           const std::vector<int>& members,
+                                           const std::string& label,
+                                           std::chrono::milliseconds timeout);
+// To the log.
+void announce(const Communicator& comm);
 
 // A communicator in the making.
 class Making {

@@ -212,6 +212,7 @@ bool MappedExecution::ready(Communicator& comm) {
     Result<size_t> allocated = comm.segment().allocate_cell(comm.rank(), static_cast<int>(index),
                                                             comm.cell_bytes[index], here);
     if (!allocated.ok()) return fail(comm, allocated.take_status());
+    comm.stats.staging_bytes += allocated.value() - comm.cell_bytes[index];
     comm.cell_bytes[index] = allocated.value();
   }
   if (chunk_.ticket < kCells) return true;

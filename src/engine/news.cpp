@@ -42,7 +42,7 @@ std::string News::encode() const {
 std::optional<News> News::decode(const std::string& bytes) {
   News news;
   size_t at = 0;
-  if (!take(bytes, &at, &news.kind) || news.kind > Kind::kDoing ||
+  if (!take(bytes, &at, &news.kind) || news.kind > Kind::kShrinks ||
       !take(bytes, &at, &news.communicator) || !take(bytes, &at, &news.rank) ||
       !take(bytes, &at, &news.code) || !take(bytes, &at, &news.completed) ||
       !take(bytes, &at, &news.waiting) || !take(bytes, &at, &news.signature) ||

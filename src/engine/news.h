@@ -21,6 +21,7 @@ struct News {
     kDied,      // `rank` of the job
     kLeft,      // the sender has left the communicator, having completed `completed` operations
     kDoing,     // the sender's operation; it waits for `rank` of the communicator, or for -1
+    kShrinks,   // the sender makes communicator `signature` of this one, without the ranks `text`
   };
   Kind kind = Kind::kDoing;
   uint64_t communicator = 0;

@@ -8,10 +8,25 @@ namespace goss::engine {
 
 using collectives::Kind;
 
+const char* way_name(Transfer::Way way) {
+  switch (way) {
+    case Transfer::Way::kSend: return "send";
+    case Transfer::Way::kReceive: return "receive";
+    case Transfer::Way::kPut: return "put";
+    case Transfer::Way::kWaitSignal: return "wait for a signal";
+  }
+  return "?";
+}
+
 std::string describe(const Transfer& transfer) {
-  const bool sends = transfer.way == Transfer::Way::kSend;
-  return format("%s(count %zu, %s, %s rank %d)", sends ? "send" : "receive", transfer.count,
-                type_name(transfer.type), sends ? "to" : "from", transfer.peer);
+  const char* direction = transfer.to_peer() ? "to" : "from";
+  if (transfer.way == Transfer::Way::kWaitSignal) {
+    return format("%s(%llu times sigIdx %d ctx %d, %s rank %d)", way_name(transfer.way),
+                  static_cast<unsigned long long>(transfer.times), transfer.signal % GOSS_SIGNALS,
+                  transfer.signal / GOSS_SIGNALS, direction, transfer.peer);
+  }
+  return format("%s(count %zu, %s, %s rank %d)", way_name(transfer.way), transfer.count,
+                type_name(transfer.type), direction, transfer.peer);
 }
 
 std::string describe(const Signature& signature) {
@@ -26,8 +41,9 @@ std::string describe(const Signature& signature) {
   }
   std::string text = kind_name(static_cast<Kind>(kind));
   const unsigned op = byte(16);
-  const char* op_text =
-      valid_op(static_cast<int>(op)) ? op_name(static_cast<RedOp>(op)) : "unknown op";
+  const char* op_text = op == Signature::kPreMulSum      ? "premulsum"
+                        : valid_op(static_cast<int>(op)) ? op_name(static_cast<RedOp>(op))
+                                                         : "unknown op";
   const char* type = kTypeName[byte(8)];
   const size_t here = collectives::registry().size();
   const char* algorithm = byte(24) < here ? collectives::registry()[byte(24)].name

@@ -11,6 +11,8 @@
 #include "base/types.h"
 #include "collectives/registry.h"
 
+struct gossWindow;
+
 namespace goss::engine {
 
 // A stretch of the caller's buffers. Aggregated operations have several.
@@ -38,20 +40,36 @@ struct CallCounts {
   }
 };
 
-// A message to or from one rank.
+// A message to or from one rank, or a one-sided one.
 struct Transfer {
-  enum class Way : unsigned char { kSend, kReceive };
+  // kPut copies into a window, where there is something to copy, and signals.
+  enum class Way : unsigned char { kSend, kReceive, kPut, kWaitSignal };
   Way way = Way::kSend;
   DataType type = gossInt8;
   int peer = 0;
-  size_t count = 0;             // elements
-  std::byte* buffer = nullptr;  // kSend: only read
+  size_t count = 0;              // elements
+  std::byte* buffer = nullptr;   // kSend, kPut: only read
+  gossWindow* window = nullptr;  // kPut, of count > 0; outlives the transfer
+  size_t offset = 0;             // kPut: byte in the peer's window
+  int signal = 0;                // kPut, kWaitSignal: its place in shm::Pair
+  uint64_t times = 1;            // kWaitSignal: so many
 
+  bool is_message() const { return way == Way::kSend || way == Way::kReceive; }
+  bool to_peer() const { return way == Way::kSend || way == Way::kPut; }
   size_t bytes() const { return count * type_size(type); }
 };
 
+const char* way_name(Transfer::Way way);
 // "send(count 5, float, to rank 1)".
 std::string describe(const Transfer& transfer);
+
+// What a rank multiplies its input by before it is summed (gossRedOpCreatePreMulSum).
+struct PreMultiplier {
+  bool used = false;         // still to be done
+  bool done = false;         // the input is the product
+  const void* at = nullptr;  // read when the operation begins; null: the scalar is in `bits`
+  uint64_t bits = 0;         // its first bytes
+};
 
 // A collective, or messages that are on their way at once: then nothing before `transfers` counts.
 struct Operation {
@@ -63,8 +81,10 @@ struct Operation {
   Extent buffer{nullptr, nullptr, 0};
   const Extent* extents = nullptr;  // instead of `buffer` when aggregated; outlives the operation
   size_t nextents = 0;
-  uint32_t calls = 1;  // how many calls of the user were aggregated
-  CallCounts counts;   // of each of them
+  PreMultiplier scale;    // `op` is then gossSum
+  bool suspends = false;  // a barrier: staging memory is given back with it
+  uint32_t calls = 1;     // how many calls of the user were aggregated
+  CallCounts counts;      // of each of them
   // A count for each rank's block, of which `count` is the largest, and where the blocks begin in
   // the buffer that has one for each rank. Null: blocks of `count`, one after the other.
   const size_t* block_counts = nullptr;  // outlive the operation
@@ -83,6 +103,8 @@ struct Signature {
   static constexpr uint64_t kGrouped = uint64_t{1} << 63;
   // Likewise: a count for each rank, the largest of which is `count`.
   static constexpr uint64_t kVaried = uint64_t{1} << 62;
+  // In place of an op: a sum whose inputs are multiplied first, each by its rank's own scalar.
+  static constexpr int kPreMulSum = gossNumOps;
 
   uint64_t what = 0;  // kind, type, op, algorithm, root and whether grouped, packed
   uint64_t count = 0;
@@ -91,7 +113,9 @@ struct Signature {
     const auto field = [](auto value, int shift) {
       return static_cast<uint64_t>(static_cast<uint32_t>(value)) << shift;
     };
-    return {field(operation.kind, 0) | field(operation.type, 8) | field(operation.op, 16) |
+    const bool scaled = operation.scale.used || operation.scale.done;
+    const int op = scaled ? kPreMulSum : static_cast<int>(operation.op);
+    return {field(operation.kind, 0) | field(operation.type, 8) | field(op, 16) |
                 field(algorithm, 24) | field(operation.root, 32) |
                 (operation.calls > 1 ? kGrouped : 0) |
                 (operation.block_counts != nullptr ? kVaried : 0),

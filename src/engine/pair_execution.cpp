@@ -49,7 +49,7 @@ Progress PairExecution::start(Communicator& comm, const Operation& operation) {
   following_.assign(ntransfers_, SIZE_MAX);
   if (!exchange_with_self(comm)) return Progress::kFailed;
   for (size_t i = 0; i < ntransfers_; ++i) {
-    if (transfers_[i].peer != comm.rank()) add(comm, i);
+    if (transfers_[i].is_message() && transfers_[i].peer != comm.rank()) add(comm, i);
   }
   Status status = prepare(comm);
   if (!status.ok()) {
@@ -136,6 +136,7 @@ Status PairExecution::prepare(Communicator& comm) {
     const int wanted = slots ? 2 : 1;
     if (pair.can_send >= wanted) continue;
     GOSS_TRY(comm.segment().allocate_pair(here, there, slots));
+    if (slots) comm.stats.staging_bytes += kMostInSlots;
     pair.can_send = wanted;
   }
   return {};

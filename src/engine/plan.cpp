@@ -296,6 +296,30 @@ Choice choose(const Operation& operation, int nranks, Forced forced) {
 
 namespace {
 
+constexpr double kInlineUs = 0.5;
+constexpr double kExchangeUs = 3;
+constexpr double kBytesPerUs = 8000;
+
+}  // namespace
+
+double estimated_us(const Operation& operation, int nranks) {
+  const Choice choice = choose(operation, nranks, Forced::kAuto);
+  if (choice.path == Path::kNothing) return 0;
+  if (choice.path == Path::kInline) return kInlineUs;
+  const collectives::KindFacts& kind = facts(operation.kind);
+  const bool blocks =
+      kind.input == collectives::Layout::kBlocks || kind.output == collectives::Layout::kBlocks;
+  // Of a vector all ranks share the work; of blocks every rank moves one of each.
+  const double passes = blocks ? static_cast<double>(nranks) : 2;
+  return kExchangeUs + passes * static_cast<double>(operation.bytes()) / kBytesPerUs;
+}
+
+double estimated_us(const Transfer& transfer) {
+  return kInlineUs + static_cast<double>(transfer.bytes()) / kBytesPerUs;
+}
+
+namespace {
+
 size_t bytes_of(const Program& program) {
   return sizeof(Program) + program.instructions.capacity() * sizeof(Instruction) +
          program.sources.capacity() * sizeof(Program::SourceRef);

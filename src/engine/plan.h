@@ -106,6 +106,11 @@ Result<Forced> forced_algorithm();
 
 Choice choose(const Operation& operation, int nranks, Forced forced);
 
+// How long it takes, by a model with two constants: a cost of each operation, and one of each byte
+// that a rank moves. To compare calls with.
+double estimated_us(const Operation& operation, int nranks);
+double estimated_us(const Transfer& transfer);
+
 // Programs in use, bounded; the least recently used goes.
 class PlanCache {
  public:

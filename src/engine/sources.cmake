@@ -24,19 +24,27 @@ set(GOSS_ENGINE_SOURCES
   engine/makings.cpp
   engine/mapped_execution.cpp
   engine/mapped_movement.cpp
+  engine/membership.cpp
+  engine/one_sided.cpp
   engine/message_execution.cpp
   engine/message_program.cpp
   engine/messengers.cpp
   engine/news.cpp
   engine/operation.cpp
   engine/pair_execution.cpp
+  engine/parent_exchange.cpp
   engine/plan.cpp
   engine/reactor.cpp
+  engine/recovery.cpp
   engine/remote_channel.cpp
+  engine/scaling.cpp
   engine/settings.cpp
+  engine/shrink_board.cpp
   engine/span.cpp
   engine/span_execution.cpp
   engine/start.cpp
   engine/stream.cpp
+  engine/user_ops.cpp
   engine/waiter.cpp
+  engine/window.cpp
   engine/work.cpp)

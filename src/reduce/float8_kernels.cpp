@@ -168,7 +168,8 @@ ReduceFn float8_kernel_of(RedOp op) {
     case gossAvg: return reduce<Float8<Format, gossAvg>>;
     case gossMax:
     case gossMin:
-    case gossNumOps: break;
+    case gossNumOps:
+    case gossMaxRedOp: break;
   }
   return nullptr;
 }

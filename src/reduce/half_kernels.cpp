@@ -131,7 +131,8 @@ ReduceFn half_kernel_of(RedOp op) {
     case gossAvg: return reduce<HalfFloat<Lanes, gossAvg>>;
     case gossMax:
     case gossMin:
-    case gossNumOps: break;
+    case gossNumOps:
+    case gossMaxRedOp: break;
   }
   return nullptr;
 }

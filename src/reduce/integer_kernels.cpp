@@ -189,7 +189,8 @@ ReduceFn kernel_of(RedOp op) {
     case gossAvg: return reduce<IntegerAverage<T>>;
     case gossSum: return reduce_or_copy<IntegerSum<hwy::MakeUnsigned<T>>>;
     case gossProd: return reduce_or_copy<IntegerProduct<hwy::MakeUnsigned<T>>>;
-    case gossNumOps: break;
+    case gossNumOps:
+    case gossMaxRedOp: break;
   }
   return nullptr;
 }

@@ -147,7 +147,8 @@ ReduceFn kernel_of(RedOp op) {
     case gossMax: return reduce<Element, gossMax>;
     case gossMin: return reduce<Element, gossMin>;
     case gossAvg: return reduce<Element, gossAvg>;
-    case gossNumOps: break;
+    case gossNumOps:
+    case gossMaxRedOp: break;
   }
   return nullptr;
 }

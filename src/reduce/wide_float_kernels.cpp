@@ -54,7 +54,8 @@ ReduceFn wide_float_kernel_of(RedOp op) {
     case gossAvg: return reduce<WideFloat<T, gossAvg>>;
     case gossMax:
     case gossMin:
-    case gossNumOps: break;
+    case gossNumOps:
+    case gossMaxRedOp: break;
   }
   return nullptr;
 }

@@ -7,19 +7,11 @@
 #include <cstring>
 
 #include "support/ranks.h"
+#include "support/raw_enum.h"
 #include "support/reference.h"
 
 namespace goss::test {
 namespace {
-
-// What a C caller can pass although C++ calls it undefined to make.
-template <class Enum>
-Enum raw(int value) {
-  Enum result;
-  static_assert(sizeof(result) == sizeof(value));
-  std::memcpy(&result, &value, sizeof(value));
-  return result;
-}
 
 class Arguments : public testing::Test {
  protected:

@@ -189,6 +189,38 @@ TEST(ProtectedDevice, AllReducesWithoutTheHostTouchingItsMemory) {
       on_the_device());
 }
 
+// The scalar lies there, too.
+TEST(ProtectedDevice, MultipliesBeforeASumWithoutTheHostTouchingItsMemory) {
+  test::run_ranks(
+      3,
+      [](Rank& me) {
+        DeviceBuffer send(70'000);
+        DeviceBuffer recv(70'000);
+        DeviceBuffer scalar(1);
+        gossRedOp_t op = gossSum;
+        scalar.with_access([](int32_t* x) { *x = 2; });
+        MUST(gossRedOpCreatePreMulSum(&op, scalar.data(), gossInt32, gossScalarDevice, me.comm));
+        for (size_t count : {size_t{3}, size_t{20'000}}) {
+          const auto blocks = [&](DeviceBuffer* buffer, int rank, size_t first) {
+            buffer->with_access([&](const int32_t* x) {
+              for (size_t i = 0; i < count; ++i) {
+                const auto at = static_cast<int32_t>(first + i);
+                require(x[i] == 2 * (3 * at + 3), "rank " + std::to_string(rank));
+              }
+            });
+          };
+          fill(&send, 3 * count, me.rank);
+          MUST(gossAllReduce(send.data(), recv.data(), count, gossInt32, op, me.comm, nullptr));
+          blocks(&recv, me.rank, 0);
+          MUST(gossReduceScatter(send.data(), recv.data(), count, gossInt32, op, me.comm, nullptr));
+          blocks(&recv, me.rank, count * static_cast<size_t>(me.rank));
+          MUST(gossReduce(send.data(), recv.data(), count, gossInt32, op, 1, me.comm, nullptr));
+          if (me.rank == 1) blocks(&recv, me.rank, 0);
+        }
+      },
+      on_the_device());
+}
+
 TEST(ProtectedDevice, BroadcastsWithoutTheHostTouchingItsMemory) {
   test::run_ranks(
       3,

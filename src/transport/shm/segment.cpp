@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "transport/shm/segment.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <bit>
 
@@ -117,6 +119,22 @@ Result<size_t> Segment::allocate_cell(int rank, int cell, size_t before, size_t 
       fd_.get(), ring_offset(rank) + static_cast<size_t>(cell) * kCellBytes + before,
       wanted - before));
   return wanted;
+}
+
+namespace {
+
+void punch(int fd, size_t offset, size_t bytes) {
+  ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+              static_cast<off_t>(bytes));
+}
+
+}  // namespace
+
+void Segment::release_ring(int rank) const { punch(fd_.get(), ring_offset(rank), kRingBytes); }
+
+void Segment::release_slots(int sender, int receiver) const {
+  punch(fd_.get(), pair_offset(sender, receiver) + kPairControlBytes,
+        sizeof(Pair) - kPairControlBytes);
 }
 
 }  // namespace goss::shm

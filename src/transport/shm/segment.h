@@ -119,13 +119,18 @@ struct alignas(kCacheLine) PairEntry {
 };
 static_assert(sizeof(PairEntry) == 4 * kCacheLine);
 
+// Kinds of signals of one-sided messages (engine/one_sided.h) from one rank to another.
+constexpr int kPairSignals = GOSS_SIGNALS * GOSS_SIGNAL_CONTEXTS;
+
 // Messages from one rank to another, in order. Entry number t lies in entries[t % kPairEntries].
 struct alignas(4096) Pair {
   PairEntry entries[kPairEntries];                         // written by the sender
   alignas(2 * kCacheLine) std::atomic<uint64_t> taken{0};  // entries that the receiver has read
-  alignas(4096) std::byte slots[kPairEntries][kPairSlotBytes];  // written by the sender
+  alignas(2 * kCacheLine) std::atomic<uint64_t> signals[kPairSignals];  // counted by the sender
+  alignas(4096) std::byte slots[kPairEntries][kPairSlotBytes];          // written by the sender
 };
 constexpr size_t kPairControlBytes = offsetof(Pair, slots);
+static_assert(kPairControlBytes == 4096);  // one page
 
 struct alignas(4096) Header {
   uint8_t nonce[16];
@@ -175,6 +180,9 @@ class Segment {
   // Pages for the first `bytes` of a cell, whose first `before` bytes (0 or what an earlier call
   // returned) have theirs. Returns how many bytes now have pages.
   Result<size_t> allocate_cell(int rank, int cell, size_t before, size_t bytes);
+  // Give the pages of a rank's cells back, or those of a pair's slots. What lies there is lost.
+  void release_ring(int rank) const;
+  void release_slots(int sender, int receiver) const;
   int fd() const { return fd_.get(); }
   int nranks() const { return nranks_; }
   size_t bytes() const { return region_.bytes(); }

@@ -32,7 +32,7 @@ TEST(Segment, IsBornEmptyWithEveryRankAbsent) {
   }
 }
 
-TEST(Segment, HasAlignedAreasRingsAndPairsThatDoNotOverlap) {
+TEST(Segment, HasAlignedPartsThatDoNotOverlap) {
   auto made = Segment::create(5, kNonce);
   ASSERT_TRUE(made.ok());
   const Segment& segment = *made.value();
@@ -53,6 +53,17 @@ TEST(Segment, HasAlignedAreasRingsAndPairsThatDoNotOverlap) {
       EXPECT_EQ(reinterpret_cast<std::byte*>(&segment.pair(sender, receiver)), next);
       EXPECT_EQ(reinterpret_cast<uintptr_t>(next) % 4096, 0u);
       next += sizeof(Pair);
+    }
+  }
+  for (int r = 0; r < 5; ++r) {
+    EXPECT_EQ(reinterpret_cast<std::byte*>(&segment.gossip_board(r)), next);
+    next += sizeof(GossipBoard);
+  }
+  for (int sender = 0; sender < 5; ++sender) {
+    for (int receiver = 0; receiver < 5; ++receiver) {
+      EXPECT_EQ(reinterpret_cast<std::byte*>(&segment.gossip_pair(sender, receiver)), next);
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(next) % 4096, 0u);
+      next += sizeof(GossipPair);
     }
   }
   EXPECT_EQ(next, begin + segment.bytes());

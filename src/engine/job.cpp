@@ -23,6 +23,9 @@ namespace {
 // The rank that decides what all report answers within a round trip of the mesh, or is ending too.
 constexpr std::chrono::milliseconds kJudgePatience{300};
 
+// How many ranks that leave a communicator unknown here are remembered, as it may be in the making.
+constexpr size_t kMostEarlyLeavers = 4096;
+
 // Pids of another name space (another container of this host) mean other processes here.
 std::string pid_namespace() {
   char name[64] = {};
@@ -295,13 +298,19 @@ void Job::heard(int rank, const News& news) {
     case News::Kind::kShrinks:
       return shrinks_.hear(rank, news.communicator, {news.signature, news.text});
     case News::Kind::kLeft:
-    case News::Kind::kDoing:
+    case News::Kind::kDoing: {
+      bool known = false;
       for (Communicator* comm : communicators_) {
-        if (comm->parts().id == news.communicator && comm->span() != nullptr) {
-          heard_of(comm, rank, news);
-        }
+        if (comm->parts().id != news.communicator || comm->span() == nullptr) continue;
+        known = true;
+        heard_of(comm, rank, news);
       }
+      if (known || news.kind != News::Kind::kLeft) return;
+      // One that was quick: its communicator is made, this rank's is about to be.
+      if (left_early_.size() == kMostEarlyLeavers) left_early_.pop_front();
+      left_early_.emplace_back(rank, news);
       return;
+    }
   }
 }
 
@@ -388,7 +397,13 @@ void Job::add(Communicator* comm) {
   if (comm->span() != nullptr && decided != agreements_.end() && decided->second.decided) {
     comm->faults().settle(decided->second.failure);
   }
-  // A death that was noticed before this communicator existed.
+  // What was heard before this communicator existed: who has left it, who has died.
+  std::erase_if(left_early_, [&](const auto& early) {
+    const auto& [rank, news] = early;
+    if (news.communicator != comm->parts().id || comm->span() == nullptr) return false;
+    heard_of(comm, rank, news);
+    return true;
+  });
   for (size_t r = 0; r < dead_.size(); ++r) {
     if (dead_[r]) tell(comm, static_cast<int>(r));
   }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -148,6 +149,7 @@ class Job final : public Watched {
   ShrinkBoard shrinks_;
   std::map<uint64_t, std::set<int>> ready_;   // likewise: ranks that have told
   std::map<uint64_t, Agreement> agreements_;  // by communicator
+  std::deque<std::pair<int, News>> left_early_;  // rank, communicators that are not here yet
   std::map<uint64_t, Announced> announced_;
   std::vector<device::SharedMemoryPtr> imported_;  // until their owners free them
   Status import_failure_;

@@ -147,8 +147,8 @@ class Job final : public Watched {
   std::vector<bool> dead_;
   std::map<uint64_t, Status> given_up_;  // by topic
   ShrinkBoard shrinks_;
-  std::map<uint64_t, std::set<int>> ready_;   // likewise: ranks that have told
-  std::map<uint64_t, Agreement> agreements_;  // by communicator
+  std::map<uint64_t, std::set<int>> ready_;      // likewise: ranks that have told
+  std::map<uint64_t, Agreement> agreements_;     // by communicator
   std::deque<std::pair<int, News>> left_early_;  // rank, communicators that are not here yet
   std::map<uint64_t, Announced> announced_;
   std::vector<device::SharedMemoryPtr> imported_;  // until their owners free them

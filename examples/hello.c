@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The Gossamer authors */
 /* The program of README.md. Start it with `mpirun -np 4 ./hello`, torchrun, srun, or alone. */
+/* clang-format off: as it is printed there */
 #include <gossamer/gossamer.h>
 #include <stdio.h>
 
@@ -15,10 +16,8 @@ int main(void) {
   gossCommCount(comm, &nranks);
   float x[4] = {rank, rank + 1, rank + 2, rank + 3};
   gossResult_t result = gossAllReduce(x, x, 4, gossFloat, gossSum, comm, NULL);
-  if (result != gossSuccess)
-    fprintf(stderr, "%s\n", gossGetLastError(comm));
-  else
-    printf("rank %d of %d: %g %g %g %g\n", rank, nranks, x[0], x[1], x[2], x[3]);
+  if (result != gossSuccess) fprintf(stderr, "%s\n", gossGetLastError(comm));
+  else printf("rank %d of %d: %g %g %g %g\n", rank, nranks, x[0], x[1], x[2], x[3]);
   gossCommDestroy(comm);
   return result != gossSuccess;
 }

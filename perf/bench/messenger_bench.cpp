@@ -7,12 +7,14 @@
 //
 // One way latency is half a round trip. Bandwidth is of messages in one direction, 16 at a time.
 // Each figure is the median of repetitions.
+#include <CLI/CLI.hpp>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -149,7 +151,13 @@ int run(Board& board, int rank) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  CLI::App app("Latency and bandwidth of messages between two processes through the UCX module");
+  std::string modules = GOSS_BENCH_MODULE_DIR;
+  app.add_option("--module-dir", modules, "Folder of the module")->capture_default_str();
+  app.footer("UCX_TLS picks the transport. Compare with ucx_perftest -t ucp_am_lat and ucp_am_bw.");
+  CLI11_PARSE(app, argc, argv);
+  ::setenv("GOSS_MODULE_DIR", modules.c_str(), 0);  // what the user has set holds
   void* const memory =
       ::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {

@@ -7,8 +7,8 @@
 //
 // One way latency is half a round trip. Bandwidth is of messages in one direction, 16 at a time.
 // Each figure is the median of repetitions.
-#include <CLI/CLI.hpp>
 #include <sys/mman.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <atomic>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The Gossamer authors */
-/* The program of README.md, as printed there. Start it with `mpirun -np 4 ./hello`, torchrun, srun, or alone. */
+/* The program of README.md, printed as there. Start it with `mpirun -np 4 ./hello`, torchrun, srun,
+   or alone. */
 /* clang-format off */
 #include <gossamer/gossamer.h>
 #include <stdio.h>

@@ -4,6 +4,7 @@
 // Push-sum through the public API: what is late or never read is not lost.
 #include "api/gossip_ranks.h"
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <random>
@@ -43,6 +44,7 @@ void expect_conserved(int n, const gossGossipConfig_t& config,
     models[static_cast<size_t>(rank.index)] = x;
     MUST(gossBarrier(rank.comm, nullptr));
   });
+  if (testing::Test::HasFailure()) return;  // a rank did not come to its end
   double weight = 0;
   for (const double w : weights) weight += w;
   EXPECT_NEAR(weight, n, 1e-12 * n);
@@ -80,11 +82,13 @@ TEST(GossipPushSum, MassOfLettersToARankThatHasStoppedComesBack) {
   // Rank 0 mixes twice and never looks again.
   gossGossipConfig_t config = push_sum(0);
   config.timeoutMs = 5;
-  expect_conserved(4, config, [](GossipRank& rank, std::vector<double>* x) {
+  std::atomic<uint64_t> skipped{0};  // by all: who hears of it from others skips nothing
+  expect_conserved(4, config, [&](GossipRank& rank, std::vector<double>* x) {
     const uint64_t steps = rank.index == 0 ? 2 : 60;
     for (uint64_t step = 0; step < steps; ++step) mix(rank, x, step);
-    if (rank.index != 0) require(stats_of(rank).skipped > 0, "somebody was missing");
+    skipped += stats_of(rank).skipped;
   });
+  EXPECT_GT(skipped, 0u);
 }
 
 TEST(GossipPushSum, DeterministicRunsGiveTheSameBitsWithStaleness) {

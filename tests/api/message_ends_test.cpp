@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <future>
 
@@ -28,11 +29,16 @@ TEST_P(AbortedMessages, EndWhileTheyFlow) {
   Buffer out(GetParam(), bytes);
   Buffer in(GetParam(), bytes);
   gossResult_t codes[2];
+  std::atomic<int> begun{0};
   std::thread sender([&, comm = comms[0]] {
+    ++begun;
     codes[0] = gossSend(out.data(), bytes, gossUint8, 1, comm, nullptr);
   });
-  std::thread receiver(
-      [&, comm = comms[1]] { codes[1] = gossRecv(in.data(), bytes, gossUint8, 0, comm, nullptr); });
+  std::thread receiver([&, comm = comms[1]] {
+    ++begun;
+    codes[1] = gossRecv(in.data(), bytes, gossUint8, 0, comm, nullptr);
+  });
+  while (begun < 2) ::usleep(100);
   ::usleep(5000);
   const auto begin = Clock::now();
   EXPECT_EQ(gossCommAbort(std::exchange(comms[1], nullptr)), gossSuccess);

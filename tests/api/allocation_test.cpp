@@ -22,6 +22,10 @@ thread_local long allocations_left = -1;  // negative: any number
   if (void* memory = std::malloc(bytes)) return memory;
   throw std::bad_alloc();
 }
+// As std::stable_sort() asks, which can do without.
+[[gnu::noinline]] void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  return std::malloc(bytes);
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 

@@ -8,6 +8,7 @@
 #include "collectives/barrier.h"
 #include "collectives/broadcast.h"
 #include "collectives/gather_scatter.h"
+#include "collectives/message_schedules.h"
 #include "collectives/reduce.h"
 #include "collectives/reduce_scatter.h"
 
@@ -53,6 +54,16 @@ const Row kRows[] = {
      kCopied, kAnyN, "direct exchange", [](const Shape& s) { return s.rank == s.root ? 0 : 1; }},
 };
 
+const Row kMessageRows[] = {
+    {Algorithm::kAllReduceRing, Kind::kAllReduce, "ring", all_reduce_ring, "2 (n-1)", "2 (n-1)/n S",
+     "same bits on all ranks, summed in the order of the ring", kAnyN,
+     "Patarasuk, Yuan 2009; with codecs, bytes of results are passed on as they are",
+     [](const Shape& s) { return 2 * (s.nranks - 1); }},
+    {Algorithm::kBroadcastTwoShot, Kind::kBroadcast, "twoshot", broadcast_two_shot, "2",
+     "S, at the root 0", "bytes copied", kAnyN, "scatter + all-gather, van de Geijn 1994",
+     [](const Shape& s) { return s.rank == s.root ? 0 : s.nranks; }},
+};
+
 constexpr Layout kVector = Layout::kVector;
 constexpr Layout kBlocks = Layout::kBlocks;
 
@@ -72,7 +83,14 @@ const KindFacts kFacts[kNumKinds] = {
 
 std::span<const Row> registry() { return kRows; }
 
-const Row& row(Algorithm algorithm) { return kRows[static_cast<size_t>(algorithm)]; }
+std::span<const Row> message_registry() { return kMessageRows; }
+
+const Row& row(Algorithm algorithm) {
+  const auto index = static_cast<size_t>(algorithm);
+  return index < std::size(kRows) ? kRows[index] : kMessageRows[index - std::size(kRows)];
+}
+
+bool known_algorithm(unsigned value) { return value < std::size(kRows) + std::size(kMessageRows); }
 
 const KindFacts& facts(Kind kind) { return kFacts[static_cast<size_t>(kind)]; }
 

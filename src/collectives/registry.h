@@ -47,6 +47,9 @@ enum class Algorithm : unsigned char {
   kAllToAllFlat,
   kGatherFlat,
   kScatterFlat,
+  // Of message_registry().
+  kAllReduceRing,
+  kBroadcastTwoShot,
 };
 
 struct Row {
@@ -65,6 +68,10 @@ struct Row {
 };
 
 std::span<const Row> registry();
+// What only messages can do (message_schedules.h).
+std::span<const Row> message_registry();
 const Row& row(Algorithm algorithm);
+// Whether a number that another process wrote is an algorithm.
+bool known_algorithm(unsigned value);
 
 }  // namespace goss::collectives

@@ -14,6 +14,7 @@ set(GOSS_COLLECTIVES_SOURCES
   collectives/gossip_options.cpp
   collectives/gossip_permutation.cpp
   collectives/gossip_push_sum.cpp
+  collectives/message_schedules.cpp
   collectives/reduce.cpp
   collectives/reduce_scatter.cpp
   collectives/registry.cpp

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "base/log.h"
+#include "engine/compressed_execution.h"
 #include "engine/job.h"
 
 namespace goss::engine {
@@ -36,6 +37,25 @@ Communicator::~Communicator() {
   leave();
 }
 
+CompressedExecution& Communicator::compressed() {
+  if (compressed_ == nullptr) compressed_ = std::make_unique<CompressedExecution>();
+  return *compressed_;
+}
+
+size_t Communicator::compressed_bytes() const {
+  return compressed_ == nullptr ? 0 : compressed_->bytes();
+}
+
+gossErrorReport_t Communicator::last_report() {
+  const std::lock_guard<std::mutex> lock(report_mutex_);
+  return report_;
+}
+
+void Communicator::set_last_report(const gossErrorReport_t& report) {
+  const std::lock_guard<std::mutex> lock(report_mutex_);
+  report_ = report;
+}
+
 void Communicator::leave() {
   waiter.clear_bells();
   mine_->state.store(shm::RankState::kLeft, std::memory_order_release);  // pairs with check_wait()
@@ -49,7 +69,7 @@ void Communicator::leave_at_exit() {
 
 uint64_t Communicator::begin_operation(const Operation& operation, const Choice& choice,
                                        const OwnBuffers& own) {
-  const Signature signature = Signature::of(operation, static_cast<int>(choice.algorithm));
+  const Signature signature = Signature::of(operation, static_cast<int>(choice.algorithm), choice.codecs);
   // Chained: who differed in an operation that nobody compared, differs in all that follow.
   uint32_t hash = signature.hash();
   if (operation.calls > 1) hash ^= static_cast<uint32_t>(operation.counts.hash >> 32);
@@ -278,7 +298,9 @@ Status Communicator::left_message(const Transfer& transfer) const {
 }
 
 Status Communicator::message_mismatch(int sender, uint64_t type, uint64_t count,
-                                      const Transfer& receive) const {
+                                      const Transfer& receive) {
+  // Inside a collective it is the calls that differ.
+  if (exchanging != 0 && differs(sender, exchanging)) return mismatch(sender, exchanging);
   const std::string theirs = valid_type(static_cast<int>(type))
                                  ? type_name(static_cast<DataType>(type))
                                  : std::string("unknown type");

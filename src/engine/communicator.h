@@ -13,21 +13,25 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/counter.h"
 #include "device/shared_memory.h"
+#include "engine/compression.h"
 #include "engine/compute.h"
 #include "engine/faults.h"
 #include "engine/operation.h"
 #include "engine/plan.h"
 #include "engine/waiter.h"
+#include "gossamer/compression.h"
 #include "transport/shm/segment.h"
 
 namespace goss::engine {
 
+class CompressedExecution;
 class Job;
 using JobPtr = std::shared_ptr<Job>;  // shared: communicators split from one another
 
@@ -39,6 +43,7 @@ struct Settings {
   std::chrono::milliseconds warn_after{30'000};     // 0: never
   std::chrono::milliseconds init_timeout{120'000};  // 0: never
   Forced forced = Forced::kAuto;
+  CodecRules codecs;  // which operations are compressed
   std::optional<bool> far;  // GOSS_STORES; unset: measured
 
   // From the caller's struct (NULL: all defaults), then the environment, then the defaults.
@@ -92,6 +97,9 @@ class Communicator {
   Compute& compute() const { return *compute_; }
   Faults& faults() { return faults_; }
   PlanCache& plans() { return plans_; }
+  // Made when first asked for.
+  CompressedExecution& compressed();
+  size_t compressed_bytes() const;
   bool crowded() const { return crowded_; }
 
   // Count an operation and record it; returns its signature word: the last 32 bits of its number,
@@ -104,7 +112,7 @@ class Communicator {
   // The same for a message on its way.
   Status check_transfer(const Transfer& transfer, std::chrono::milliseconds waited);
   // What `sender` sends is not what this rank receives.
-  Status message_mismatch(int sender, uint64_t type, uint64_t count, const Transfer& receive) const;
+  Status message_mismatch(int sender, uint64_t type, uint64_t count, const Transfer& receive);
   // The other side of a message has left.
   Status left_message(const Transfer& transfer) const;
   bool has_left(int peer);
@@ -172,6 +180,11 @@ class Communicator {
   std::vector<PairState> pairs;               // [rank]; empty before the first message
 
   uint32_t splits = 0;  // made from this communicator
+  // The compressed collective whose messages are on their way, by its signature word; 0: none.
+  uint64_t exchanging = 0;
+  // Of the last compressed call. Guarded, because any thread may ask.
+  gossErrorReport_t last_report();
+  void set_last_report(const gossErrorReport_t& report);
 
  private:
   Status check_patience(int peer, std::chrono::milliseconds waited,
@@ -183,6 +196,9 @@ class Communicator {
   Compute* compute_;
   Faults faults_;
   PlanCache plans_;
+  std::unique_ptr<CompressedExecution> compressed_;
+  std::mutex report_mutex_;
+  gossErrorReport_t report_{};
   bool crowded_;
   std::atomic<uint64_t> sequence_{0};  // stored by the driving thread only, read by any
   uint32_t history_ = 0;               // hash of all signatures so far

@@ -42,6 +42,7 @@ struct Item {
   bool last;            // of its communicator
   size_t first_extent;  // among the group's; its extents end where those of the next item begin
   std::vector<size_t> blocks;  // what the operation's counts and places of blocks refer to
+  OptionsPtr options;          // likewise
 };
 
 // A message, as called.
@@ -74,6 +75,15 @@ bool worth_aggregating(const Operation& operation) {
   return moves_vectors && operation.count != 0 && operation.bytes() <= kAggregateBytes;
 }
 
+// Such calls do not move with others: their blocks would be other ones.
+bool may_be_compressed(const gossComm& handle, const Operation& operation) {
+  if (operation.options != nullptr) return true;
+  if (handle.settings.codecs.empty()) return false;
+  const Result<CompressionChoice> choice =
+      choose_compression(operation, handle.nranks, handle.settings.codecs);
+  return !choice.ok() || choice.value().use.has_value();
+}
+
 uint64_t movement_of(const Operation& operation) {
   return movement(operation.kind, operation.type, operation.op, operation.root);
 }
@@ -92,6 +102,7 @@ void append(Lane* lane, const Item& item, size_t index, const Extent* first, con
   prepared.operation = item.operation;
   prepared.extents.assign(first, last);
   prepared.blocks = item.blocks;
+  prepared.options = item.options;
   prepared.stream = item.stream;
   prepared.small = item.small;
   prepared.place = index;
@@ -428,16 +439,19 @@ void group_add(gossComm* handle, const Operation& operation, gossStream* stream,
     return;
   }
   group.items.push_back({handle, operation, stream, movement_of(operation),
-                         worth_aggregating(operation), last, group.extents.size(),
-                         copy_blocks(*handle, operation)});
+                         worth_aggregating(operation) && !may_be_compressed(*handle, operation),
+                         last, group.extents.size(), copy_blocks(*handle, operation),
+                         copy_options(operation)});
   Item& item = group.items.back();
   item.operation.counts.add(operation.count);
+  item.operation.options = item.options.get();
   if (!item.blocks.empty()) {  // the caller's arrays may be gone when the group ends
     item.operation.block_counts = item.blocks.data();
     item.operation.block_places = item.blocks.data() + item.blocks.size() / 2;
   }
   group.extents.push_back(operation.buffer);
-  if (item.small) begin_run(&group);
+  // Rules go by size, so every call is looked at where there are some.
+  if (item.small && handle->settings.codecs.empty()) begin_run(&group);
 }
 
 void group_add_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent,

@@ -3,6 +3,7 @@
 #include "engine/operation.h"
 
 #include "base/status.h"
+#include "engine/compression.h"
 
 namespace goss::engine {
 
@@ -21,7 +22,7 @@ std::string describe(const Signature& signature) {
   const unsigned kind = byte(0);
   // Records are shared memory that another process wrote: do not index with what they say.
   if (kind >= collectives::kNumKinds || !valid_type(static_cast<int>(byte(8))) ||
-      byte(24) >= collectives::registry().size()) {
+      !collectives::known_algorithm(byte(24))) {
     return "unknown operation";
   }
   std::string text = kind_name(static_cast<Kind>(kind));
@@ -29,7 +30,7 @@ std::string describe(const Signature& signature) {
   const char* op_text =
       valid_op(static_cast<int>(op)) ? op_name(static_cast<RedOp>(op)) : "unknown op";
   const char* type = kTypeName[byte(8)];
-  const char* algorithm = collectives::registry()[byte(24)].name;
+  const char* algorithm = collectives::row(static_cast<collectives::Algorithm>(byte(24))).name;
   const auto count = static_cast<unsigned long long>(signature.count);
   const collectives::KindFacts& kind_facts = collectives::facts(static_cast<Kind>(kind));
   if (static_cast<Kind>(kind) == Kind::kBarrier) return text;
@@ -37,10 +38,12 @@ std::string describe(const Signature& signature) {
   text += format(varied ? "(counts up to %llu, %s" : "(count %llu, %s", count, type);
   if (kind_facts.reduces) text += std::string(", ") + op_text;
   if (kind_facts.rooted) {
-    constexpr uint64_t kFlags = Signature::kGrouped | Signature::kVaried;
-    text += format(", root %u", static_cast<unsigned>((signature.what & ~kFlags) >> 32));
+    text += format(", root %u", static_cast<unsigned>(signature.what >> Signature::kRootShift & 0xffffu));
   }
   text += std::string(", ") + algorithm;
+  if (const auto codecs = static_cast<uint32_t>(signature.what >> Signature::kCodecShift & 0xfffu)) {
+    text += ", compressed as " + describe_packed(codecs);
+  }
   if ((signature.what & Signature::kGrouped) != 0) text += ", grouped";
   return text + ")";
 }

@@ -76,12 +76,13 @@ struct Program {
 // The lowering for mapped memory.
 Program lower(const collectives::Row& row, const collectives::Shape& shape);
 
-enum class Path : uint8_t { kNothing, kInline, kMapped, kPairs };
+enum class Path : uint8_t { kNothing, kInline, kMapped, kPairs, kCompressed };
 
 struct Choice {
   Path path = Path::kNothing;
   collectives::Algorithm algorithm = collectives::Algorithm::kBarrierFlat;
   const char* reason = "";
+  uint32_t codecs = 0;  // kCompressed: Compression::packed()
 };
 
 enum class Forced : uint8_t { kAuto, kInline, kOneShot, kTwoShot };

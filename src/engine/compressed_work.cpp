@@ -203,6 +203,7 @@ void CompressedExecution::reduce_with_feedback(Communicator& comm, const Slot& s
   hop.decoded = wide_.data();
   hop.type = gossFloat32;
   hop.encoded = nullptr;
+  hop.how.factor = 1;  // residuals are those of the sum, whatever algorithm comes next
   host_compute().hop(hop);
   quant::Encode encode{.how = wanted.how,
                        .src = nullptr,  // all three: see Feedback::encode()
@@ -210,13 +211,13 @@ void CompressedExecution::reduce_with_feedback(Communicator& comm, const Slot& s
                        .count = wanted.count,
                        .dst = payload(slot.chunk, work.buffer),
                        .first_element = wanted.first_element};
-  encode.how.factor = 1;
   quant::Figures last;
   if (wanted.figures != nullptr) encode.figures = &last;
   feedback_->encode(place, {wide_.data(), wanted.count}, encode);
   if (wanted.figures != nullptr) {
-    wanted.figures->bound += last.bound;
-    wanted.figures->noise += last.noise;
+    const auto factor = static_cast<double>(wanted.how.factor);
+    wanted.figures->bound = wanted.figures->bound * factor + last.bound;
+    wanted.figures->noise = wanted.figures->noise * factor * factor + last.noise;
   }
   if (wanted.decoded == nullptr) return;
   comm.compute().narrow(wide_.data(), wanted.type, wanted.count, wanted.decoded);

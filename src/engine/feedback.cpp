@@ -59,8 +59,9 @@ void Feedback::encode(size_t place, std::span<float> values, quant::Encode how) 
   how.count = n;
   quant::encode(how);
   quant::decode({how.how.codec, how.dst, values.data(), gossFloat32, n});
+  const float inverse = 1 / how.how.factor;
   for (size_t i = 0; i < n; ++i) {
-    const float lost = residual[i] - values[i];
+    const float lost = residual[i] - values[i] * inverse;
     // A step that is not finite shows in the result; it must not stay for ever.
     residual[i] = std::isfinite(lost) ? lost : 0;
   }

@@ -30,7 +30,8 @@ class Feedback {
   Storage storage() const { return storage_; }
   void reset();
 
-  // `values` (fp32) with their residuals are encoded; values become what everybody decodes.
+  // `values` (fp32) with their residuals are encoded; values become what everybody decodes. A
+  // factor of the encoding applies to values and residuals, which are kept without it.
   // `place`: of the first of them in the vector.
   void encode(size_t place, std::span<float> values, quant::Encode how);
 

@@ -227,13 +227,18 @@ class Results {
       const std::string what = c.name() + ", n=" + std::to_string(n) + ", rank " +
                                std::to_string(r) + " (" + told.codec + ", " + told.algorithm + ")";
       require(std::isfinite(told.bound) && told.bound >= 0, what + ": bound");
-      if (c.call == Call::kAllReduce || c.call == Call::kBroadcast || c.call == Call::kAllGather) {
+      const bool same =
+          c.call == Call::kAllReduce || c.call == Call::kBroadcast || c.call == Call::kAllGather;
+      if (same) {
         require(bytes == output(0), what + ": other bits than rank 0");
         require(told.bound == report(0).bound, what + ": another bound than rank 0");
       }
       const size_t size = kSizes[c.type];
       require(bytes.size() == (c.has_output(r) ? c.outputs(n) * size : 0), what + ": size");
-      for (size_t i = 0; i * size < bytes.size(); ++i) {
+      if (same && r > 0) continue;
+      // Of long results some elements of every block.
+      const size_t stride = bytes.size() > 400'000 ? 13 : 1;
+      for (size_t i = 0; i * size < bytes.size(); i += stride) {
         const double got = load_number(bytes.data() + i * size, c.type);
         const Exact exact = exact_element(c, r, n, i);
         require(std::fabs(got - exact.value) <= told.bound + exact.slack,

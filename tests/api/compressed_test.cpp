@@ -44,8 +44,8 @@ TEST_P(AnyRanks, AnyCountIsReducedWithinTheBound) {
   const int n = GetParam();
   const auto ranks = static_cast<size_t>(n);
   std::vector<Case> cases;
-  const std::vector<size_t> counts{0,    1,    31,   33,           1023,         1024,
-                                   1025, 4099, 9973, 1024 * ranks, 2048 * ranks + 1};
+  std::vector<size_t> counts{0, 1, 31, 33, 1023, 1024, 1025, 1024 * ranks, 2048 * ranks + 1};
+  if (n <= 8) counts.insert(counts.end(), {4099, 9973});
   for (size_t i = 0; i < counts.size(); ++i) {
     for (const char* codec : {"int8+oneshot", "int8+direct", "int6/int8", "bf16+ring"}) {
       Case c{.codec = codec, .count = counts[i]};

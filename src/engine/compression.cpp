@@ -30,10 +30,9 @@ Algorithm choose_algorithm(const Operation& operation, int nranks, const CodecWi
       if (wish.route == Route::kOneShot) return Algorithm::kAllReduceOneShot;
       if (wish.route == Route::kDirect) return Algorithm::kAllReduceTwoShot;
       if (wish.route == Route::kRing) return Algorithm::kAllReduceRing;
-      // With two ranks both move the same bytes, and one exchange rounds less often.
       const size_t wire = quant::encoded_bytes(wish.reduce, operation.count) * (n - 1);
       const bool one_codec = wish.reduce == wish.gather;
-      return one_codec && (n == 2 || wire <= kOneShotWireBytes) ? Algorithm::kAllReduceOneShot
+      return one_codec && wire <= kOneShotWireBytes ? Algorithm::kAllReduceOneShot
                                                                 : Algorithm::kAllReduceTwoShot;
     }
     case Kind::kBroadcast: {

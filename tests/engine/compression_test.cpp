@@ -91,13 +91,15 @@ TEST(ChooseCompression, LeavesAloneWhatGainsNothingOrMustNotBeLossy) {
   EXPECT_EQ(chosen(floats(Kind::kBarrier, 0), 2, given), "none");
 }
 
-TEST(ChooseCompression, TakesOneExchangeForTwoRanksAndForLittle) {
+TEST(ChooseCompression, TakesOneExchangeForLittle) {
   const auto algorithm = [](Kind kind, size_t bytes, int n, const char* text) {
     const auto choice = choose_compression(floats(kind, bytes), n, rules(text));
     return choice.value().use->algorithm;
   };
-  EXPECT_EQ(algorithm(Kind::kAllReduce, 64 * kMiB, 2, "int8"), Algorithm::kAllReduceOneShot);
-  EXPECT_EQ(algorithm(Kind::kAllReduce, 64 * kMiB, 2, "int8/int4"), Algorithm::kAllReduceTwoShot);
+  EXPECT_EQ(algorithm(Kind::kAllReduce, kMiB - 64 * kKiB, 2, "int8"),
+            Algorithm::kAllReduceOneShot);
+  EXPECT_EQ(algorithm(Kind::kAllReduce, 64 * kMiB, 2, "int8"), Algorithm::kAllReduceTwoShot);
+  EXPECT_EQ(algorithm(Kind::kAllReduce, 128 * kKiB, 2, "int8/int4"), Algorithm::kAllReduceTwoShot);
   EXPECT_EQ(algorithm(Kind::kAllReduce, 128 * kKiB, 4, "int8"), Algorithm::kAllReduceOneShot);
   EXPECT_EQ(algorithm(Kind::kAllReduce, 64 * kMiB, 4, "int8"), Algorithm::kAllReduceTwoShot);
   EXPECT_EQ(algorithm(Kind::kAllReduce, 64 * kMiB, 4, "int8+ring"), Algorithm::kAllReduceRing);

@@ -108,6 +108,9 @@ Progress Execution::end(Communicator& comm) {
   }
   if (choice_.path == Path::kCompressed) {
     reporter_.add(comm, *compressed_, operation_, *compression_);
+  } else if (choice_.path != Path::kPairs && !comm.settings().codecs.empty() &&
+             operation_.options == nullptr && operation_.kind != collectives::Kind::kBarrier) {
+    comm.set_last_report({});  // not compressed
   }
   if (const Operation* exact = reporter_.exact()) {
     if (operation_.options != exact->options) {

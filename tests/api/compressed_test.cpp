@@ -228,6 +228,47 @@ TEST(Compressed, HugeTinyAndZeroNumbersKeepTheirSize) {
   });
 }
 
+TEST(Compressed, BlocksOfDifferentLengthsKeepTheirPlaces) {
+  gossConfig_t config = default_config();
+  config.codec = "int8@0-";
+  run_ranks(
+      3,
+      [](Rank& me) {
+        const std::vector<size_t> counts{5000, 0, 33};
+        const std::vector<size_t> places{40, 0, 6000};
+        const auto own = static_cast<size_t>(me.rank);
+        std::vector<float> mine(counts[own]);
+        for (size_t i = 0; i < mine.size(); ++i) mine[i] = plain_number(me.rank, i);
+        std::vector<float> all(7000, -1.0f);
+        MUST(gossAllGatherv(mine.data(), all.data(), counts.data(), places.data(), gossFloat,
+                            me.comm, nullptr));
+        for (size_t r : {size_t{0}, size_t{2}}) {
+          for (size_t i = 0; i < counts[r]; ++i) {
+            const float exact = plain_number(static_cast<int>(r), i);
+            require(std::fabs(all[places[r] + i] - exact) <= 1.0f, "gathered");
+          }
+        }
+        require(all[0] == -1 && all[5039] != -1 && all[5040] == -1 && all[6033] == -1, "places");
+        std::vector<float> blocks(5033);
+        for (size_t i = 0; i < blocks.size(); ++i) blocks[i] = plain_number(me.rank, i);
+        std::vector<float> sum(counts[own] + 1, -1.0f);
+        MUST(gossReduceScatterv(blocks.data(), sum.data(), counts.data(), gossFloat, gossSum,
+                                me.comm, nullptr));
+        const size_t first = me.rank == 2 ? 5000 : 0;
+        for (size_t i = 0; i < counts[own]; ++i) {
+          const float exact =
+              plain_number(0, first + i) + plain_number(1, first + i) + plain_number(2, first + i);
+          require(std::fabs(sum[i] - exact) <= 2.0f, "reduced");
+        }
+        require(sum.back() == -1, "behind");
+        gossErrorReport_t report{};
+        report.size = sizeof(report);
+        MUST(gossCommGetErrorReport(me.comm, &report));
+        require(std::string(report.codec) == "int8", report.codec);
+      },
+      config);
+}
+
 TEST(Compressed, WhatCannotBeCompressedIsExact) {
   gossConfig_t config = default_config();
   config.codec = "int4@0-";

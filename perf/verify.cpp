@@ -109,7 +109,9 @@ Tile tile_of(const Problem& problem, int source) {
 
 // Errors of rank i of the crew; *error becomes the largest of its result.
 size_t check_rank(Runner& runner, const Work& work, uint32_t round, int i, double* error) {
-  const double bound = runner.compression(i).bound;
+  // Of this operation, and not of an earlier one, where this is not compressed.
+  const gossErrorReport_t report = runner.compression(i);
+  const double bound = report.elements == work.recv_count() ? report.bound : 0;
   const Problem problem = runner.problem(work, round);
   const int rank = runner.crew().first_rank() + i;
   size_t wrong = 0;

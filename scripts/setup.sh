@@ -14,11 +14,16 @@ ninja-build             the presets build with it
 pkg-config              finds Highway
 libhwy-dev              Highway: vector kernels for every instruction set
 libssl-dev              OpenSSL: HMAC and SHA-256 of the start-up handshake
+libucx-dev              UCX: the module for several hosts
+iproute2                networks of the tests with several hosts
 libgtest-dev            GoogleTest: the tests
 libgmock-dev            GoogleTest's matchers
 libbenchmark-dev        Google Benchmark: inner loops
 libcli11-dev            CLI11: command lines of the tools
 nlohmann-json3-dev      JSON files of the tools
+libtorch-dev            libtorch: networks and gradients of goss-train
+libopenblas0-pthread    its matrix products; the default BLAS is several times slower
+zlib1g-dev              goss-train reads .gz files and checks its checkpoints
 mpich                   MPICH to compare with
 libmpich-dev            the same
 libgloo-dev             Gloo to compare with

@@ -52,8 +52,8 @@ typedef struct {
 } gossErrorReport_t;
 
 /**
- * The report of the last collective of `comm` that is complete, barriers and calls with options that
- * were not compressed apart; `codec` is "none" where it was not compressed. Without expectedNmse and measured errors, which need the buffers (gossCollConfig_t).
+ * The report of the last compressed call of `comm` that is complete; `codec` is "none" before the
+ * first. Without expectedNmse and measured errors, which need the buffers (gossCollConfig_t).
  * Errors: gossInvalidArgument (NULL, size 0).
  */
 GOSS_API gossResult_t gossCommGetErrorReport(gossComm_t comm, gossErrorReport_t* report);

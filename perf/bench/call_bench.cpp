@@ -63,7 +63,7 @@ void signature_and_record(benchmark::State& state) {
   const OwnBuffers none;
   for (auto _ : state) {
     benchmark::DoNotOptimize(operation);
-    benchmark::DoNotOptimize(comm.begin_operation(operation, choice, none));
+    benchmark::DoNotOptimize(comm.begin_operation(operation, static_cast<int>(choice.algorithm), none));
     comm.end_operation(operation);
   }
 }

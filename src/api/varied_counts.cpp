@@ -109,9 +109,11 @@ template <class Make, class Run>
 gossResult_t checked_first(gossComm_t comm, Make make, Run run) {
   const gossResult_t made = in_group([&]() -> Status {
     GOSS_TRY(engine::check_ready(comm));
-    Status status = make();
-    if (!status.ok()) comm->note_refusal(status);
-    return status;
+    return engine::or_lose(comm, [&] {
+      Status status = make();
+      if (!status.ok()) comm->note_refusal(status);
+      return status;
+    });
   });
   return made == gossSuccess ? run() : made;
 }

@@ -2,9 +2,12 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "base/env.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 
 namespace goss {
 
@@ -13,8 +16,12 @@ namespace {
 constexpr EnvEntry kTable[] = {
     {Env::kAddr, "GOSS_ADDR", "host or address", "MASTER_ADDR, else 127.0.0.1",
      "Where rank 0 listens when a communicator is made from the environment."},
-    {Env::kAlgo, "GOSS_ALGO", "auto, inline, oneshot, twoshot", "auto",
-     "Forces the algorithm of all-reduce and reduce. Must be equal on all ranks."},
+    {Env::kAlgo, "GOSS_ALGO",
+     "auto, inline, oneshot, twoshot; between hosts also flat, ring, doubling, halving, binomial, "
+     "bruck, pairwise",
+     "auto",
+     "Forces the algorithm of the collectives that have one of this name. Must be equal on all "
+     "ranks."},
     {Env::kCodec, "GOSS_CODEC", "`[collective:]codec[/codec][+option..][@low-high], ..`", "none",
      "Which calls on floating-point data are compressed, and how: docs/compression.md. The first "
      "rule "
@@ -25,8 +32,7 @@ constexpr EnvEntry kTable[] = {
      "When an operation fails, the last 64 operations of the communicator are written to "
      "`<prefix>.<pid>.<rank>` and as a warning to the log."},
     {Env::kHostId, "GOSS_HOSTID", "any text", "the id of the host's boot",
-     "What tells hosts apart: ranks with different values do not share memory even on one host, "
-     "which this version needs, so it refuses them."},
+     "What tells hosts apart: ranks with different values do not share memory even on one host."},
     {Env::kIfname, "GOSS_IFNAME", "interface name",
      "rank: the one that reaches the root; unique id: first that is up, IPv4 first, bridges of "
      "containers late, loopback last",
@@ -40,6 +46,9 @@ constexpr EnvEntry kTable[] = {
      "operations before them."},
     {Env::kLogFile, "GOSS_LOG_FILE", "path; %h host, %p process", "standard error",
      "Where the log goes."},
+    {Env::kModuleDir, "GOSS_MODULE_DIR", "path", "`gossamer` beside the library",
+     "Folder of the module `libgossamer_ucx.so`, which is loaded when ranks exchange messages "
+     "over a network."},
     {Env::kNranks, "GOSS_NRANKS", "1..65536", "from the launcher, else 1",
      "Number of ranks of the environment start; this version connects at most 1,024. Needs "
      "GOSS_RANK."},
@@ -62,8 +71,9 @@ constexpr EnvEntry kTable[] = {
      "CPUs share none. auto measures the distance. Local; changes no result."},
     {Env::kTimeout, "GOSS_TIMEOUT", "duration", "600s",
      "How long an operation waits for a rank before it fails; 0 waits for ever."},
-    {Env::kTransport, "GOSS_TRANSPORT", "auto, shm", "auto",
-     "The transport to use. Only shared memory exists in this version."},
+    {Env::kTransport, "GOSS_TRANSPORT", "auto, shm, ucx", "auto",
+     "How ranks reach each other: auto by shared memory on one host and by UCX between hosts, shm "
+     "by shared memory only, ucx by UCX also on one host. Must be equal on all ranks."},
     {Env::kWarnAfter, "GOSS_WARN_AFTER", "duration", "30s",
      "How long an operation waits before a warning names the missing rank; repeated with "
      "doubled intervals."},
@@ -127,6 +137,24 @@ Result<std::chrono::milliseconds> env_duration(Env id, std::chrono::milliseconds
     return bad_value(id, *text, "a duration such as 30s, 1500ms, 10m or 0");
   }
   return std::chrono::milliseconds(static_cast<long long>(value * factor));
+}
+
+// One store of a pointer, to an array that is never freed: a reader sees the one or the other.
+EnvOverlay::EnvOverlay(std::span<const char* const> additions) : before_(environ) {
+  size_t count = 0;
+  while (before_ != nullptr && before_[count] != nullptr) ++count;
+  char** at = during_ = new char*[count + additions.size() + 1];
+  for (size_t i = 0; i < count; ++i) *at++ = before_[i];
+  for (const char* const addition : additions) {
+    const std::string name(addition, std::strcspn(addition, "="));
+    if (std::getenv(name.c_str()) == nullptr) *at++ = const_cast<char*>(addition);
+  }
+  *at = nullptr;
+  environ = during_;
+}
+
+EnvOverlay::~EnvOverlay() {
+  if (environ == during_) environ = before_;
 }
 
 std::string env_markdown() {

@@ -26,6 +26,7 @@ enum class Env {
   kInsecure,
   kLog,
   kLogFile,
+  kModuleDir,
   kNranks,
   kPort,
   kRank,
@@ -61,6 +62,22 @@ Result<std::chrono::milliseconds> env_duration(Env id, std::chrono::milliseconds
 // Variables that launchers set (OMPI_COMM_WORLD_RANK, SLURM_PROCID, ...), which are not ours to
 // document as settings.
 std::optional<std::string> launcher_text(const char* name);
+
+// Adds variables to the environment of the process for as long as it lives, where the user has set
+// none of the name: for libraries that read their settings when they are loaded. Other threads may
+// read the environment meanwhile. A thread that changes it may lose its change, or keep ours.
+class EnvOverlay {
+ public:
+  // "NAME=value", which outlive the overlay: string literals.
+  explicit EnvOverlay(std::span<const char* const> additions);
+  ~EnvOverlay();
+  EnvOverlay(const EnvOverlay&) = delete;
+  EnvOverlay& operator=(const EnvOverlay&) = delete;
+
+ private:
+  char** before_;
+  char** during_;
+};
 
 // The table as the text of docs/environment.md.
 std::string env_markdown();

@@ -75,6 +75,12 @@ Status check_push_sum(const GossipOptions& options) {
                 "sender gave it away changes the mean; turn push_sum on",
                 options.staleness);
   }
+  if (options.push_sum && options.global_every > 0) {
+    return fail(gossInvalidArgument,
+                "gossip: push_sum with global_every %d: ranks are in different steps, and an exact "
+                "mean needs all of them in one; use one or the other",
+                options.global_every);
+  }
   if (options.push_sum && options.topology == Topology::kFold) {
     return fail(gossInvalidArgument,
                 "gossip: push_sum with fold: ranks beyond the power of two hold no mass while the "

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <span>
 
+#include "collectives/message_schedule.h"
 #include "collectives/schedule.h"
 
 namespace goss::collectives {
@@ -47,7 +48,7 @@ enum class Algorithm : unsigned char {
   kAllToAllFlat,
   kGatherFlat,
   kScatterFlat,
-  // Of message_registry().
+  // Of forwarding_registry().
   kAllReduceRing,
   kBroadcastTwoShot,
 };
@@ -68,10 +69,47 @@ struct Row {
 };
 
 std::span<const Row> registry();
-// What only messages can do (message_schedules.h).
-std::span<const Row> message_registry();
+// What only encoded messages are for (forwarding_schedules.h).
+std::span<const Row> forwarding_registry();
 const Row& row(Algorithm algorithm);
-// Whether a number that another process wrote is an algorithm.
-bool known_algorithm(unsigned value);
+
+// The same over messages.
+enum class MessageAlgorithm : unsigned char {
+  kAllReduceOneShot,
+  kAllReduceTwoShot,
+  kAllReduceRing,
+  kAllReduceDoubling,
+  kAllReduceHalving,
+  kBroadcastFlat,
+  kBroadcastBinomial,
+  kBarrierDissemination,
+  kReduceFlat,
+  kReduceTwoShot,
+  kReduceBinomial,
+  kAllGatherFlat,
+  kAllGatherRing,
+  kAllGatherBruck,
+  kReduceScatterFlat,
+  kReduceScatterRing,
+  kAllToAllPairwise,
+  kAllToAllBruck,
+  kGatherFlat,
+  kScatterFlat,
+};
+
+struct MessageRow {
+  MessageAlgorithm algorithm;
+  Kind kind;
+  const char* name;
+  MessageSchedule (*make)(const Shape&);
+  const char* steps;  // messages after one another, l = log2(n) rounded up
+  const char* bytes;  // sent per rank, at the most; S as above
+  const char* exact;
+  bool varied;  // blocks may have a count for each rank
+  const char* source;
+};
+
+std::span<const MessageRow> message_registry();
+const MessageRow& row(MessageAlgorithm algorithm);
 
 }  // namespace goss::collectives

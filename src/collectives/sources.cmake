@@ -6,6 +6,7 @@ set(GOSS_COLLECTIVES_SOURCES
   collectives/all_to_all.cpp
   collectives/barrier.cpp
   collectives/broadcast.cpp
+  collectives/forwarding_schedules.cpp
   collectives/gather_scatter.cpp
   collectives/gossip.cpp
   collectives/gossip_alive.cpp
@@ -14,7 +15,9 @@ set(GOSS_COLLECTIVES_SOURCES
   collectives/gossip_options.cpp
   collectives/gossip_permutation.cpp
   collectives/gossip_push_sum.cpp
-  collectives/message_schedules.cpp
+  collectives/message_all_reduce.cpp
+  collectives/message_movement.cpp
+  collectives/message_schedule.cpp
   collectives/reduce.cpp
   collectives/reduce_scatter.cpp
   collectives/registry.cpp

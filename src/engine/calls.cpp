@@ -7,6 +7,7 @@
 
 #include "engine/group.h"
 #include "engine/reactor.h"
+#include "engine/span.h"
 
 namespace goss::engine {
 
@@ -130,15 +131,15 @@ Status validate_transfer(const gossComm* handle, const Transfer& transfer) {
 
 namespace {
 
-// Make it here and now, at the end of the group, or on the library's thread.
-Status start_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent,
-                    gossComm** out) {
-  hand_out(out, handle);
+Status run_or_keep(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent,
+                   gossComm** out) {
   if (!handle->settings.blocking) {
+    WorkBatch batch;
+    const uint64_t number = parent != nullptr ? parent->queued : 0;
+    batch.add(handle->own_stream, make_making_work(handle, std::move(making), parent, number));
     handle->queued = 1;
-    const uint64_t number = parent != nullptr ? parent->queued++ : 0;
-    handle->own_stream->push(make_making_work(handle, std::move(making), parent, number));
-    Reactor::get().run_stream(handle->own_stream);
+    if (parent != nullptr) ++parent->queued;
+    batch.queue();
     return fail(gossInProgress, "the communicator is being made");
   }
   if (in_group()) {
@@ -149,6 +150,19 @@ Status start_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* 
   // The caller is inside the parent already.
   one.push_back({HandlePin(handle), std::move(making), std::nullopt, out});
   return drive_makings(&one);
+}
+
+// Make it here and now, at the end of the group, or on the library's thread.
+Status start_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent,
+                    gossComm** out) {
+  hand_out(out, handle);
+  try {
+    return run_or_keep(handle, std::move(making), parent, out);
+  } catch (...) {
+    discard(handle);
+    hand_out(out, nullptr);
+    throw;
+  }
 }
 
 // The caller must not get a handle that another thread has aborted and freed meanwhile.
@@ -186,22 +200,18 @@ Status init_rank(gossComm** out, const JoinOptions& options) {
   return unless_aborted(handle, out, std::move(status));
 }
 
-Status split(gossComm* parent, int color, int key, gossComm** out, const Settings& settings) {
-  if (color < 0 && color != GOSS_SPLIT_NOCOLOR) {
-    return fail(gossInvalidArgument, "split : invalid color %d (0.. or GOSS_SPLIT_NOCOLOR)", color);
-  }
-  if (find_compute(settings.device) == nullptr) {
-    return fail(gossInvalidArgument, "split : there is no device %d: use GOSS_DEVICE_HOST",
-                settings.device);
-  }
+namespace {
+
+Status split_checked(gossComm* parent, int color, int key, gossComm** out,
+                     const Settings& settings) {
   const Inside inside(parent);
   if (!inside.entered()) return inside.refusal();
   if (parent->finalized)
     return fail(gossInvalidUsage, "refused: the communicator has been finalized");
   if (settings.blocking || in_group()) GOSS_TRY(wait_queued(parent));
+  auto making = make_split(parent->comm.get(), color, key, settings);
   gossComm* handle = make_handle(0, 0, settings);
   const HandlePin pin(handle);  // another thread may abort what is being made
-  auto making = make_split(parent->comm.get(), color, key, settings);
   Status status = start_making(handle, std::move(making), parent, out);
   if (status.code() == gossInProgress || in_group()) {
     return unless_aborted(handle, out, std::move(status));
@@ -212,6 +222,19 @@ Status split(gossComm* parent, int color, int key, gossComm** out, const Setting
     hand_out(out, nullptr);
   }
   return unless_aborted(handle, out, std::move(status));
+}
+
+}  // namespace
+
+Status split(gossComm* parent, int color, int key, gossComm** out, const Settings& settings) {
+  if (color < 0 && color != GOSS_SPLIT_NOCOLOR) {
+    return fail(gossInvalidArgument, "split : invalid color %d (0.. or GOSS_SPLIT_NOCOLOR)", color);
+  }
+  if (find_compute(settings.device) == nullptr) {
+    return fail(gossInvalidArgument, "split : there is no device %d: use GOSS_DEVICE_HOST",
+                settings.device);
+  }
+  return or_lose(parent, [&] { return split_checked(parent, color, key, out, settings); });
 }
 
 Status wait_queued(gossComm* handle) {
@@ -225,10 +248,13 @@ Status wait_queued(gossComm* handle) {
 }
 
 void queue(gossComm* handle, Prepared prepared) {
-  queue_numbered(handle, std::move(prepared), handle->queued++);
+  WorkBatch batch;
+  add_call(&batch, handle, std::move(prepared), handle->queued);
+  ++handle->queued;
+  batch.queue();
 }
 
-void queue_numbered(gossComm* handle, Prepared prepared, uint64_t number) {
+void add_call(WorkBatch* batch, gossComm* handle, Prepared prepared, uint64_t number) {
   const auto queue_of = [&](gossStream* s) {
     return s != nullptr ? s->stream : handle->own_stream;
   };
@@ -236,24 +262,37 @@ void queue_numbered(gossComm* handle, Prepared prepared, uint64_t number) {
   const std::vector<gossStream*> joined = std::move(prepared.joined);
   for (gossStream* other : joined) {
     Event before;
-    queue_of(other)->push(make_record_work(&before));
-    stream->push(make_wait_event_work(before));
+    batch->add(queue_of(other), make_record_work(&before));
+    batch->add(stream, make_wait_event_work(before));
   }
   OutcomePtr outcome;
   if (!joined.empty()) prepared.outcome = outcome = std::make_shared<Outcome>();  // see OutcomePtr
-  stream->push(make_collective_work(handle, std::move(prepared), number));
-  for (gossStream* other : joined) {
-    queue_of(other)->push(make_joined_work(outcome));
-    Reactor::get().run_stream(queue_of(other));
-  }
-  Reactor::get().run_stream(stream);
+  batch->add(stream, make_collective_work(handle, std::move(prepared), number));
+  for (gossStream* other : joined) batch->add(queue_of(other), make_joined_work(outcome));
 }
 
 void skip(gossComm* handle, const std::vector<uint64_t>& numbers) {
   if (numbers.empty()) return;
+  WorkBatch batch;
   auto stream = std::make_shared<Stream>();  // shared: see StreamPtr
-  for (uint64_t number : numbers) stream->push(make_skip_work(handle, number));
-  Reactor::get().run_stream(stream);
+  for (uint64_t number : numbers) batch.add(stream, make_skip_work(handle, number));
+  batch.queue();
+}
+
+Status lose(gossComm* handle, const std::exception& why) {
+  const Status failure = fail(gossSystemError, "%s", why.what());
+  group_lost();
+  lose(handle, failure);
+  return failure;
+}
+
+void lose(gossComm* handle, const Status& failure) {
+  while_living(handle, [&] {
+    // Pairs with adopt(): the communicator is complete, or null.
+    const bool ready = handle->state.load(std::memory_order_acquire) == gossComm::State::kReady;
+    if (!ready || handle->comm == nullptr || !handle->made_here()) return;
+    handle->set_failure(handle->comm->lost(failure));
+  });
 }
 
 namespace {
@@ -270,10 +309,7 @@ Status check_call(gossComm* handle, const Operation& operation, gossStream* stre
   return {};
 }
 
-}  // namespace
-
-Status submit(gossComm* handle, const Operation& operation, gossStream* stream, bool last) {
-  GOSS_TRY(check_handle(handle));
+Status run_or_queue(gossComm* handle, const Operation& operation, gossStream* stream, bool last) {
   if (in_group()) {
     Status status = check_call(handle, operation, stream);
     if (!status.ok()) {
@@ -310,6 +346,13 @@ Status submit(gossComm* handle, const Operation& operation, gossStream* stream, 
   if (!status.ok()) handle->set_failure(status);
   if (last && status.ok()) handle->finalized = true;
   return status;
+}
+
+}  // namespace
+
+Status submit(gossComm* handle, const Operation& operation, gossStream* stream, bool last) {
+  GOSS_TRY(check_handle(handle));
+  return or_lose(handle, [&] { return run_or_queue(handle, operation, stream, last); });
 }
 
 Status finalize(gossComm* handle) {
@@ -371,7 +414,7 @@ gossCommStats_t statistics(gossComm* handle) {
   out.payload_bytes = comm.stats.payload_bytes.value();
   out.sent_bytes = comm.stats.sent_bytes.value();
   out.waits = comm.stats.waits.value();
-  out.plans = comm.plans().made();
+  out.plans = comm.plans().made() + (comm.span() != nullptr ? comm.span()->plans().made() : 0);
   out.shared_bytes = comm.segment().bytes();
   out.private_bytes =
       sizeof(gossComm) + sizeof(Communicator) + comm.plans().bytes() + comm.compressed_bytes();
@@ -401,8 +444,9 @@ Status stream_create(gossStream** out) {
 
 Status stream_push(gossStream* stream, std::unique_ptr<Work> work) {
   GOSS_TRY(check_stream(stream));
-  stream->stream->push(std::move(work));
-  Reactor::get().run_stream(stream->stream);
+  WorkBatch batch;
+  batch.add(stream->stream, std::move(work));
+  batch.queue();
   return {};
 }
 

@@ -5,6 +5,8 @@
 // handle expect one that has been checked with check_handle().
 #pragma once
 
+#include <exception>
+
 #include "engine/work.h"
 
 namespace goss::engine {
@@ -25,12 +27,26 @@ Status first_failure(gossComm* handle);
 Status submit(gossComm* handle, const Operation& operation, gossStream* stream, bool last = false);
 // Hand an operation to the library's thread; the caller is Inside.
 void queue(gossComm* handle, Prepared prepared);
-// The same with a number that has been given out before.
-void queue_numbered(gossComm* handle, Prepared prepared, uint64_t number);
+// The same, with others, with a number that is given out when the batch is queued.
+void add_call(WorkBatch* batch, gossComm* handle, Prepared prepared, uint64_t number);
 // Calls with these numbers will not be run: let those behind them have their turns.
 void skip(gossComm* handle, const std::vector<uint64_t>& numbers);
 // Wait until all queued calls are complete; fails when the communicator is aborted meanwhile.
 Status wait_queued(gossComm* handle);
+
+// A call of this rank is lost for want of memory or threads, and the other ranks would wait for it:
+// fails the communicator for all of them, and in a group the others of the group.
+Status lose(gossComm* handle, const std::exception& why);
+// The same of one communicator, which may be gone.
+void lose(gossComm* handle, const Status& failure);
+template <class Call>
+Status or_lose(gossComm* handle, Call call) {
+  try {
+    return call();
+  } catch (const std::exception& why) {
+    return lose(handle, why);
+  }
+}
 
 // gossMemAlloc and gossMemFree.
 Result<void*> allocate_memory(size_t bytes);

@@ -85,7 +85,7 @@ Result<int> kind_named(const std::string& name, const std::string& where) {
     if (name == kind_name(kind)) return k;
     known += std::string(kind_name(kind)) + ", ";
   }
-  if (name == "messages") return kMessages;
+  if (name == "messages") return kMessageKind;
   return fail(gossInvalidArgument, "%s: unknown collective \"%s\" (%smessages)", where.c_str(),
               name.c_str(), known.c_str());
 }

@@ -4,36 +4,84 @@
 
 #include <algorithm>
 #include <bit>
+#include <exception>
 
 #include "base/log.h"
 #include "engine/compressed_execution.h"
 #include "engine/job.h"
+#include "engine/span.h"
 
 namespace goss::engine {
 
 using shm::Record;
 
-Communicator::Communicator(Parts parts)
+namespace {
+
+// Ranks of `job_ranks` that share memory.
+std::vector<int> on_this_host(const std::vector<int>& job_ranks, int rank, const Span* span) {
+  if (span == nullptr) return job_ranks;
+  std::vector<int> here;
+  for (int r : span->hosts().host(rank)) here.push_back(job_ranks[static_cast<size_t>(r)]);
+  return here;
+}
+
+Faults::Agree agree(const Communicator::Parts& parts, bool across_hosts) {
+  if (!across_hosts) return {};
+  Job* job = parts.job.get();
+  return [job, id = parts.id, ranks = parts.job_ranks](const Status& failure, bool wait) {
+    job->agree(id, ranks, failure, wait);
+  };
+}
+
+}  // namespace
+
+Communicator::Communicator(Parts parts) : Communicator(std::move(parts), nullptr) {}
+
+Communicator::Communicator(Parts parts, std::unique_ptr<Span> span)
     : waiter(false),
       parts_(std::move(parts)),
       compute_(find_compute(parts_.settings.device)),
-      faults_(parts_.segment.get()),
+      span_(std::move(span)),
+      faults_(parts_.segment.get(), agree(parts_.outer != nullptr ? parts_.outer->parts() : parts_,
+                                          span_ != nullptr || parts_.outer != nullptr)),
       plans_(parts_.rank, parts_.nranks),
-      crowded_(parts_.nranks > parts_.job->usable_cpus(parts_.job_ranks)),
       next_warning_(parts_.settings.warn_after) {
-  for (int r = 0; r < nranks(); ++r) areas_.push_back(&parts_.segment->area(r));
+  const std::vector<int> here = on_this_host(parts_.job_ranks, rank(), span_.get());
+  crowded_ = static_cast<int>(here.size()) > parts_.job->usable_cpus(here);
+  for (int r = 0; r < nranks(); ++r) {
+    shm::RankArea* area = nullptr;
+    if (span_ == nullptr) {
+      area = &parts_.segment->area(r);
+    } else if (span_->hosts().together(r, rank())) {
+      area = &parts_.segment->area(static_cast<int>(here.size()) + span_->hosts().index(r));
+    } else {
+      area = span_->add_told();
+    }
+    areas_.push_back(area);
+  }
   mine_ = areas_[static_cast<size_t>(rank())];
+  if (span_ != nullptr) {
+    mine_->state.store(shm::RankState::kAttached, std::memory_order_relaxed);
+  }
   seen_phase.assign(static_cast<size_t>(nranks()) * shm::kPhases, 0);
   seen_done.assign(static_cast<size_t>(nranks()), 0);
   seen_broadcast_done.assign(static_cast<size_t>(nranks()), 0);
   far = settings().far.value_or(false);
   waiter.set_crowded(crowded_);
-  waiter.add_bell({parts_.segment, rank()});
-  parts_.job->add(this);
+  waiter.add_bell(bell());
+  if (span_ != nullptr && here.size() > 1) {
+    Parts inside = parts_;
+    inside.rank = span_->hosts().index(rank());
+    inside.nranks = static_cast<int>(here.size());
+    inside.job_ranks = here;
+    inside.outer = this;
+    span_->set_local(std::make_unique<Communicator>(std::move(inside)));
+  }
+  if (parts_.outer == nullptr) parts_.job->add(this);
 }
 
 Communicator::~Communicator() {
-  parts_.job->remove(this);
+  if (parts_.outer == nullptr) parts_.job->remove(this);
   leave();
 }
 
@@ -56,20 +104,44 @@ void Communicator::set_last_report(const gossErrorReport_t& report) {
   report_ = report;
 }
 
+bool Communicator::remote(int peer) const {
+  return span_ != nullptr && !span_->hosts().together(peer, rank());
+}
+
+int Communicator::place_in_segment(int peer) const {
+  return span_ == nullptr ? peer : span_->hosts().index(peer);
+}
+
+Waiter::Bell Communicator::bell() const {
+  return {parts_.segment, place_in_segment(rank()),
+          span_ == nullptr ? nullptr : parts_.job->messenger()};
+}
+
 void Communicator::leave() {
   waiter.clear_bells();
+  if (span_ != nullptr) {
+    span_->flush();
+    parts_.job->tell(left());
+  }
   mine_->state.store(shm::RankState::kLeft, std::memory_order_release);  // pairs with check_wait()
   ring_doorbells_if_dozing(segment());
 }
 
+News Communicator::left() const {
+  News news = doing(-1);
+  news.kind = News::Kind::kLeft;
+  return news;
+}
+
 void Communicator::leave_at_exit() {
+  if (span_ != nullptr) parts_.job->tell(left());
   mine_->state.store(shm::RankState::kLeft, std::memory_order_release);  // pairs with check_wait()
   ring_doorbells(segment());
 }
 
-uint64_t Communicator::begin_operation(const Operation& operation, const Choice& choice,
-                                       const OwnBuffers& own) {
-  const Signature signature = Signature::of(operation, static_cast<int>(choice.algorithm), choice.codecs);
+uint64_t Communicator::begin_operation(const Operation& operation, int algorithm,
+                                       const OwnBuffers& own, uint32_t codecs) {
+  const Signature signature = Signature::of(operation, algorithm, codecs);
   // Chained: who differed in an operation that nobody compared, differs in all that follow.
   uint32_t hash = signature.hash();
   if (operation.calls > 1) hash ^= static_cast<uint32_t>(operation.counts.hash >> 32);
@@ -145,6 +217,9 @@ bool read_number(const shm::RankArea& area, uint64_t number, Signature* signatur
          short_number(word) == static_cast<uint32_t>(number);
 }
 
+// When a rank that waits tells the other hosts what it is doing, and how seldom at the most.
+constexpr std::chrono::milliseconds kFirstNewsAfter{100};
+constexpr std::chrono::milliseconds kNewsEvery{5'000};
 // By then it is worth looking at more lines than that of the rank waited for.
 constexpr std::chrono::milliseconds kCompareAllAfter{10};
 
@@ -192,6 +267,9 @@ bool Communicator::differs(int peer, uint64_t signature) {
 }
 
 Status Communicator::mismatch(int peer, uint64_t signature) {
+  if (Communicator* outer = parts_.outer) {
+    return outer->mismatch(index_in(*outer, peer), outer->signature_in_progress);
+  }
   Signature own;
   Signature theirs;
   const uint64_t current = number_of(signature);
@@ -235,6 +313,10 @@ Status Communicator::check_wait(int peer, uint64_t signature, std::chrono::milli
   Status reason;
   if (interrupted(&reason)) return reason;
   if (peer < 0 || peer >= nranks() || peer == rank()) return {};
+  if (Communicator* outer = parts_.outer) {
+    return outer->check_wait(index_in(*outer, peer), outer->signature_in_progress, waited);
+  }
+  tell_waiting(peer, waited);
   // Two ranks that differ may both wait for a third.
   for (int r = 0; r < nranks(); ++r) {
     if (r == rank() || (r != peer && waited < kCompareAllAfter)) continue;
@@ -260,9 +342,81 @@ Status Communicator::check_wait(int peer, uint64_t signature, std::chrono::milli
 Status Communicator::check_transfer(const Transfer& transfer, std::chrono::milliseconds waited) {
   Status reason;
   if (interrupted(&reason)) return reason;
+  tell_waiting(transfer.peer, waited);
   return check_patience(transfer.peer, waited, [&] {
     return format("%s of communicator '%s'", describe(transfer).c_str(), settings().name.c_str());
   });
+}
+
+// The rank of `outer` that is `peer` here.
+int Communicator::index_in(const Communicator& outer, int peer) const {
+  return outer.span()->hosts().host(outer.rank())[static_cast<size_t>(peer)];
+}
+
+// Ranks of other hosts cannot look: say what this rank is doing, which also asks `peer` to say.
+void Communicator::tell_waiting(int peer, std::chrono::milliseconds waited) {
+  if (span_ == nullptr) return;
+  if (waited < kFirstNewsAfter) next_news_ = kFirstNewsAfter;
+  if (waited < next_news_) return;
+  next_news_ = std::min(2 * next_news_, waited + kNewsEvery);
+  ask(peer);
+}
+
+void Communicator::ask(int peer) { parts_.job->tell(doing(peer)); }
+
+bool Communicator::disagrees(int peer, uint64_t signature) const {
+  const uint64_t current = number_of(signature);
+  const uint64_t oldest = current > shm::kRecords ? current - shm::kRecords + 1 : 1;
+  for (uint64_t n = oldest; n <= current; ++n) {
+    Signature own;
+    Signature theirs;
+    const bool known = read_number(*mine_, n, &own) &&
+                       read_number(*areas_[static_cast<size_t>(peer)], n, &theirs);
+    if (known && (own.what != theirs.what || own.count != theirs.count)) return true;
+  }
+  return false;
+}
+
+News Communicator::doing(int peer, uint64_t number) const {
+  News news;
+  news.communicator = parts_.id;
+  news.rank = peer;
+  news.completed = mine_->completed.load(std::memory_order_relaxed);
+  news.waiting = mine_->waiting.load(std::memory_order_relaxed);
+  Signature signature;
+  if (!read_number(*mine_, number, &signature)) {
+    number = sequence_.load(std::memory_order_relaxed);
+  }
+  const Record& record = mine_->records[number % shm::kRecords];
+  if (read_record(record, &news.signature, &signature)) {
+    news.what = signature.what;
+    news.count = signature.count;
+  } else {
+    news.signature = 0;
+  }
+  return news;
+}
+
+void Communicator::told_operation(int peer, uint64_t signature, uint64_t what, uint64_t count) {
+  if (span_->hosts().together(peer, rank()) || signature == 0) return;
+  Record& record = area(peer).records[(signature >> 32) % shm::kRecords];
+  record.signature.store(0, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_release);  // pairs with the fence in read_record()
+  record.what.store(what, std::memory_order_relaxed);
+  record.count.store(count, std::memory_order_relaxed);
+  record.signature.store(signature, std::memory_order_release);  // pairs with read_record()
+}
+
+void Communicator::told(int peer, const News& news) {
+  if (span_->hosts().together(peer, rank())) return;
+  told_operation(peer, news.signature, news.what, news.count);
+  shm::RankArea& there = area(peer);
+  there.waiting.store(news.waiting, std::memory_order_relaxed);
+  there.completed.store(news.completed, std::memory_order_relaxed);
+  // Pairs with has_left(): what it completed is known.
+  if (news.kind == News::Kind::kLeft) {
+    there.state.store(shm::RankState::kLeft, std::memory_order_release);
+  }
 }
 
 Status Communicator::check_patience(int peer, std::chrono::milliseconds waited,
@@ -379,8 +533,9 @@ std::string Communicator::flight_record() const {
 
 void Communicator::abort() {
   aborting_.store(true, std::memory_order_release);  // pairs with aborting()
-  faults_.raise(fail(gossRemoteError, "%s aborted communicator '%s'", name_of(rank()).c_str(),
-                     settings().name.c_str()));
+  if (span_ != nullptr && span_->local() != nullptr) span_->local()->aborting_.store(true);
+  faults_.raise_soon(fail(gossRemoteError, "%s aborted communicator '%s'", name_of(rank()).c_str(),
+                          settings().name.c_str()));
   ring_doorbells(segment());
 }
 
@@ -408,6 +563,17 @@ Communicator::Placement Communicator::placement(int peer, uint64_t signature) {
   found.writable = (found.output_offset & Record::kWritable) != 0;
   found.output_offset &= ~Record::kWritable;
   return found;
+}
+
+Status Communicator::lost(const Status& failure) {
+  try {
+    faults_.raise(fail(failure.code(), "%s cannot go on with communicator '%s': %s",
+                       name_of(rank()).c_str(), settings().name.c_str(),
+                       failure.message().c_str()));
+  } catch (const std::exception&) {  // there is not even memory for the sentence
+    faults_.raise(failure);
+  }
+  return faults_.status();
 }
 
 bool Communicator::interrupted(Status* why) {

@@ -23,6 +23,7 @@
 #include "engine/compression.h"
 #include "engine/compute.h"
 #include "engine/faults.h"
+#include "engine/news.h"
 #include "engine/operation.h"
 #include "engine/plan.h"
 #include "engine/waiter.h"
@@ -32,8 +33,12 @@
 namespace goss::engine {
 
 class CompressedExecution;
+class Span;
 class Job;
 using JobPtr = std::shared_ptr<Job>;  // shared: communicators split from one another
+
+// What ranks reach each other by: shared memory where they can, only that, or only messages.
+enum class Transport : uint8_t { kAuto, kShm, kMessages };
 
 struct Settings {
   bool blocking = true;
@@ -44,6 +49,7 @@ struct Settings {
   std::chrono::milliseconds init_timeout{120'000};  // 0: never
   Forced forced = Forced::kAuto;
   CodecRules codecs;  // which operations are compressed
+  Transport transport = Transport::kAuto;
   std::optional<bool> far;  // GOSS_STORES; unset: measured
 
   // From the caller's struct (NULL: all defaults), then the environment, then the defaults.
@@ -83,7 +89,10 @@ class Communicator {
     JobPtr job;
     std::vector<int> job_ranks;  // rank here -> rank in the job
     uint64_t id = 0;
+    Communicator* outer = nullptr;  // this one carries out parts of its operations on one host
   };
+  // `span`: where the ranks do not all share memory; then the segment is that of this host.
+  Communicator(Parts parts, std::unique_ptr<Span> span);
   explicit Communicator(Parts parts);
   ~Communicator();
 
@@ -101,10 +110,16 @@ class Communicator {
   CompressedExecution& compressed();
   size_t compressed_bytes() const;
   bool crowded() const { return crowded_; }
+  Span* span() const { return span_.get(); }  // null on one host
+  bool remote(int peer) const;            // no shared memory with it
+  int place_in_segment(int peer) const;   // of a rank that is not remote
+  Waiter::Bell bell() const;
 
   // Count an operation and record it; returns its signature word: the last 32 bits of its number,
   // then a hash. Never 0.
-  uint64_t begin_operation(const Operation& operation, const Choice& choice, const OwnBuffers& own);
+  // `algorithm`: its number in signatures.
+  uint64_t begin_operation(const Operation& operation, int algorithm, const OwnBuffers& own,
+                           uint32_t codecs = 0);
   void end_operation(const Operation& operation);
   // For the slow part of a wait: aborted, failed, `peer` inside another operation, peer gone,
   // warned, timed out. A failure has been raised for all ranks when this returns it.
@@ -141,11 +156,25 @@ class Communicator {
     bool writable = false;
   };
   Placement placement(int peer, uint64_t signature);
+  // This rank cannot take part any more, for want of memory or threads: fails the communicator on
+  // all ranks. Returns its failure.
+  Status lost(const Status& failure);
   // Whether this rank's call should end at once, with the reason.
   bool interrupted(Status* why);
 
   // One measurement of the distance to the peers; `far` follows the majority of the last few.
   void vote_far(bool looks_far);
+
+  // What a rank of another host is doing, or has done: from its messages and from News.
+  void told_operation(int peer, uint64_t signature, uint64_t what, uint64_t count);
+  void told(int peer, const News& news);
+  // What this rank is doing, waiting for `peer` or for nobody; from any thread. `number`: the
+  // operation that is asked for, if its record is still there; 0: the latest.
+  News doing(int peer, uint64_t number = 0) const;
+  // Let `peer` tell what it recorded as this rank's operation.
+  void ask(int peer);
+  // Whether any record of `peer` up to the operation of `signature` differs from this rank's.
+  bool disagrees(int peer, uint64_t signature) const;
 
   // What `rank` was last seen doing, for messages.
   std::string last_seen(int rank);
@@ -179,7 +208,8 @@ class Communicator {
   std::vector<uint64_t> seen_broadcast_done;  // [rank]
   std::vector<PairState> pairs;               // [rank]; empty before the first message
 
-  uint32_t splits = 0;  // made from this communicator
+  uint32_t splits = 0;                 // made from this communicator
+  uint64_t signature_in_progress = 0;  // across hosts
   // The compressed collective whose messages are on their way, by its signature word; 0: none.
   uint64_t exchanging = 0;
   // Of the last compressed call. Guarded, because any thread may ask.
@@ -187,6 +217,9 @@ class Communicator {
   void set_last_report(const gossErrorReport_t& report);
 
  private:
+  News left() const;
+  void tell_waiting(int peer, std::chrono::milliseconds waited);
+  int index_in(const Communicator& outer, int peer) const;
   Status check_patience(int peer, std::chrono::milliseconds waited,
                         const std::function<std::string()>& what);
 
@@ -194,6 +227,7 @@ class Communicator {
   std::vector<shm::RankArea*> areas_;
   shm::RankArea* mine_;
   Compute* compute_;
+  std::unique_ptr<Span> span_;
   Faults faults_;
   PlanCache plans_;
   std::unique_ptr<CompressedExecution> compressed_;
@@ -204,6 +238,7 @@ class Communicator {
   uint32_t history_ = 0;               // hash of all signatures so far
   std::atomic<bool> aborting_{false};
   std::chrono::milliseconds next_warning_;
+  std::chrono::milliseconds next_news_{0};
   int far_votes_ = 0;
 };
 

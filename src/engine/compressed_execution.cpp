@@ -163,7 +163,7 @@ void CompressedExecution::open(Slot* slot, size_t chunk) {
 // ---- the operation ------------------------------------------------------------------------------
 
 Progress CompressedExecution::start(Communicator& comm, const Operation& operation,
-                                    const Compression& compression, uint64_t signature) {
+                                    const CodecChoice& compression, uint64_t signature) {
   operation_ = operation;
   how_ = compression;
   signature_ = signature;
@@ -190,6 +190,7 @@ Progress CompressedExecution::start(Communicator& comm, const Operation& operati
     skip(program_->channels[i], &channel);
   }
   comm.exchanging = signature;
+  comm.signature_in_progress = signature;
   // For ranks that are in another operation; pairs with agrees().
   comm.mine().flags.signature.store(signature, std::memory_order_release);
   return advance(comm);

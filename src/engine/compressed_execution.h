@@ -25,7 +25,7 @@ namespace goss::engine {
 class CompressedExecution {
  public:
   // The operation must stay where it is until the execution is done.
-  Progress start(Communicator& comm, const Operation& operation, const Compression& compression,
+  Progress start(Communicator& comm, const Operation& operation, const CodecChoice& compression,
                  uint64_t signature);
   Progress advance(Communicator& comm);
   // After kBlocked, now and then: kFailed when waiting has become pointless.
@@ -103,7 +103,7 @@ class CompressedExecution {
   bool fail(Communicator& comm, Status failure);
 
   Operation operation_;
-  Compression how_;
+  CodecChoice how_;
   uint64_t signature_ = 0;
   uint64_t number_ = 0;  // of the operation
   float result_factor_ = 1;

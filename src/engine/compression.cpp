@@ -146,20 +146,20 @@ Result<CompressionChoice> choose_compression(const Operation& operation, int nra
   }
   GOSS_TRY(check_ring(operation, nranks, wish));
   return CompressionChoice{
-      Compression{wish.reduce, wish.gather, wish.rounding, wish.mx_scale,
+      CodecChoice{wish.reduce, wish.gather, wish.rounding, wish.mx_scale,
                   choose_algorithm(operation, nranks, wish)},
       options != nullptr && options->wish ? "the call asks for it" : "a rule of GOSS_CODEC fits"};
 }
 
 // ---- as text ------------------------------------------------------------------------------------
 
-uint32_t Compression::packed() const {
+uint32_t CodecChoice::packed() const {
   return static_cast<uint32_t>(reduce) | static_cast<uint32_t>(gather) << 5 |
          (rounding == quant::Rounding::kStochastic ? 1u << 10 : 0) |
          (mx_scale == quant::MxScale::kFloor ? 1u << 11 : 0);
 }
 
-std::string describe(const Compression& compression) {
+std::string describe(const CodecChoice& compression) {
   std::string text = quant::codec_info(compression.reduce).name;
   if (compression.gather != compression.reduce) {
     text += std::string("/") + quant::codec_info(compression.gather).name;
@@ -177,7 +177,7 @@ std::string describe_packed(uint32_t packed) {
   const auto reduce = codec(packed & 31u);
   const auto gather = codec(packed >> 5 & 31u);
   if (!reduce || !gather) return "?";
-  Compression compression;
+  CodecChoice compression;
   compression.reduce = *reduce;
   compression.gather = *gather;
   if ((packed >> 10 & 1u) != 0) compression.rounding = quant::Rounding::kStochastic;

@@ -38,7 +38,7 @@ struct CodecWish {
 Result<CodecWish> parse_wish(const std::string& text, const std::string& where);
 
 // Messages (gossSend and others) as a collective, for rules.
-constexpr int kMessages = collectives::kNumKinds;
+constexpr int kMessageKind = collectives::kNumKinds;
 
 // Rules in order; the first that fits an operation holds. "rule, rule, ..", each
 //   [collective:] wish [@ low-high]
@@ -67,7 +67,7 @@ class CodecRules {
 };
 
 // How an operation is compressed.
-struct Compression {
+struct CodecChoice {
   quant::Codec reduce = quant::Codec::kInt8;
   quant::Codec gather = quant::Codec::kInt8;
   quant::Rounding rounding = quant::Rounding::kNearest;
@@ -79,7 +79,7 @@ struct Compression {
 };
 
 struct CompressionChoice {
-  std::optional<Compression> use;
+  std::optional<CodecChoice> use;
   const char* reason = "";  // for either answer
 };
 
@@ -96,7 +96,7 @@ std::optional<quant::Codec> codec_within(double error, bool reduces, quant::Roun
 int ring_limit(quant::Codec codec);
 
 // "int8", "int8/int4+sr".
-std::string describe(const Compression& compression);
+std::string describe(const CodecChoice& compression);
 // From Signature::what; "?" for what cannot be.
 std::string describe_packed(uint32_t packed);
 

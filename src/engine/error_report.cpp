@@ -97,7 +97,7 @@ void ErrorReporter::begin(Communicator& comm, const Operation& operation, bool c
 }
 
 void ErrorReporter::add(Communicator& comm, const CompressedExecution& done,
-                        const Operation& operation, const Compression& how) {
+                        const Operation& operation, const CodecChoice& how) {
   gossErrorReport_t report{};
   report.size = sizeof(report);
   std::snprintf(report.codec, sizeof(report.codec), "%s", describe(how).c_str());

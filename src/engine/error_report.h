@@ -18,7 +18,7 @@ class ErrorReporter {
   void begin(Communicator& comm, const Operation& operation, bool compressed);
   // After the compressed operation.
   void add(Communicator& comm, const CompressedExecution& done, const Operation& operation,
-           const Compression& how);
+           const CodecChoice& how);
   // To be run next, uncompressed; null: nothing is to be measured.
   const Operation* exact() const { return measures_ ? &exact_ : nullptr; }
   // When that is complete.

@@ -35,23 +35,32 @@ void Execution::choose_compressed(const Communicator& comm) {
 
 Progress Execution::begin(Communicator& comm) {
   if (compression_) {
-    choice_ = {Path::kCompressed, compression_->algorithm, "", compression_->packed()};
-    signature_ = comm.begin_operation(operation_, choice_, {});
+    choice_ = {Path::kCompressed, compression_->algorithm, ""};
+    signature_ = comm.begin_operation(operation_, static_cast<int>(compression_->algorithm), {},
+                                      compression_->packed());
     compressed_ = &comm.compressed();
     return settle(comm, compressed_->start(comm, operation_, *compression_, signature_));
+  }
+  if (comm.span() != nullptr) [[unlikely]] {
+    choice_ = {};
+    choice_.path = Path::kHosts;
+    if (span_ == nullptr) span_ = std::make_unique<SpanExecution>();
+    return settle(comm, span_->start(comm, operation_));
   }
   choice_ = choose(operation_, comm.nranks(), comm.settings().forced);
   const Program* program = choice_.path == Path::kMapped
                                ? &comm.plans().get(choice_.algorithm, operation_.root)
                                : nullptr;
   mapped_.direct().offer(comm, operation_, program);
-  signature_ = comm.begin_operation(operation_, choice_, mapped_.direct().own());
+  signature_ = comm.begin_operation(operation_, static_cast<int>(choice_.algorithm),
+                                    mapped_.direct().own());
   switch (choice_.path) {
     case Path::kNothing: return settle(comm, Progress::kDone);
     case Path::kInline: return settle(comm, inline_.start(comm, operation_, signature_));
     case Path::kMapped: return settle(comm, mapped_.start(comm, operation_, *program, signature_));
     case Path::kPairs:
-    case Path::kCompressed: break;  // above
+    case Path::kCompressed:
+    case Path::kHosts: break;  // above
   }
   return Progress::kFailed;
 }
@@ -63,6 +72,7 @@ Progress Execution::advance(Communicator& comm) {
     case Path::kMapped: return settle(comm, mapped_.advance(comm));
     case Path::kPairs: return settle(comm, pairs_.advance(comm));
     case Path::kCompressed: return settle(comm, compressed_->advance(comm));
+    case Path::kHosts: return settle(comm, span_->advance(comm));
   }
   return Progress::kFailed;
 }
@@ -74,6 +84,7 @@ uint64_t Execution::position() const {
     case Path::kMapped: return mapped_.position();
     case Path::kPairs: return pairs_.position();
     case Path::kCompressed: return compressed_->position();
+    case Path::kHosts: return span_->position();
   }
   return 0;
 }
@@ -88,6 +99,8 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
     case Progress::kFailed:
       if (choice_.path == Path::kInline) {
         failure_ = comm.mismatch(inline_.waiting_for(), signature_);
+      } else if (choice_.path == Path::kHosts) {
+        failure_ = span_->failure();
       } else {
         failure_ = choice_.path == Path::kMapped   ? mapped_.failure()
                    : choice_.path == Path::kPairs ? pairs_.failure()
@@ -108,9 +121,6 @@ Progress Execution::end(Communicator& comm) {
   }
   if (choice_.path == Path::kCompressed) {
     reporter_.add(comm, *compressed_, operation_, *compression_);
-  } else if (choice_.path != Path::kPairs && !comm.settings().codecs.empty() &&
-             operation_.options == nullptr && operation_.kind != collectives::Kind::kBarrier) {
-    comm.set_last_report({});  // not compressed
   }
   if (const Operation* exact = reporter_.exact()) {
     if (operation_.options != exact->options) {
@@ -130,6 +140,7 @@ Progress Execution::check(Communicator& comm, std::chrono::milliseconds waited) 
     return settle(comm, compressed_->check(comm, waited));
   }
   if (choice_.path == Path::kPairs) return settle(comm, pairs_.check(comm, waited));
+  if (choice_.path == Path::kHosts) return settle(comm, span_->check(comm, waited));
   const int peer = choice_.path == Path::kInline ? inline_.waiting_for() : mapped_.waiting_for();
   failure_ = comm.check_wait(peer, signature_, waited);
   if (failure_.ok()) return Progress::kBlocked;
@@ -143,12 +154,13 @@ void Execution::give_up(Communicator& comm) {
   pairs_.give_up(comm);
   if (choice_.path == Path::kCompressed) compressed_->give_up(comm);
   reporter_.give_up();
+  if (span_ != nullptr) span_->give_up(comm);
 }
 
 Status Execution::break_off(Communicator& comm, const Status& failure) {
-  comm.faults().raise(failure);
+  Status first = comm.lost(failure);
   give_up(comm);
-  return comm.faults().status();
+  return first;
 }
 
 namespace {

@@ -15,6 +15,7 @@
 #include "engine/error_report.h"
 #include "engine/pair_execution.h"
 #include "engine/progress.h"
+#include "engine/span_execution.h"
 
 namespace goss::engine {
 
@@ -192,9 +193,10 @@ class Execution {
   InlineExecution inline_;
   MappedExecution mapped_;
   PairExecution pairs_;
-  std::optional<Compression> compression_;
+  std::optional<CodecChoice> compression_;
   CompressedExecution* compressed_ = nullptr;  // of the communicator
   ErrorReporter reporter_;  // of compressed operations
+  std::unique_ptr<SpanExecution> span_;  // made when first needed
   Status failure_;
 };
 

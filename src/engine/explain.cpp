@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/calls.h"
+#include "engine/span.h"
 
 namespace goss::engine {
 
@@ -13,14 +14,15 @@ const char* path_text(Path path) {
     case Path::kMapped:
       return "shared memory, read in place from staging cells or gossMemAlloc memory";
     case Path::kPairs:
-    case Path::kCompressed: return "shared memory, messages between pairs of ranks";
+    case Path::kCompressed: return "shared memory inside hosts, messages between pairs of ranks";
+    case Path::kHosts: return "shared memory inside hosts, messages between them";
   }
   return "?";
 }
 
 // Bytes that the messages of this rank have, headers left out.
 std::string compressed_text(const gossComm& handle, const Operation& operation,
-                            const Compression& how, const char* reason) {
+                            const CodecChoice& how, const char* reason) {
   const collectives::Row& row = collectives::row(how.algorithm);
   const size_t plain = operation.bytes();
   const size_t wire = quant::encoded_bytes(how.reduce, operation.count);
@@ -32,6 +34,18 @@ std::string compressed_text(const gossComm& handle, const Operation& operation,
       row.name, path_text(Path::kCompressed), row.steps, row.bytes);
   if (collectives::facts(operation.kind).reduces) text += "; gossProd goes uncompressed";
   return text + format("; codecs %s", quant::isa_name());
+}
+
+std::string explain_across_hosts(const Communicator& comm, const Operation& operation) {
+  const Hosts& hosts = comm.span()->hosts();
+  const SpanChoice choice = choose_across_hosts(operation, hosts, comm.settings().forced);
+  const collectives::MessageRow& row = collectives::row(choice.messages.algorithm);
+  return format(
+      "%s of %zu %s (%zu bytes) on %d ranks of %d hosts: %s; between hosts algorithm %s because %s; "
+      "transport: %s; steps %s; bytes sent %s; exactness: %s; kernels %s; source: %s",
+      kind_name(operation.kind), operation.count, type_name(operation.type), operation.bytes(),
+      comm.nranks(), hosts.count(), choice.reason, row.name, choice.messages.reason,
+      path_text(Path::kHosts), row.steps, row.bytes, row.exact, reduce::isa_name(), row.source);
 }
 
 }  // namespace
@@ -48,6 +62,7 @@ std::string explain(gossComm* handle, collectives::Kind kind, size_t count, Data
   if (const auto& use = compression.value().use) {
     return compressed_text(*handle, operation, *use, compression.value().reason);
   }
+  if (handle->comm->span() != nullptr) return explain_across_hosts(*handle->comm, operation);
   const Choice choice = choose(operation, handle->nranks, handle->settings.forced);
   const collectives::Row& row = collectives::row(choice.algorithm);
   std::string text = format(

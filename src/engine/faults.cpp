@@ -29,6 +29,16 @@ Status Faults::status() {
 }
 
 void Faults::raise(const Status& failure) {
+  if (agree_ && !any()) agree_(failure, true);
+  settle(failure);  // if nobody else could be asked
+}
+
+void Faults::raise_soon(const Status& failure) {
+  if (!agree_) return settle(failure);
+  if (!any()) agree_(failure, false);
+}
+
+void Faults::settle(const Status& failure) {
   shm::Header& header = segment_->header();
   uint32_t expected = kNone;
   // Whoever changes 0 to 1 owns the text until it stores 2.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <mutex>
 
 #include "base/status.h"
@@ -15,7 +16,11 @@ namespace goss::engine {
 
 class Faults {
  public:
-  explicit Faults(shm::Segment* segment) : segment_(segment) {}
+  // Where ranks have segments of their own: lets all hosts agree on the first failure, which
+  // then comes back by settle(). True: wait for that, for a bounded time.
+  using Agree = std::function<void(const Status& failure, bool wait)>;
+  explicit Faults(shm::Segment* segment, Agree agree = {})
+      : segment_(segment), agree_(std::move(agree)) {}
 
   // One load of a line that nobody writes in good times.
   bool any() const {
@@ -26,11 +31,16 @@ class Faults {
   Status status();
   // Report to all ranks, unless somebody was first.
   void raise(const Status& failure);
+  // The same without waiting for other hosts.
+  void raise_soon(const Status& failure);
+  // What all hosts report, for the ranks of this one.
+  void settle(const Status& failure);
   // Fail this rank only (an aborted communicator whose peers are told something else).
   void fail_here(const Status& failure);
 
  private:
   shm::Segment* segment_;
+  Agree agree_;
   std::atomic<bool> failed_{false};
   std::mutex mutex_;
   Status first_;

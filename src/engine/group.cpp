@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <exception>
-#include <map>
 
 #include "engine/calls.h"
+#include "engine/group_content.h"
+#include "engine/message_program.h"
 #include "engine/reactor.h"
 
 namespace goss::engine {
@@ -14,54 +15,15 @@ namespace goss::engine {
 namespace {
 
 // Larger operations gain nothing from moving together.
-constexpr size_t kAggregateBytes = 256 * 1024;
-
-// One rank's part of the group, driven in turn with the others.
-struct Lane {
-  explicit Lane(gossComm* h) : handle(h), inside(h) {}
-  gossComm* handle;
-  Inside inside;
-  std::vector<Prepared> operations;
-  std::vector<Transfer> transfers;            // its messages, all at once, after the collectives
-  std::vector<gossStream*> transfer_streams;  // each once
-  bool waits = false;                         // at the end, for messages that are on a stream
-  uint64_t first_number = 0;  // of its calls, which are numbered when they are known
-  size_t next = 0;
-  bool running = false;
-  uint64_t position = 0;
-  Status status;
-};
-
-// A call, or several in a row that move together.
-struct Item {
-  gossComm* handle;  // pinned by the group
-  Operation operation;
-  gossStream* stream;
-  uint64_t movement;
-  bool small;           // every call in it is worth moving together with others
-  bool last;            // of its communicator
-  size_t first_extent;  // among the group's; its extents end where those of the next item begin
-  std::vector<size_t> blocks;  // what the operation's counts and places of blocks refer to
-  OptionsPtr options;          // likewise
-};
-
-// A message, as called.
-struct PendingTransfer {
-  gossComm* handle;  // pinned by the group
-  gossStream* stream;
-  Transfer transfer;
-};
+constexpr size_t kAggregateBytes = kMostAggregated;
 
 struct Group {
   GroupRun run{};  // of the last item, while open_run points to it
   int depth = 0;
   unsigned generation = 0;  // of forks, when it was opened
   Status failure;
-  std::vector<Item> items;
-  std::vector<Extent> extents;
-  std::vector<PendingTransfer> transfers;
-  std::vector<HandlePin> pins;  // of the communicators of items and transfers
-  std::vector<PendingMaking> makings;
+  bool lost = false;  // see group_lost()
+  GroupContent content;
 };
 
 thread_local Group this_thread;
@@ -84,292 +46,6 @@ bool may_be_compressed(const gossComm& handle, const Operation& operation) {
   return !choice.ok() || choice.value().use.has_value();
 }
 
-uint64_t movement_of(const Operation& operation) {
-  return movement(operation.kind, operation.type, operation.op, operation.root);
-}
-
-void append(Lane* lane, const Item& item, size_t index, const Extent* first, const Extent* last) {
-  Prepared* before = lane->operations.empty() ? nullptr : &lane->operations.back();
-  if (before != nullptr && before->small && item.small && before->stream == item.stream &&
-      movement_of(before->operation) == item.movement) {
-    before->extents.insert(before->extents.end(), first, last);
-    before->operation.count += item.operation.count;
-    before->operation.counts.join(item.operation.counts, item.operation.calls);
-    before->operation.calls += item.operation.calls;
-    return;
-  }
-  Prepared& prepared = lane->operations.emplace_back();
-  prepared.operation = item.operation;
-  prepared.extents.assign(first, last);
-  prepared.blocks = item.blocks;
-  prepared.options = item.options;
-  prepared.stream = item.stream;
-  prepared.small = item.small;
-  prepared.place = index;
-}
-
-// Results are by element in rank order, so moving operations together changes no bit.
-void finish_lane(Lane* lane, size_t place) {
-  for (Prepared& prepared : lane->operations) {
-    if (prepared.extents.size() == 1) {
-      prepared.operation.buffer = prepared.extents[0];
-    } else {
-      prepared.operation.nextents = prepared.extents.size();
-    }
-  }
-  if (!lane->transfers.empty()) {
-    Prepared exchange;
-    exchange.transfers = std::move(lane->transfers);
-    exchange.place = place;
-    // One exchange, whatever the streams: if it were several, one might wait for a message of the
-    // other's.
-    std::vector<gossStream*> streams = std::move(lane->transfer_streams);
-    const bool some_without = std::erase(streams, nullptr) > 0;
-    if (!streams.empty()) {
-      exchange.stream = streams.front();
-      exchange.joined.assign(streams.begin() + 1, streams.end());
-      lane->waits = some_without && lane->handle->settings.blocking;
-      // In progress until they are over, too.
-      if (some_without && !lane->waits) exchange.joined.push_back(nullptr);
-    }
-    lane->operations.push_back(std::move(exchange));
-  }
-  for (Prepared& prepared : lane->operations) prepared.refer();
-}
-
-// On the library's thread, by now.
-bool is_queued(const Lane& lane, const Prepared& prepared) {
-  return prepared.stream != nullptr || !lane.handle->settings.blocking;
-}
-
-// Gives all calls their numbers, and queues those of streams in the order of the calls: a stream
-// may serve several communicators.
-void queue_all(std::vector<std::unique_ptr<Lane>>* lanes) {
-  struct Entry {
-    Lane* lane;
-    size_t operation;
-  };
-  std::map<size_t, Entry> in_order;
-  for (const auto& lane : *lanes) {
-    lane->first_number = lane->handle->queued;
-    lane->handle->queued += lane->operations.size();
-    for (size_t i = 0; i < lane->operations.size(); ++i) {
-      if (is_queued(*lane, lane->operations[i])) {
-        in_order.emplace(lane->operations[i].place, Entry{lane.get(), i});
-      }
-    }
-  }
-  for (const auto& [place, entry] : in_order) {
-    queue_numbered(entry.lane->handle, std::move(entry.lane->operations[entry.operation]),
-                   entry.lane->first_number + entry.operation);
-  }
-}
-
-// The rest of the lane is dropped. Its communicator is left at once: an abort waits for that, and
-// not for the other lanes.
-void fail_lane(Lane* lane, const Status& failure) {
-  // Work that is queued behind the dropped calls waits for their turns.
-  std::vector<uint64_t> dropped;
-  for (size_t i = lane->next; i < lane->operations.size(); ++i) {
-    if (!is_queued(*lane, lane->operations[i])) dropped.push_back(lane->first_number + i);
-  }
-  skip(lane->handle, dropped);
-  lane->running = false;
-  lane->next = lane->operations.size();
-  lane->status = failure;
-  lane->handle->set_failure(failure);
-  lane->inside.leave();
-}
-
-// True when the lane has nothing left to do on this thread.
-bool advance(Lane* lane, Waiter* waiter, bool* moved) {
-  gossComm* handle = lane->handle;
-  for (;;) {
-    Progress progress = Progress::kDone;
-    if (!lane->running) {
-      if (lane->next == lane->operations.size()) return true;
-      Prepared& prepared = lane->operations[lane->next];
-      if (is_queued(*lane, prepared)) {
-        ++lane->next;
-        continue;
-      }
-      if (handle->aborting.load(std::memory_order_acquire)) {
-        fail_lane(lane, aborted());
-        return true;
-      }
-      const uint64_t number = lane->first_number + lane->next;
-      if (handle->finished.load(std::memory_order_acquire) != number) return false;
-      lane->running = true;
-      *moved = true;
-      progress = handle->execution.start(*handle->comm, prepared.operation);
-    } else {
-      progress = handle->execution.advance(*handle->comm);
-    }
-    if (handle->execution.position() != lane->position) *moved = true;
-    lane->position = handle->execution.position();
-    if (progress == Progress::kBlocked) return false;
-    lane->running = false;
-    ++lane->next;
-    handle->finished.store(lane->first_number + lane->next, std::memory_order_release);
-    *moved = true;
-    waiter->progressed();
-    if (progress == Progress::kFailed) {
-      fail_lane(lane, handle->execution.failure());
-      return true;
-    }
-  }
-}
-
-// As advance(): lack of memory ends the lane and not only the call.
-bool advance_or_fail(Lane* lane, Waiter* waiter, bool* moved) {
-  try {
-    return advance(lane, waiter, moved);
-  } catch (const std::exception& e) {
-    gossComm* handle = lane->handle;
-    fail_lane(lane,
-              handle->execution.break_off(*handle->comm, fail(gossSystemError, "%s", e.what())));
-    return true;
-  }
-}
-
-Status drive(std::vector<std::unique_ptr<Lane>>* lanes) {
-  queue_all(lanes);
-  bool crowded = false;
-  for (const auto& lane : *lanes) crowded |= lane->handle->comm->crowded();
-  Waiter waiter(crowded);
-  for (const auto& lane : *lanes) {
-    waiter.add_bell({lane->handle->comm->parts().segment, lane->handle->rank});
-  }
-  for (bool all_done = false; !all_done;) {
-    all_done = true;
-    bool moved = false;
-    for (const auto& lane : *lanes) all_done &= advance_or_fail(lane.get(), &waiter, &moved);
-    if (all_done) break;
-    if (moved) {
-      waiter.progressed();
-      continue;
-    }
-    if (!waiter.pause()) continue;
-    for (const auto& lane : *lanes) {
-      if (!lane->running) continue;
-      if (lane->handle->execution.check(*lane->handle->comm, waiter) != Progress::kFailed) continue;
-      fail_lane(lane.get(), lane->handle->execution.failure());
-    }
-  }
-  for (const auto& lane : *lanes) GOSS_TRY(Status(lane->status));
-  return {};
-}
-
-// A group of one communicator needs no turns.
-Status drive_alone(Lane* lane) {
-  gossComm* handle = lane->handle;
-  for (Prepared& prepared : lane->operations) {
-    if (prepared.stream != nullptr || !handle->settings.blocking) {
-      queue(handle, std::move(prepared));
-      continue;
-    }
-    GOSS_TRY(wait_queued(handle));
-    Status status = run_synchronously(*handle->comm, handle->execution, prepared.operation);
-    if (status.ok()) continue;
-    handle->set_failure(status);
-    return status;
-  }
-  return {};
-}
-
-// The usual group: calls of one communicator that all move together. Nothing is copied.
-Status run_one(const Item& item, const std::vector<Extent>& extents) {
-  gossComm* handle = item.handle;
-  const Inside inside(handle);
-  if (!inside.entered()) {
-    if (item.last) handle->finalized = false;
-    return inside.refusal();
-  }
-  Operation operation = item.operation;
-  operation.buffer = extents.front();
-  if (extents.size() > 1) {
-    operation.extents = extents.data();
-    operation.nextents = extents.size();
-  }
-  GOSS_TRY(wait_queued(handle));
-  Status status = run_synchronously(*handle->comm, handle->execution, operation);
-  if (!status.ok()) handle->set_failure(status);
-  return status;
-}
-
-// The lane of a communicator, which is entered when it is new.
-Result<Lane*> find_lane(std::vector<std::unique_ptr<Lane>>* lanes, gossComm* handle) {
-  for (const auto& lane : *lanes) {
-    if (lane->handle == handle) return lane.get();
-  }
-  GOSS_TRY(still_there(handle));
-  lanes->push_back(std::make_unique<Lane>(handle));
-  Lane* lane = lanes->back().get();
-  if (!lane->inside.entered()) return lane->inside.refusal();
-  return lane;
-}
-
-// Hands all calls to the lanes of their communicators; a failure means that nothing has begun.
-Status fill_lanes(const std::vector<Item>& items, const std::vector<Extent>& extents,
-                  const std::vector<PendingTransfer>& transfers,
-                  std::vector<std::unique_ptr<Lane>>* lanes) {
-  for (size_t i = 0; i < items.size(); ++i) {
-    const Item& item = items[i];
-    const size_t end = i + 1 < items.size() ? items[i + 1].first_extent : extents.size();
-    GOSS_TRY_ASSIGN(Lane * lane, find_lane(lanes, item.handle));
-    append(lane, item, i, extents.data() + item.first_extent, extents.data() + end);
-  }
-  for (const PendingTransfer& pending : transfers) {
-    GOSS_TRY_ASSIGN(Lane * lane, find_lane(lanes, pending.handle));
-    lane->transfers.push_back(pending.transfer);
-    auto& streams = lane->transfer_streams;
-    if (std::find(streams.begin(), streams.end(), pending.stream) == streams.end()) {
-      streams.push_back(pending.stream);
-    }
-  }
-  return {};
-}
-
-// Communicators that were to be finalized go on: nothing has been run.
-void reopen(const std::vector<Item>& items) {
-  for (const Item& item : items) {
-    if (item.last) item.handle->finalized = false;
-  }
-}
-
-Status run(const std::vector<Item>& items, const std::vector<Extent>& extents,
-           const std::vector<PendingTransfer>& transfers) {
-  if (items.size() == 1 && transfers.empty()) {
-    const Item& only = items.front();
-    if (only.stream == nullptr && only.handle->settings.blocking) {
-      GOSS_TRY(still_there(only.handle));
-      return run_one(only, extents);
-    }
-  }
-  std::vector<std::unique_ptr<Lane>> lanes;
-  Status refused = fill_lanes(items, extents, transfers, &lanes);
-  if (!refused.ok()) {
-    reopen(items);
-    return refused;
-  }
-  bool in_progress = false;
-  for (size_t i = 0; i < lanes.size(); ++i) {
-    in_progress |= !lanes[i]->handle->settings.blocking;
-    finish_lane(lanes[i].get(), items.size() + i);
-  }
-  Status first = lanes.size() == 1 ? drive_alone(lanes.front().get()) : drive(&lanes);
-  // Messages without a stream use their buffers until they are over, whatever became of the others.
-  for (const auto& lane : lanes) {
-    if (!lane->waits || !lane->inside.entered()) continue;
-    Status status = wait_queued(lane->handle);
-    if (status.ok()) status = lane->handle->comm->faults().status();
-    if (first.ok()) first = std::move(status);
-  }
-  GOSS_TRY(std::move(first));
-  if (in_progress) return fail(gossInProgress, "the group was queued");
-  return {};
-}
-
 }  // namespace
 
 [[gnu::tls_model("initial-exec")]] thread_local constinit GroupRun* open_run = nullptr;
@@ -383,6 +59,10 @@ void group_start() {
 
 void group_failed(const Status& status) {
   if (in_group() && open_group->failure.ok()) open_group->failure = status;
+}
+
+void group_lost() {
+  if (in_group()) open_group->lost = true;
 }
 
 bool group_append(std::vector<Extent>* extents, const Extent& extent) noexcept {
@@ -399,7 +79,7 @@ namespace {
 // The last item gets what was counted for it.
 void end_run(Group* group) {
   if (std::exchange(open_run, nullptr) == nullptr) return;
-  Operation& operation = group->items.back().operation;
+  Operation& operation = group->content.items.back().operation;
   operation.count = group->run.count;
   operation.calls = group->run.calls;
   operation.counts = group->run.counts;
@@ -407,9 +87,9 @@ void end_run(Group* group) {
 
 // Calls like the last item, which has just been added, may follow.
 void begin_run(Group* group) {
-  const Item& item = group->items.back();
+  const Item& item = group->content.items.back();
   const Operation& operation = item.operation;
-  const Extent& extent = group->extents.back();
+  const Extent& extent = group->content.extents.back();
   const size_t element = type_size(operation.type);
   group->run = {item.handle,
                 item.stream,
@@ -421,7 +101,7 @@ void begin_run(Group* group) {
                 operation.counts,
                 extent.input + extent.count * element,
                 extent.output + extent.count * element,
-                &group->extents};
+                &group->content.extents};
   open_run = &group->run;
 }
 
@@ -431,34 +111,51 @@ void group_add(gossComm* handle, const Operation& operation, gossStream* stream,
   const auto same = [&](const HandlePin& pin) { return pin.get() == handle; };
   Group& group = *open_group;
   end_run(&group);
-  if (std::none_of(group.pins.begin(), group.pins.end(), same)) group.pins.emplace_back(handle);
+  if (std::none_of(group.content.pins.begin(), group.content.pins.end(), same))
+    group.content.pins.emplace_back(handle);
   if (operation.transfers != nullptr) {
     for (size_t i = 0; i < operation.ntransfers; ++i) {
-      group.transfers.push_back({handle, stream, operation.transfers[i]});
+      group.content.transfers.push_back({handle, stream, operation.transfers[i]});
     }
     return;
   }
-  group.items.push_back({handle, operation, stream, movement_of(operation),
-                         worth_aggregating(operation) && !may_be_compressed(*handle, operation),
-                         last, group.extents.size(), copy_blocks(*handle, operation),
-                         copy_options(operation)});
-  Item& item = group.items.back();
+  group.content.items.push_back({handle, operation, stream, movement_of(operation),
+                                 worth_aggregating(operation) &&
+                                     !may_be_compressed(*handle, operation),
+                                 last, group.content.extents.size(),
+                                 copy_blocks(*handle, operation), copy_options(operation)});
+  Item& item = group.content.items.back();
   item.operation.counts.add(operation.count);
   item.operation.options = item.options.get();
   if (!item.blocks.empty()) {  // the caller's arrays may be gone when the group ends
     item.operation.block_counts = item.blocks.data();
     item.operation.block_places = item.blocks.data() + item.blocks.size() / 2;
   }
-  group.extents.push_back(operation.buffer);
+  group.content.extents.push_back(operation.buffer);
   // Rules go by size, so every call is looked at where there are some.
   if (item.small && handle->settings.codecs.empty()) begin_run(&group);
 }
 
 void group_add_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent,
                       gossComm** out) {
-  open_group->makings.push_back({HandlePin(handle), std::move(making), std::nullopt, out});
-  if (parent != nullptr) open_group->makings.back().parent.emplace(parent);
+  open_group->content.makings.push_back({HandlePin(handle), std::move(making), std::nullopt, out});
+  if (parent != nullptr) open_group->content.makings.back().parent.emplace(parent);
 }
+
+namespace {
+
+// Nothing has been run, or no more will be.
+void give_up(const GroupContent& content, const Status& failure, bool lost) {
+  reopen(content.items);
+  for (const PendingMaking& making : content.makings) {
+    if (!making.done) making.handle->set_failure(failure);
+  }
+  for (const HandlePin& pin : content.pins) {
+    if (lost) lose(pin.get(), failure);
+  }
+}
+
+}  // namespace
 
 Status group_end() {
   if (open_group == nullptr) return fail(gossInvalidUsage, "gossGroupEnd: not in a group call");
@@ -466,42 +163,27 @@ Status group_end() {
   if (--group.depth > 0) return {};
   end_run(&group);
   open_group = nullptr;
-  std::vector<Item> items;
-  std::vector<Extent> extents;
-  std::vector<PendingTransfer> transfers;
-  std::vector<HandlePin> pins;
-  std::vector<PendingMaking> makings;
-  items.swap(group.items);
-  extents.swap(group.extents);
-  transfers.swap(group.transfers);
-  pins.swap(group.pins);
-  makings.swap(group.makings);
-  Status failure;
-  std::swap(failure, group.failure);
+  GroupContent content = std::exchange(group.content, GroupContent());
+  Status failure = std::exchange(group.failure, Status());
+  const bool lost = std::exchange(group.lost, false);
   if (group.generation != Reactor::generation()) {
     // To end what the parent is making would speak to its peers. It is left behind.
-    new std::vector<PendingMaking>(std::move(makings));
-    new std::vector<HandlePin>(std::move(pins));
+    new GroupContent(std::move(content));
     return fail(gossInvalidUsage, "refused: the group was opened by the parent of this process");
   }
-  if (failure.ok()) {
-    failure = drive_makings(&makings);
-  } else {
-    for (PendingMaking& making : makings) making.handle->set_failure(failure);
-  }
   if (!failure.ok()) {
-    reopen(items);
+    give_up(content, failure, lost);
     return failure;
   }
-  Status status = items.empty() && transfers.empty() ? Status() : run(items, extents, transfers);
-  items.clear();
-  extents.clear();
-  transfers.clear();
-  pins.clear();
-  group.items.swap(items);  // keep the memory for the next group
-  group.extents.swap(extents);
-  group.transfers.swap(transfers);
-  group.pins.swap(pins);
+  Status status;
+  try {
+    status = run_group(&content);
+  } catch (const std::exception& e) {
+    status = fail(gossSystemError, "%s", e.what());
+    give_up(content, status, true);
+  }
+  content.clear();
+  group.content = std::move(content);  // keep the memory for the next group
   return status;
 }
 

@@ -18,6 +18,9 @@ void group_start();
 Status group_end();
 // A call inside the group failed.
 void group_failed(const Status& status);
+// For want of memory or threads: no communicator of the group can go on, because the other ranks
+// run what this one does not. Nothing outside of a group.
+void group_lost();
 
 // Equal for operations that move in the same way.
 constexpr uint64_t movement(collectives::Kind kind, DataType type, RedOp op, int root) {

@@ -47,6 +47,8 @@ struct gossComm {
   uint64_t queued = 0;                // calls accepted, in order
   std::atomic<uint64_t> finished{0};  // calls completed, in the same order
   goss::engine::StreamPtr own_stream;
+  uint64_t gossips = 0;               // gossip objects made
+  std::atomic<bool> has_gossip{false};  // one of them lives
 
   bool made_here() const;
   bool begin_work();  // false: aborted

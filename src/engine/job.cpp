@@ -13,11 +13,15 @@
 #include "base/env.h"
 #include "base/host.h"
 #include "engine/communicator.h"
+#include "engine/span.h"
 #include "transport/bootstrap/process_token.h"
 
 namespace goss::engine {
 
 namespace {
+
+// The rank that decides what all report answers within a round trip of the mesh, or is ending too.
+constexpr std::chrono::milliseconds kJudgePatience{300};
 
 // Pids of another name space (another container of this host) mean other processes here.
 std::string pid_namespace() {
@@ -206,12 +210,35 @@ Status Job::import_memory() {
   return {};
 }
 
-void Job::give_up(uint64_t topic, const Status& failure) {
+// With mutex_ held.
+void Job::flood(const News& news) {
+  if (mesh_ != nullptr) mesh_->flood(news.encode());
+}
+
+void Job::tell(const News& news) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (mesh_ == nullptr) return;
-  constexpr size_t kMostText = 1000;
-  std::string message(reinterpret_cast<const char*>(&topic), sizeof(topic));
-  mesh_->flood(message + failure.message().substr(0, kMostText));
+  flood(news);
+}
+
+void Job::give_up(uint64_t topic, const Status& failure) {
+  News news;
+  news.kind = News::Kind::kGaveUp;
+  news.communicator = topic;
+  news.text = failure.message().substr(0, 1000);
+  tell(news);
+}
+
+void Job::ready(uint64_t topic) {
+  News news;
+  news.kind = News::Kind::kReady;
+  news.communicator = topic;
+  tell(news);
+}
+
+bool Job::is_ready(uint64_t topic, int rank) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto entry = ready_.find(topic);
+  return entry != ready_.end() && entry->second.count(rank) != 0;
 }
 
 Status Job::given_up(uint64_t topic) const {
@@ -220,18 +247,129 @@ Status Job::given_up(uint64_t topic) const {
   return entry == given_up_.end() ? Status() : entry->second;
 }
 
-// With mutex_ held: what give_up() of another rank has sent.
-void Job::heard(int rank, const std::string& message) {
-  uint64_t topic = 0;
-  if (message.size() < sizeof(topic)) return;
-  std::memcpy(&topic, message.data(), sizeof(topic));
-  given_up_.emplace(topic, fail(gossRemoteError, "rank %d (%s) gave up making a communicator: %s",
-                                rank, place_of(rank).c_str(), message.c_str() + sizeof(topic)));
+// With mutex_ held.
+void Job::heard(int rank, const News& news) {
+  const auto failure = [&] {
+    const bool valid = news.code > gossSuccess && news.code < gossNumResults;
+    return Status(valid ? static_cast<Code>(news.code) : gossRemoteError, news.text);
+  };
+  switch (news.kind) {
+    case News::Kind::kGaveUp: {
+      const Status why = fail(gossRemoteError, "rank %d (%s) gave up making a communicator: %s",
+                              rank, place_of(rank).c_str(), news.text.c_str());
+      given_up_.emplace(news.communicator, why);
+      // On other hosts it may have been made already.
+      for (Communicator* comm : communicators_) {
+        if (comm->parts().id == news.communicator && comm->span() != nullptr) {
+          decide(news.communicator, why, false);
+        }
+      }
+      return;
+    }
+    case News::Kind::kReady: ready_[news.communicator].insert(rank); return;
+    case News::Kind::kProposed:
+      if (news.rank == rank_) decide(news.communicator, failure(), true);
+      return;
+    case News::Kind::kDecided: return decide(news.communicator, failure(), false);
+    case News::Kind::kDied:
+      if (news.rank >= 0 && news.rank < static_cast<int>(members_.size()) && news.rank != rank_) {
+        died(news.rank);
+      }
+      return;
+    case News::Kind::kLeft:
+    case News::Kind::kDoing:
+      for (Communicator* comm : communicators_) {
+        if (comm->parts().id == news.communicator && comm->span() != nullptr) {
+          heard_of(comm, rank, news);
+        }
+      }
+      return;
+  }
+}
+
+// With mutex_ held: what a rank of another host does, or that it has left.
+void Job::heard_of(Communicator* comm, int rank, const News& news) {
+  const std::vector<int>& ranks = comm->parts().job_ranks;
+  const auto entry = std::find(ranks.begin(), ranks.end(), rank);
+  if (entry == ranks.end()) return;
+  comm->told(static_cast<int>(entry - ranks.begin()), news);
+  // It waits for this rank and wants to know why.
+  if (news.kind == News::Kind::kDoing && news.rank == comm->rank()) {
+    flood(comm->doing(-1, news.signature >> 32));
+  }
+}
+
+// With mutex_ held.
+void Job::decide(uint64_t communicator, const Status& failure, bool tell_others) {
+  Agreement& agreement = agreements_[communicator];
+  if (agreement.decided) return;
+  agreement = {true, failure, {}};
+  if (tell_others) {
+    News news;
+    news.kind = News::Kind::kDecided;
+    news.communicator = communicator;
+    news.code = failure.code();
+    news.text = failure.message();
+    flood(news);
+  }
+  for (Communicator* comm : communicators_) {
+    if (comm->parts().id != communicator || comm->span() == nullptr) continue;
+    comm->faults().settle(failure);
+    ring_doorbells(comm->segment());
+  }
+}
+
+// With mutex_ held: the first living rank decides. It need not know that those before it are dead.
+void Job::propose(uint64_t communicator, const std::vector<int>& ranks, const Status& failure) {
+  Agreement& agreement = agreements_[communicator];
+  if (agreement.decided || !agreement.failure.ok()) return;
+  const auto judge = std::find_if(ranks.begin(), ranks.end(),
+                                  [&](int r) { return !dead_[static_cast<size_t>(r)]; });
+  if (judge == ranks.end() || *judge == rank_) return decide(communicator, failure, true);
+  agreement.failure = failure;
+  agreement.until = bootstrap::Clock::now() + kJudgePatience;
+  News news;
+  news.kind = News::Kind::kProposed;
+  news.communicator = communicator;
+  news.rank = *judge;
+  news.code = failure.code();
+  news.text = failure.message();
+  flood(news);
+}
+
+// With mutex_ held: a judge that does not answer.
+void Job::take_own() {
+  const auto now = bootstrap::Clock::now();
+  for (auto& [communicator, agreement] : agreements_) {
+    if (agreement.decided || agreement.failure.ok() || now < agreement.until) continue;
+    decide(communicator, Status(agreement.failure), true);
+  }
+}
+
+void Job::agree(uint64_t communicator, const std::vector<int>& ranks, const Status& failure,
+                bool wait) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    propose(communicator, ranks, failure);
+  }
+  while (wait) {
+    poll();  // this may be the library's thread
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (agreements_[communicator].decided) return;
+    }
+    ::usleep(200);
+  }
 }
 
 void Job::add(Communicator* comm) {
   const std::lock_guard<std::mutex> lock(mutex_);
   communicators_.push_back(comm);
+  ready_.erase(comm->parts().id);
+  const auto decided = agreements_.find(comm->parts().id);
+  if (comm->span() != nullptr && decided != agreements_.end() && decided->second.decided) {
+    comm->faults().settle(decided->second.failure);
+  }
   // A death that was noticed before this communicator existed.
   for (size_t r = 0; r < dead_.size(); ++r) {
     if (dead_[r]) tell(comm, static_cast<int>(r));
@@ -257,12 +395,18 @@ void Job::pollfds(std::vector<pollfd>* fds) {
     if (fd.valid()) fds->push_back({fd.get(), POLLIN, 0});
   }
   fds->push_back({mailbox_.fd(), POLLIN, 0});
+  if (messenger_ != nullptr && to_go_ > 0) {
+    constexpr int kTries = 100;
+    for (int i = 0; i < kTries && !messenger_->arm(); ++i) messenger_->progress();
+    fds->push_back({messenger_->fd(), POLLIN, 0});
+  }
   if (mesh_ != nullptr) mesh_->pollfds(fds);
 }
 
 void Job::poll() {
   const std::lock_guard<std::mutex> lock(mutex_);
   static_cast<void>(import_memory());  // a failure is kept for whoever needs the memory
+  if (messenger_ != nullptr) messenger_->progress();
   std::vector<int> exited;
   for (size_t r = 0; r < pidfds_.size(); ++r) {
     if (!pidfds_[r].valid()) continue;
@@ -275,7 +419,8 @@ void Job::poll() {
   std::vector<bootstrap::Mesh::Event> events;
   if (mesh_ != nullptr) mesh_->poll(bootstrap::Clock::now(), &events);
   for (const bootstrap::Mesh::Event& event : events) {
-    if (event.kind == bootstrap::Mesh::Event::Kind::kMessage) heard(event.rank, event.payload);
+    if (event.kind != bootstrap::Mesh::Event::Kind::kMessage) continue;
+    if (const auto news = News::decode(event.payload)) heard(event.rank, *news);
   }
   for (int rank : exited) died(rank);
   for (const bootstrap::Mesh::Event& event : events) {
@@ -285,6 +430,7 @@ void Job::poll() {
       died(event.rank);
     }
   }
+  take_own();
 }
 
 // With mutex_ held.
@@ -292,6 +438,13 @@ void Job::died(int rank) {
   pidfds_[static_cast<size_t>(rank)].reset();
   if (dead_[static_cast<size_t>(rank)]) return;
   dead_[static_cast<size_t>(rank)] = true;
+  if (messenger_ != nullptr) {
+    // Not every rank of another host is connected with it.
+    News news;
+    news.kind = News::Kind::kDied;
+    news.rank = rank;
+    flood(news);
+  }
   for (Communicator* comm : communicators_) tell(comm, rank);
 }
 
@@ -303,6 +456,11 @@ void Job::tell(Communicator* comm, int rank) {
   const int there = static_cast<int>(entry - ranks.begin());
   // Who has left in good order may end.
   if (comm->area(there).state.load(std::memory_order_acquire) == shm::RankState::kLeft) return;
+  if (comm->span() != nullptr) {
+    // What it was last seen doing differs from host to host.
+    return propose(comm->parts().id, ranks,
+                   fail(gossRemoteError, "%s died", comm->name_of(there).c_str()));
+  }
   comm->faults().raise(fail(gossRemoteError, "%s died (%s)", comm->name_of(there).c_str(),
                             comm->last_seen(there).c_str()));
   ring_doorbells(comm->segment());

@@ -7,16 +7,20 @@
 // Thread-safe; poll() is called by the library's thread.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "device/shared_memory.h"
+#include "engine/news.h"
 #include "engine/watched.h"
 #include "transport/bootstrap/bootstrap.h"
+#include "transport/messenger.h"
 #include "transport/shm/mailbox.h"
 
 namespace goss::engine {
@@ -45,6 +49,8 @@ class Job final : public Watched {
 
   int rank() const { return rank_; }
   const Member& member(int rank) const { return members_[static_cast<size_t>(rank)]; }
+  // Equal for ranks that share memory.
+  const std::string& host_of(int rank) const { return member(rank).host_id; }
   bool same_process(int a, int b) const { return member(a).process == member(b).process; }
   // "host h, pid p".
   std::string place_of(int rank) const;
@@ -53,6 +59,13 @@ class Job final : public Watched {
   const std::string& key() const { return key_; }
 
   void attach_mesh(std::unique_ptr<bootstrap::Mesh> mesh);
+  // To ranks that share no memory with this one; null where there are none.
+  void attach_messenger(transport::MessengerPtr messenger) { messenger_ = std::move(messenger); }
+  // shared: threads that sleep on it
+  const std::shared_ptr<transport::Messenger>& messenger() const { return messenger_; }
+  // So many more messages (or fewer) have to go although nobody waits for them: the library's
+  // thread sees to that.
+  void leave_to_go(int messages) { to_go_ += messages; }
 
   // Pass a communicator's segment to the first rank of every other process among `ranks`. False
   // when a queue is full: call again with the same *next, which counts through the ranks from 0.
@@ -68,8 +81,19 @@ class Job final : public Watched {
 
   // Tell the other ranks that this one cannot take part in making the communicator `topic`.
   void give_up(uint64_t topic, const Status& failure);
+  // All ranks of this host have what they need of the communicator `topic`; to be told by one.
+  void ready(uint64_t topic);
+  bool is_ready(uint64_t topic, int rank) const;
   // The first such message of another rank, or success.
   Status given_up(uint64_t topic) const;
+
+  // To all ranks of the job.
+  void tell(const News& news);
+  // Something has failed in a communicator across hosts, of these ranks: let one rank decide what
+  // all of them report, and settle it here (Faults::settle). `wait`: return when that is known, or
+  // after a bounded time.
+  void agree(uint64_t communicator, const std::vector<int>& ranks, const Status& failure,
+             bool wait);
 
   void add(Communicator* comm);
   void remove(Communicator* comm);
@@ -85,10 +109,23 @@ class Job final : public Watched {
     std::vector<bool> told;  // per rank
   };
 
+  // What all ranks of a communicator report.
+  struct Agreement {
+    bool decided = false;
+    Status failure;  // proposed by this rank until it is decided
+    bootstrap::Clock::time_point until;  // then this rank takes its own
+  };
+
+  void flood(const News& news);
+  void decide(uint64_t communicator, const Status& failure, bool tell_others);
+  void propose(uint64_t communicator, const std::vector<int>& ranks, const Status& failure);
+  void take_own();
+  void move();
   void watch_processes();
   Status import_memory();
   void died(int rank);
-  void heard(int rank, const std::string& message);
+  void heard(int rank, const News& news);
+  void heard_of(Communicator* comm, int rank, const News& news);
   void tell(Communicator* comm, int rank);
 
   const int rank_;
@@ -97,10 +134,14 @@ class Job final : public Watched {
   mutable std::mutex mutex_;  // guards what follows
   shm::Mailbox mailbox_;
   std::unique_ptr<bootstrap::Mesh> mesh_;
+  std::shared_ptr<transport::Messenger> messenger_;  // shared: threads that sleep on it
+  std::atomic<int> to_go_{0};
   std::vector<Communicator*> communicators_;
   std::vector<UniqueFd> pidfds_;  // per rank; invalid: own process, unsupported, or dead
   std::vector<bool> dead_;
   std::map<uint64_t, Status> given_up_;  // by topic
+  std::map<uint64_t, std::set<int>> ready_;  // likewise: ranks that have told
+  std::map<uint64_t, Agreement> agreements_;  // by communicator
   std::map<uint64_t, Announced> announced_;
   std::vector<device::SharedMemoryPtr> imported_;  // until their owners free them
   Status import_failure_;

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "engine/messengers.h"
 #include "engine/reactor.h"
 #include "transport/hmac.h"
 
@@ -22,42 +23,72 @@ std::string derive_nonce(const std::string& key, const std::string& label) {
 
 }  // namespace
 
-SegmentSetup::SegmentSetup(JobPtr job, std::vector<int> members, int self, std::string nonce,
+namespace {
+
+Hosts hosts_of(const Job& job, const std::vector<int>& ranks) {
+  std::vector<std::string> ids;
+  for (int r : ranks) ids.push_back(job.host_of(r));
+  return Hosts(ids);
+}
+
+uint64_t topic_of(const std::string& nonce) {
+  uint64_t topic = 0;
+  std::memcpy(&topic, nonce.data(), sizeof(topic));
+  return topic;
+}
+
+}  // namespace
+
+SegmentSetup::SegmentSetup(JobPtr job, std::vector<int> everyone, int rank, std::string nonce,
                            Limit limit)
     : job_(std::move(job)),
-      members_(std::move(members)),
-      self_(self),
+      everyone_(std::move(everyone)),
+      rank_(rank),
+      hosts_(hosts_of(*job_, everyone_)),
+      self_(hosts_.index(rank)),
       nonce_(std::move(nonce)),
-      limit_(limit) {}
+      host_nonce_(nonce_),
+      limit_(limit) {
+  for (int r : hosts_.host(rank)) members_.push_back(everyone_[static_cast<size_t>(r)]);
+  if (hosts_.count() > 1) {
+    const int host = hosts_.host_of[static_cast<size_t>(rank)];
+    host_nonce_ = derive_nonce(job_->key(), format("host %d of ", host) + nonce_);
+  }
+}
 
 SegmentSetup::~SegmentSetup() {
-  if (complete_ || !job_->given_up(topic()).ok()) return;
+  if (complete_) {
+    if (communicating_) return;
+    // Pairs with has_left(): the others have it, and would wait for this rank in their first call.
+    segment_->area(self_).state.store(shm::RankState::kLeft, std::memory_order_release);
+    ring_doorbells(*segment_);
+    return;
+  }
+  if (!job_->given_up(topic()).ok()) return;
   job_->give_up(topic(), failure_.ok() ? fail(gossRemoteError, "it was aborted") : failure_);
 }
 
-uint64_t SegmentSetup::topic() const {
-  uint64_t topic = 0;
-  std::memcpy(&topic, nonce_.data(), sizeof(topic));
-  return topic;
-}
+uint64_t SegmentSetup::topic() const { return topic_of(nonce_); }
+uint64_t SegmentSetup::host_topic() const { return topic_of(host_nonce_); }
 
 // The first member makes the segment. One rank of every other process receives its descriptor, the
 // others of that process find what that one has mapped.
 Result<bool> SegmentSetup::obtain() {
-  const int n = static_cast<int>(members_.size());
+  // Across hosts each rank has two areas: see Span.
+  const int n = static_cast<int>(members_.size()) * (hosts_.count() > 1 ? 2 : 1);
   if (self_ == 0) {
-    GOSS_TRY_ASSIGN(segment_, shm::Segment::create(n, nonce_));
+    GOSS_TRY_ASSIGN(segment_, shm::Segment::create(n, host_nonce_));
     return true;
   }
-  segment_ = shm::Segment::find(nonce_);
+  segment_ = shm::Segment::find(host_nonce_);
   if (segment_ != nullptr) return true;
   const int me = members_[static_cast<size_t>(self_)];
   const auto first = std::find_if(members_.begin(), members_.end(),
                                   [&](int r) { return job_->same_process(r, me); });
   if (*first != me) return false;
-  GOSS_TRY_ASSIGN(auto letter, job_->receive_segment(topic()));
+  GOSS_TRY_ASSIGN(auto letter, job_->receive_segment(host_topic()));
   if (!letter) return false;
-  GOSS_TRY_ASSIGN(segment_, shm::Segment::attach(std::move(letter->fd), n, nonce_));
+  GOSS_TRY_ASSIGN(segment_, shm::Segment::attach(std::move(letter->fd), n, host_nonce_));
   return true;
 }
 
@@ -66,11 +97,6 @@ Result<bool> SegmentSetup::advance() {
   if (!result.ok()) failure_ = result.status();
   if (result.ok() && result.value()) complete_ = true;
   return result;
-}
-
-std::string SegmentSetup::name_of(int member) const {
-  const int rank = members_[static_cast<size_t>(member)];
-  return format("rank %d (%s)", rank, job_->place_of(rank).c_str());
 }
 
 // The first member that is not here; the one that makes the segment while that is not here either.
@@ -89,22 +115,26 @@ int SegmentSetup::first_absent() const {
 Status SegmentSetup::check_peers() const {
   // A rank that gives up may end at once: its reason goes before its end.
   GOSS_TRY(job_->given_up(topic()));
-  const int dead = job_->dead_among(members_);
+  const int dead = job_->dead_among(everyone_);
   if (dead >= 0) {
     return fail(gossRemoteError, "rank %d (%s) died while a communicator was being made", dead,
                 job_->place_of(dead).c_str());
   }
   const auto waited = std::chrono::steady_clock::now() - limit_.began;
-  if (limit_.timeout.count() == 0 || waited < limit_.timeout || first_absent() < 0) return {};
+  if (limit_.timeout.count() == 0 || waited < limit_.timeout) return {};
+  const int absent = first_absent();
+  const int rank = absent >= 0 ? members_[static_cast<size_t>(absent)] : first_host_absent();
+  if (rank < 0) return {};
   return fail(gossTimeout,
-              "after %.1f s %s has not taken part in making the communicator; raise "
+              "after %.1f s rank %d (%s)%s has not taken part in making the communicator; raise "
               "GOSS_INIT_TIMEOUT if it needs longer",
-              std::chrono::duration<double>(waited).count(), name_of(first_absent()).c_str());
+              std::chrono::duration<double>(waited).count(), rank, job_->place_of(rank).c_str(),
+              absent >= 0 ? "" : ", or another rank of its host,");
 }
 
 Result<bool> SegmentSetup::step() {
   // Complete is complete, even if a rank has left and ended since.
-  if (segment_ != nullptr && first_absent() < 0) return true;
+  if (complete()) return true;
   GOSS_TRY(check_peers());
   if (segment_ == nullptr) {
     GOSS_TRY_ASSIGN(const bool obtained, obtain());
@@ -115,46 +145,73 @@ Result<bool> SegmentSetup::step() {
     mine.state.store(shm::RankState::kAttached, std::memory_order_release);
   }
   if (self_ == 0 && !sent_) {
-    GOSS_TRY_ASSIGN(sent_, job_->send_segment(members_, topic(), segment_->bytes(), segment_->fd(),
-                                              &send_next_));
+    GOSS_TRY_ASSIGN(sent_, job_->send_segment(members_, host_topic(), segment_->bytes(),
+                                              segment_->fd(), &send_next_));
     if (!sent_) return false;
   }
-  return first_absent() < 0;
+  return complete();
 }
 
-Communicator::Parts SegmentSetup::parts(const Settings& settings) const {
+// The first rank of each host tells the other hosts when all of its own are there.
+bool SegmentSetup::complete() {
+  if (segment_ == nullptr || first_absent() >= 0) return false;
+  if (hosts_.count() == 1) return true;
+  if (self_ == 0 && !std::exchange(told_, true)) job_->ready(topic());
+  return first_host_absent() < 0;
+}
+
+// A member of another host, all of which have not told that they are there.
+int SegmentSetup::first_host_absent() const {
+  for (const std::vector<int>& host : hosts_.members) {
+    const int first = everyone_[static_cast<size_t>(host.front())];
+    if (first != members_.front() && !job_->is_ready(topic(), first)) return first;
+  }
+  return -1;
+}
+
+std::unique_ptr<Communicator> SegmentSetup::communicator(const Settings& settings) {
   Communicator::Parts parts;
-  parts.rank = self_;
-  parts.nranks = static_cast<int>(members_.size());
+  parts.rank = rank_;
+  parts.nranks = static_cast<int>(everyone_.size());
   parts.settings = settings;
   parts.segment = segment_;
   parts.job = job_;
-  parts.job_ranks = members_;
+  parts.job_ranks = everyone_;
   parts.id = topic();
   if (parts.settings.name.empty()) {
     parts.settings.name = format("%08x", static_cast<unsigned>(topic() & 0xffffffffu));
   }
-  return parts;
+  std::unique_ptr<Span> span;
+  if (hosts_.count() > 1) span = std::make_unique<Span>(hosts_, job_, parts.id);
+  auto made = std::make_unique<Communicator>(std::move(parts), std::move(span));
+  communicating_ = true;
+  return made;
 }
 
 namespace {
 
-const char* forced_name(Forced forced) {
-  switch (forced) {
-    case Forced::kAuto: return "auto";
-    case Forced::kInline: return "inline";
-    case Forced::kOneShot: return "oneshot";
-    case Forced::kTwoShot: return "twoshot";
-  }
-  return "?";
+std::string reached_by(const Communicator& comm) {
+  if (comm.span() == nullptr) return "all ranks by shared memory";
+  const Hosts& hosts = comm.span()->hosts();
+  return format("%zu ranks by shared memory, those of %d other hosts by messages",
+                hosts.host(comm.rank()).size(), hosts.count() - 1);
 }
 
 void announce(const Communicator& comm) {
   log(LogLevel::kInfo,
-      "communicator '%s': rank %d of %d, gossamer %d.%d.%d, all ranks by shared memory, "
-      "kernels %s, %d usable CPUs",
+      "communicator '%s': rank %d of %d, gossamer %d.%d.%d, %s, kernels %s, %d usable CPUs",
       comm.settings().name.c_str(), comm.rank(), comm.nranks(), GOSS_MAJOR, GOSS_MINOR, GOSS_PATCH,
-      reduce::isa_name(), comm.parts().job->usable_cpus(comm.parts().job_ranks));
+      reached_by(comm).c_str(), reduce::isa_name(),
+      comm.parts().job->usable_cpus(comm.parts().job_ranks));
+}
+
+const char* transport_name(Transport transport) {
+  switch (transport) {
+    case Transport::kAuto: return "auto";
+    case Transport::kShm: return "shm";
+    case Transport::kMessages: return "ucx";
+  }
+  return "?";
 }
 
 class Joining final : public Making {
@@ -175,48 +232,70 @@ class Joining final : public Making {
       GOSS_TRY_ASSIGN(connected_, bootstrap_->connect());
       if (!connected_) return false;
     }
-    if (setup_ == nullptr) {
+    if (members_.empty()) {
       std::vector<std::string> all;
       GOSS_TRY_ASSIGN(const bool gathered, bootstrap_->allgather(self_, &all));
       if (!gathered) return false;
-      GOSS_TRY(make_job(all));
+      GOSS_TRY(meet(all));
     }
+    if (messenger_ != nullptr) {
+      std::vector<std::string> addresses;
+      GOSS_TRY_ASSIGN(const bool gathered,
+                      bootstrap_->allgather(messenger_->address(), &addresses));
+      if (!gathered) return false;
+      GOSS_TRY(messenger_->connect(std::move(addresses)));
+    }
+    if (setup_ == nullptr) make_job();
     GOSS_TRY_ASSIGN(const bool ready, setup_->advance());
     if (!ready) return false;
-    communicator_ = std::make_unique<Communicator>(setup_->parts(options_.settings));
+    communicator_ = setup_->communicator(options_.settings);
     announce(*communicator_);
     return true;
   }
 
  private:
-  Status make_job(const std::vector<std::string>& all) {
-    std::vector<Member> members;
+  // Who the ranks are, and whether all of them share memory.
+  Status meet(const std::vector<std::string>& all) {
     for (const std::string& bytes : all) {
       GOSS_TRY_ASSIGN(Member member, Member::parse(bytes));
-      members.push_back(std::move(member));
+      const std::string pretended = pretended_host(static_cast<int>(members_.size()));
+      if (!pretended.empty()) member.host_id = pretended;
+      members_.push_back(std::move(member));
     }
-    for (size_t r = 1; r < members.size(); ++r) {
-      if (members[r].host_id == members[0].host_id) continue;
+    if (options_.settings.transport == Transport::kMessages) {
+      // Every rank is a host of its own.
+      for (size_t r = 0; r < members_.size(); ++r) members_[r].host_id += format(" rank %zu", r);
+    }
+    const auto other = std::find_if(members_.begin(), members_.end(), [&](const Member& m) {
+      return m.host_id != members_[0].host_id;
+    });
+    if (other == members_.end()) return {};
+    if (options_.settings.transport == Transport::kShm) {
       return fail(gossInvalidUsage,
-                  "rank 0 is on host %s (id %s) and rank %zu on host %s (id %s): this version "
-                  "connects ranks by shared memory only. Start all ranks on one host; the id of a "
-                  "host is GOSS_HOSTID, to be unset or equal on all ranks, else that of its boot",
-                  members[0].host.c_str(), members[0].host_id.c_str(), r, members[r].host.c_str(),
-                  members[r].host_id.c_str());
+                  "rank 0 is on host %s (id %s) and rank %td on host %s (id %s): with "
+                  "GOSS_TRANSPORT=shm all ranks must be on one host; the id of a host is "
+                  "GOSS_HOSTID, else that of its boot",
+                  members_[0].host.c_str(), members_[0].host_id.c_str(), other - members_.begin(),
+                  other->host.c_str(), other->host_id.c_str());
     }
+    GOSS_TRY_ASSIGN(messenger_, make_messenger(options_.rank, options_.nranks));
+    return {};
+  }
+
+  void make_job() {
     const bootstrap::Secret secret = bootstrap_->session_key();
     std::string key(secret.begin(), secret.end());
-    std::vector<int> everyone(members.size());
+    std::vector<int> everyone(members_.size());
     for (size_t r = 0; r < everyone.size(); ++r) everyone[r] = static_cast<int>(r);
-    auto job = std::make_shared<Job>(
-        options_.rank, std::move(members),  // shared: communicators split from one another
-        std::move(mailbox_), key);
+    auto job = std::make_shared<Job>(options_.rank,
+                                     members_,  // shared: communicators split from one another
+                                     std::move(mailbox_), key);
     job->attach_mesh(bootstrap_->take_mesh());
+    job->attach_messenger(std::move(messenger_));
     if (options_.nranks > 1) Reactor::get().watch(job);
     setup_ = std::make_unique<SegmentSetup>(
         job, std::move(everyone), options_.rank, derive_nonce(key, "communicator"),
         SegmentSetup::Limit{options_.settings.init_timeout, began_});
-    return {};
   }
 
   JoinOptions options_;
@@ -225,6 +304,8 @@ class Joining final : public Making {
   std::unique_ptr<bootstrap::Bootstrap> bootstrap_;
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   bool connected_ = false;
+  std::vector<Member> members_;
+  transport::MessengerPtr messenger_;
   std::unique_ptr<SegmentSetup> setup_;
 };
 
@@ -248,7 +329,7 @@ class Splitting final : public Making {
   }
 
   ~Splitting() override {
-    if (!started_ || exchanged_) return;
+    if (!started_ || settled_) return;
     parent_->faults().raise(fail(gossRemoteError, "rank %d gave up splitting communicator '%s'",
                                  parent_->rank(), parent_->settings().name.c_str()));
     ring_doorbells(parent_->segment());
@@ -258,8 +339,9 @@ class Splitting final : public Making {
     if (!exchanged_) {
       GOSS_TRY_ASSIGN(exchanged_, exchange());
       if (!exchanged_) return false;
-      if (color_ == GOSS_SPLIT_NOCOLOR) return true;
-      begin_setup();
+      if (color_ != GOSS_SPLIT_NOCOLOR) begin_setup();
+      settled_ = true;
+      if (setup_ == nullptr) return true;
     }
     if (abandoned_) {
       setup_.reset();  // which tells the other ranks
@@ -272,7 +354,7 @@ class Splitting final : public Making {
       GOSS_TRY(parent_->faults().any() ? parent_->faults().status() : Status());
       return false;
     }
-    communicator_ = std::make_unique<Communicator>(setup_->parts(settings_));
+    communicator_ = setup_->communicator(settings_);
     announce(*communicator_);
     return true;
   }
@@ -330,6 +412,7 @@ class Splitting final : public Making {
   Execution execution_;
   bool started_ = false;
   bool exchanged_ = false;
+  bool settled_ = false;  // the other ranks need this one no more, or hear of it from the set-up
   bool abandoned_ = false;
   uint64_t polls_ = 0;
   std::chrono::steady_clock::time_point began_;  // of the exchange
@@ -345,9 +428,9 @@ Result<std::unique_ptr<Making>> make_join(const JoinOptions& options) {
   boot.nranks = options.nranks;
   boot.timeout = options.settings.init_timeout;
   boot.hello_text =
-      format("gossamer %d.%d, shared memory layout 1, %s-endian, GOSS_ALGO=%s", GOSS_MAJOR,
-             GOSS_MINOR, std::endian::native == std::endian::little ? "little" : "big",
-             forced_name(options.settings.forced));
+      format("gossamer %d.%d, shared memory layout 1, %s-endian, GOSS_ALGO=%s, GOSS_TRANSPORT=%s",
+             GOSS_MAJOR, GOSS_MINOR, std::endian::native == std::endian::little ? "little" : "big",
+             forced_name(options.settings.forced), transport_name(options.settings.transport));
   boot.hello = boot.hello_text;
   GOSS_TRY_ASSIGN(auto bootstrap, bootstrap::Bootstrap::create(boot));
   const bootstrap::Secret secret = bootstrap->session_key();

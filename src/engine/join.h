@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // How communicators come about, as state machines that never block:
-//   SegmentSetup  the ranks of one communicator agree on their shared memory
+//   SegmentSetup  the ranks of one communicator agree on the shared memory of each host
 //   Join          unique id -> bootstrap -> job -> segment -> communicator
 //   Split         colours exchanged by an all-reduce on the parent -> segment -> communicator
 // Driven by the calling thread, or by the library's thread for non-blocking communicators.
@@ -14,6 +14,7 @@
 #include "engine/communicator.h"
 #include "engine/execution.h"
 #include "engine/job.h"
+#include "engine/span.h"
 
 namespace goss::engine {
 
@@ -23,33 +24,42 @@ class SegmentSetup {
     std::chrono::milliseconds timeout;  // 0: never
     std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   };
-  // `members`: ranks of the job in the order of the new communicator; `self` indexes them.
-  SegmentSetup(JobPtr job, std::vector<int> members, int self, std::string nonce, Limit limit);
-  // The other ranks are told when it was not completed.
+  // `everyone`: ranks of the job in the order of the new communicator; `rank` indexes them.
+  SegmentSetup(JobPtr job, std::vector<int> everyone, int rank, std::string nonce, Limit limit);
+  // The other ranks are told when it was not completed, or no communicator came of it.
   ~SegmentSetup();
   SegmentSetup(const SegmentSetup&) = delete;
   SegmentSetup& operator=(const SegmentSetup&) = delete;
-  // True when every member has attached.
+  // True when every member has attached, on all hosts.
   Result<bool> advance();
-  Communicator::Parts parts(const Settings& settings) const;
+  // Afterwards, once.
+  std::unique_ptr<Communicator> communicator(const Settings& settings);
 
  private:
   Result<bool> step();
   Result<bool> obtain();
+  bool complete();
   Status check_peers() const;
   int first_absent() const;
-  std::string name_of(int member) const;
-  uint64_t topic() const;
+  int first_host_absent() const;
+  uint64_t topic() const;       // of the communicator
+  uint64_t host_topic() const;  // of the segment
 
   JobPtr job_;
-  std::vector<int> members_;
-  int self_;
+  std::vector<int> everyone_;
+  int rank_;
+  Hosts hosts_;
+  std::vector<int> members_;  // of this host
+  int self_;                  // among them
   std::string nonce_;
+  std::string host_nonce_;
   shm::SegmentPtr segment_;
   Limit limit_;
   size_t send_next_ = 0;
   bool sent_ = false;
+  bool told_ = false;  // the other hosts
   bool complete_ = false;
+  bool communicating_ = false;  // there is a communicator, which tells the others when it ends
   Status failure_;
 };
 

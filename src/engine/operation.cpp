@@ -15,14 +15,33 @@ std::string describe(const Transfer& transfer) {
                 type_name(transfer.type), sends ? "to" : "from", transfer.peer);
 }
 
+namespace {
+
+// Behind those of shared memory come those of messages, or, compressed, those that pass bytes on.
+const char* algorithm_name(size_t value, bool compressed) {
+  const size_t here = collectives::registry().size();
+  if (value < here) return collectives::registry()[value].name;
+  const size_t rest = value - here;
+  if (compressed) {
+    const auto rows = collectives::forwarding_registry();
+    return rest < rows.size() ? rows[rest].name : nullptr;
+  }
+  const auto rows = collectives::message_registry();
+  return rest < rows.size() ? rows[rest].name : nullptr;
+}
+
+}  // namespace
+
 std::string describe(const Signature& signature) {
   const auto byte = [&](int shift) {
     return static_cast<unsigned>(signature.what >> shift) & 255u;
   };
   const unsigned kind = byte(0);
+  const auto codecs = static_cast<uint32_t>(signature.what >> Signature::kCodecShift & 0xfffu);
+  const char* algorithm = algorithm_name(byte(24), codecs != 0);
   // Records are shared memory that another process wrote: do not index with what they say.
   if (kind >= collectives::kNumKinds || !valid_type(static_cast<int>(byte(8))) ||
-      !collectives::known_algorithm(byte(24))) {
+      algorithm == nullptr) {
     return "unknown operation";
   }
   std::string text = kind_name(static_cast<Kind>(kind));
@@ -30,7 +49,6 @@ std::string describe(const Signature& signature) {
   const char* op_text =
       valid_op(static_cast<int>(op)) ? op_name(static_cast<RedOp>(op)) : "unknown op";
   const char* type = kTypeName[byte(8)];
-  const char* algorithm = collectives::row(static_cast<collectives::Algorithm>(byte(24))).name;
   const auto count = static_cast<unsigned long long>(signature.count);
   const collectives::KindFacts& kind_facts = collectives::facts(static_cast<Kind>(kind));
   if (static_cast<Kind>(kind) == Kind::kBarrier) return text;
@@ -38,12 +56,11 @@ std::string describe(const Signature& signature) {
   text += format(varied ? "(counts up to %llu, %s" : "(count %llu, %s", count, type);
   if (kind_facts.reduces) text += std::string(", ") + op_text;
   if (kind_facts.rooted) {
-    text += format(", root %u", static_cast<unsigned>(signature.what >> Signature::kRootShift & 0xffffu));
+    text += format(", root %u",
+                   static_cast<unsigned>(signature.what >> Signature::kRootShift & 0xffffu));
   }
   text += std::string(", ") + algorithm;
-  if (const auto codecs = static_cast<uint32_t>(signature.what >> Signature::kCodecShift & 0xfffu)) {
-    text += ", compressed as " + describe_packed(codecs);
-  }
+  if (codecs != 0) text += ", compressed as " + describe_packed(codecs);
   if ((signature.what & Signature::kGrouped) != 0) text += ", grouped";
   return text + ")";
 }

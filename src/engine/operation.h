@@ -93,7 +93,7 @@ struct Signature {
   uint64_t what = 0;  // kind, type, op, algorithm, root, codecs and whether grouped, packed
   uint64_t count = 0;
 
-  // `codecs`: Compression::packed(), or 0.
+  // `codecs`: CodecChoice::packed(), or 0.
   static Signature of(const Operation& operation, int algorithm, uint32_t codecs = 0) {
     const auto field = [](auto value, int shift) {
       return static_cast<uint64_t>(static_cast<uint32_t>(value)) << shift;

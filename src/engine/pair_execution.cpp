@@ -7,6 +7,7 @@
 
 #include "engine/direct_memory.h"
 #include "engine/job.h"
+#include "engine/span.h"
 
 namespace goss::engine {
 
@@ -20,6 +21,8 @@ namespace {
 // much is on its way.
 constexpr size_t kStepBytes = size_t{1} * 1024 * 1024;
 constexpr size_t kStepPieces = kStepBytes / shm::kPairSlotBytes;
+
+constexpr std::chrono::milliseconds kStillOnTheWay{500};
 
 reduce::Store store_for_peer(const Communicator& comm) {
   return comm.far ? reduce::Store::kStream : reduce::Store::kCached;
@@ -39,13 +42,14 @@ Progress PairExecution::start(Communicator& comm, const Operation& operation) {
   failed_ = false;
   failure_ = {};
   open_.clear();
+  troubled_since_ = {};
   memory_.clear();
   comm.pairs.resize(static_cast<size_t>(comm.nranks()));
   channel_of_.assign(2 * static_cast<size_t>(comm.nranks()), -1);
   following_.assign(ntransfers_, SIZE_MAX);
   if (!exchange_with_self(comm)) return Progress::kFailed;
   for (size_t i = 0; i < ntransfers_; ++i) {
-    if (transfers_[i].peer != comm.rank()) add(i);
+    if (transfers_[i].peer != comm.rank()) add(comm, i);
   }
   Status status = prepare(comm);
   if (!status.ok()) {
@@ -87,14 +91,25 @@ bool PairExecution::exchange_with_self(Communicator& comm) {
                          comm.settings().name.c_str()));
 }
 
-void PairExecution::add(size_t index) {
+void PairExecution::add(Communicator& comm, size_t index) {
   const Transfer& transfer = transfers_[index];
   const size_t ways = channel_of_.size() / 2;
   int& place =
       channel_of_[static_cast<size_t>(transfer.way) * ways + static_cast<size_t>(transfer.peer)];
   if (place < 0) {
     place = static_cast<int>(open_.size());
-    open_.push_back({transfer.way, transfer.peer, index, index});
+    Channel& opened = open_.emplace_back();
+    opened.way = transfer.way;
+    opened.peer = transfer.peer;
+    opened.current = opened.last = index;
+    if (comm.remote(transfer.peer)) {
+      opened.remote = std::make_unique<RemoteChannel>(comm, transfer.peer);
+    } else {
+      const int here = comm.place_in_segment(comm.rank());
+      const int there = comm.place_in_segment(transfer.peer);
+      const bool sends = transfer.way == Way::kSend;
+      opened.pair = &comm.segment().pair(sends ? here : there, sends ? there : here);
+    }
     return;
   }
   Channel& channel = open_[static_cast<size_t>(place)];
@@ -104,10 +119,13 @@ void PairExecution::add(size_t index) {
 // Pages for what this rank touches, so that lack of memory is an error.
 Status PairExecution::prepare(Communicator& comm) {
   for (const Channel& channel : open_) {
+    if (channel.remote != nullptr) continue;
     PairState& pair = state(comm, channel.peer);
+    const int here = comm.place_in_segment(comm.rank());
+    const int there = comm.place_in_segment(channel.peer);
     if (channel.way == Way::kReceive) {
       if (pair.can_receive) continue;
-      GOSS_TRY(comm.segment().allocate_pair(channel.peer, comm.rank(), false));
+      GOSS_TRY(comm.segment().allocate_pair(there, here, false));
       pair.can_receive = true;
       continue;
     }
@@ -117,7 +135,7 @@ Status PairExecution::prepare(Communicator& comm) {
     }
     const int wanted = slots ? 2 : 1;
     if (pair.can_send >= wanted) continue;
-    GOSS_TRY(comm.segment().allocate_pair(comm.rank(), channel.peer, slots));
+    GOSS_TRY(comm.segment().allocate_pair(here, there, slots));
     pair.can_send = wanted;
   }
   return {};
@@ -129,6 +147,7 @@ Progress PairExecution::advance(Communicator& comm) {
   poll(comm);
   if (failed_) return Progress::kFailed;
   if (!open_.empty()) return Progress::kBlocked;
+  if (comm.span() != nullptr) comm.span()->leave_to_go();
   give_up(comm);  // nothing is left
   return Progress::kDone;
 }
@@ -136,13 +155,15 @@ Progress PairExecution::advance(Communicator& comm) {
 void PairExecution::give_up(Communicator& comm) {
   comm.say_waiting(nullptr);
   memory_.clear();
+  for (Channel& channel : open_) channel.remote.reset();
 }
 
 void PairExecution::poll(Communicator& comm) {
   const uint64_t before = moved_;
+  if (comm.span() != nullptr) comm.span()->messenger()->progress();
   for (size_t i = 0; i < open_.size();) {
     if (step(comm, &open_[i])) {
-      open_[i] = open_.back();
+      if (i + 1 < open_.size()) open_[i] = std::move(open_.back());
       open_.pop_back();
     } else {
       ++i;
@@ -156,7 +177,44 @@ void PairExecution::poll(Communicator& comm) {
 
 // True when the channel has nothing more to move.
 bool PairExecution::step(Communicator& comm, Channel* channel) {
+  if (channel->remote != nullptr) return step_remote(comm, channel);
   return channel->way == Way::kSend ? send(comm, channel) : receive(comm, channel);
+}
+
+bool PairExecution::step_remote(Communicator& comm, Channel* channel) {
+  RemoteChannel& remote = *channel->remote;
+  const bool sends = channel->way == Way::kSend;
+  for (size_t messages = 0; messages < kStepPieces; ++messages) {
+    const Transfer& message = current(*channel);
+    switch (sends ? remote.send(comm, message) : remote.receive(comm, message)) {
+      case RemoteChannel::Step::kBlocked: return false;
+      case RemoteChannel::Step::kMoved: ++moved_; return false;
+      case RemoteChannel::Step::kDiffers:
+        return fail(comm, comm.message_mismatch(channel->peer, remote.type(), remote.count(),
+                                                message));
+      case RemoteChannel::Step::kDone:
+        ++moved_;
+        if (next(channel)) return true;
+    }
+  }
+  return false;
+}
+
+// A peer that cannot be reached, unless the library knows soon what has become of it.
+Status PairExecution::check_remote(Communicator& comm) {
+  constexpr std::chrono::milliseconds kTroublePatience{1500};
+  for (const Channel& channel : open_) {
+    if (channel.remote == nullptr || channel.remote->trouble().ok()) continue;
+    const auto now = std::chrono::steady_clock::now();
+    if (troubled_since_ == std::chrono::steady_clock::time_point{}) troubled_since_ = now;
+    if (now - troubled_since_ < kTroublePatience) continue;
+    comm.faults().raise(goss::fail(gossRemoteError, "%s of communicator '%s', from %s, failed: %s",
+                                   describe(current(channel)).c_str(), comm.settings().name.c_str(),
+                                   comm.name_of(comm.rank()).c_str(),
+                                   channel.remote->trouble().message().c_str()));
+    return comm.faults().status();
+  }
+  return {};
 }
 
 // The current message is complete: true when it was the last one of its channel.
@@ -169,7 +227,7 @@ bool PairExecution::next(Channel* channel) {
 }
 
 bool PairExecution::send(Communicator& comm, Channel* channel) {
-  Pair& shared = comm.segment().pair(comm.rank(), channel->peer);
+  Pair& shared = *channel->pair;
   PairState& pair = state(comm, channel->peer);
   const auto look = [&] {
     pair.taken = shared.taken.load(std::memory_order_acquire);  // pairs with receive()
@@ -234,7 +292,7 @@ bool PairExecution::begin_in_place(Communicator& comm, Channel* channel, PairEnt
 }
 
 bool PairExecution::receive(Communicator& comm, Channel* channel) {
-  Pair& shared = comm.segment().pair(channel->peer, comm.rank());
+  Pair& shared = *channel->pair;
   PairState& pair = state(comm, channel->peer);
   for (size_t piece = 0; piece < kStepPieces; ++piece) {
     const size_t slot = pair.received % shm::kPairEntries;
@@ -304,7 +362,8 @@ bool PairExecution::read_in_place(Communicator& comm, Channel* channel, const Pa
 
 Progress PairExecution::check(Communicator& comm, std::chrono::milliseconds waited) {
   const auto gone = std::find_if(open_.begin(), open_.end(), [&](const Channel& channel) {
-    return comm.has_left(channel.peer);
+    // What a rank of another host did before may arrive after the news that it has left.
+    return comm.has_left(channel.peer) && (channel.remote == nullptr || waited > kStillOnTheWay);
   });
   if (gone != open_.end()) {
     const Transfer stuck = current(*gone);
@@ -316,6 +375,10 @@ Progress PairExecution::check(Communicator& comm, std::chrono::milliseconds wait
   if (open_.empty()) return Progress::kBlocked;  // advance() will say so
   const Transfer& waiting = current(open_.front());
   comm.say_waiting(&waiting);
+  if (comm.span() != nullptr) {
+    failure_ = check_remote(comm);
+    if (!failure_.ok()) return Progress::kFailed;
+  }
   failure_ = comm.check_transfer(waiting, waited);
   return failure_.ok() ? Progress::kBlocked : Progress::kFailed;
 }

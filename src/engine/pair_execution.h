@@ -5,16 +5,20 @@
 // never blocks. Messages from one rank to another arrive in the order in which they were sent;
 // those of other pairs do not wait for them.
 //
+// Ranks of one host exchange them in shared memory, others by a messenger (remote_channel.h).
+//
 // A message of up to 64 KiB does not wait for its receiver unless earlier ones fill the pair
 // (shm::Pair). Longer ones do, and one in gossMemAlloc memory is read in place.
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <vector>
 
 #include "device/shared_memory.h"
 #include "engine/communicator.h"
 #include "engine/progress.h"
+#include "engine/remote_channel.h"
 
 namespace goss::engine {
 
@@ -37,21 +41,25 @@ class PairExecution {
  private:
   // The messages of one way and peer, of which one is being moved.
   struct Channel {
-    Transfer::Way way;
-    int peer;
-    size_t current;         // index of the transfer
-    size_t last;            // of the last one
+    Transfer::Way way = Transfer::Way::kSend;
+    int peer = 0;
+    size_t current = 0;     // index of the transfer
+    size_t last = 0;        // of the last one
     size_t done = 0;        // bytes of the current one
     bool begun = false;     // receive: its first piece has been checked
     uint64_t in_place = 0;  // send: entry number + 1 that refers to the sender's memory
+    shm::Pair* pair = nullptr;
+    std::unique_ptr<RemoteChannel> remote;  // instead: the peer is on another host
   };
 
   const Transfer& current(const Channel& channel) const { return transfers_[channel.current]; }
   bool exchange_with_self(Communicator& comm);
   Status prepare(Communicator& comm);
-  void add(size_t index);
+  void add(Communicator& comm, size_t index);
   void poll(Communicator& comm);
   bool step(Communicator& comm, Channel* channel);
+  bool step_remote(Communicator& comm, Channel* channel);
+  Status check_remote(Communicator& comm);
   bool send(Communicator& comm, Channel* channel);
   bool receive(Communicator& comm, Channel* channel);
   bool begin_in_place(Communicator& comm, Channel* channel, shm::PairEntry* entry, bool* full);
@@ -69,6 +77,7 @@ class PairExecution {
   uint64_t moved_ = 0;
   bool failed_ = false;
   Status failure_;
+  std::chrono::steady_clock::time_point troubled_since_;  // with a peer of another host
 };
 
 }  // namespace goss::engine

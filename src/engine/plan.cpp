@@ -188,14 +188,25 @@ Program lower(const collectives::Row& row, const collectives::Shape& shape) {
   return program;
 }
 
+namespace {
+
+constexpr const char* kForcedNames[] = {"auto", "inline",  "oneshot",  "twoshot", "flat",    "ring",
+                                        "doubling", "halving", "binomial", "bruck",   "pairwise"};
+
+}  // namespace
+
+const char* forced_name(Forced forced) { return kForcedNames[static_cast<size_t>(forced)]; }
+
 Result<Forced> forced_algorithm() {
   const auto text = env_text(Env::kAlgo);
-  if (!text || *text == "auto") return Forced::kAuto;
-  if (*text == "inline") return Forced::kInline;
-  if (*text == "oneshot") return Forced::kOneShot;
-  if (*text == "twoshot") return Forced::kTwoShot;
-  return fail(gossInvalidUsage, "GOSS_ALGO=%s: expected auto, inline, oneshot or twoshot",
-              text->c_str());
+  if (!text) return Forced::kAuto;
+  std::string expected;
+  for (size_t i = 0; i < std::size(kForcedNames); ++i) {
+    if (*text == kForcedNames[i]) return static_cast<Forced>(i);
+    expected += std::string(i == 0 ? "" : i + 1 == std::size(kForcedNames) ? " or " : ", ") +
+                kForcedNames[i];
+  }
+  return fail(gossInvalidUsage, "GOSS_ALGO=%s: expected %s", text->c_str(), expected.c_str());
 }
 
 namespace {
@@ -268,7 +279,7 @@ Choice choose(const Operation& operation, int nranks, Forced forced) {
     return choice;
   }
   const size_t most = operation.kind == Kind::kBroadcast ? shm::kLineBytes : shm::kInlineBytes;
-  const bool may = forced == Forced::kAuto || forced == Forced::kInline ||
+  const bool may = (forced != Forced::kOneShot && forced != Forced::kTwoShot) ||
                    (operation.kind != Kind::kAllReduce && operation.kind != Kind::kReduce);
   const bool varied = operation.block_counts != nullptr;
   if (!barrier && !varied && may && published_bytes(operation, nranks) <= most) {

@@ -76,16 +76,31 @@ struct Program {
 // The lowering for mapped memory.
 Program lower(const collectives::Row& row, const collectives::Shape& shape);
 
-enum class Path : uint8_t { kNothing, kInline, kMapped, kPairs, kCompressed };
+enum class Path : uint8_t { kNothing, kInline, kMapped, kPairs, kHosts, kCompressed };
 
 struct Choice {
   Path path = Path::kNothing;
   collectives::Algorithm algorithm = collectives::Algorithm::kBarrierFlat;
   const char* reason = "";
-  uint32_t codecs = 0;  // kCompressed: Compression::packed()
 };
 
-enum class Forced : uint8_t { kAuto, kInline, kOneShot, kTwoShot };
+// Those beyond two-shot exist over messages only. A name that a collective has no algorithm of
+// leaves it as it is.
+enum class Forced : uint8_t {
+  kAuto,
+  kInline,
+  kOneShot,
+  kTwoShot,
+  kFlat,
+  kRing,
+  kDoubling,
+  kHalving,
+  kBinomial,
+  kBruck,
+  kPairwise,
+};
+// As in GOSS_ALGO.
+const char* forced_name(Forced forced);
 // From GOSS_ALGO; gossInvalidUsage for an unknown name.
 Result<Forced> forced_algorithm();
 

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <exception>
 #include <system_error>
 #include <thread>
 
@@ -103,7 +104,7 @@ void Reactor::end_serving(const JobName& job) {
   reactor->wake();
 }
 
-void Reactor::run_stream(StreamPtr stream) {
+void Reactor::run_stream(StreamPtr stream) noexcept {
   {
     const std::lock_guard<std::mutex> lock(stream->mutex_);
     if (stream->scheduled_) {
@@ -114,7 +115,8 @@ void Reactor::run_stream(StreamPtr stream) {
   }
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    arriving_.push_back(std::move(stream));
+    stream->next_ = std::move(arriving_);
+    arriving_ = std::move(stream);
   }
   wake();
 }
@@ -130,28 +132,27 @@ void Reactor::wake() {
 }
 
 bool Reactor::advance_streams() {
+  StreamPtr* end = &running_;
+  while (*end != nullptr) end = &(*end)->next_;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    for (auto& stream : arriving_) running_.push_back(std::move(stream));
-    arriving_.clear();
+    *end = std::move(arriving_);
   }
   bool moved = false;
-  for (size_t i = 0; i < running_.size();) {
+  for (StreamPtr* next = &running_; *next != nullptr;) {
+    Stream& stream = **next;
     bool empty = false;
-    moved |= running_[i]->advance(&empty);
+    moved |= stream.advance(&empty);
+    StreamPtr finished;  // freed without its lock
     if (empty) {
-      const std::lock_guard<std::mutex> lock(running_[i]->mutex_);
-      if (running_[i]->queue_.empty()) {
-        running_[i]->scheduled_ = false;
-      } else {
-        empty = false;
+      const std::lock_guard<std::mutex> lock(stream.mutex_);
+      if (stream.queue_ == nullptr) {
+        finished = std::move(*next);
+        *next = std::move(stream.next_);
+        stream.scheduled_ = false;
       }
     }
-    if (empty) {
-      running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
-    } else {
-      ++i;
-    }
+    if (finished == nullptr) next = &stream.next_;
   }
   return moved;
 }
@@ -197,32 +198,39 @@ void Reactor::poll_watched(int timeout_ms) {
 }
 
 void Reactor::loop() {
-  auto next_poll = std::chrono::steady_clock::now();
+  auto next_poll = Waiter::Clock::now();
   for (;;) {
-    const uint32_t seen = word_.load(std::memory_order_seq_cst);
-    const bool moved = advance_streams();
-    if (running_.empty()) {
-      sleeping_.store(true, std::memory_order_seq_cst);  // then look at word_ again, see wake()
-      poll_watched(word_.load(std::memory_order_seq_cst) == seen ? kIdlePollMs : 0);
-      sleeping_.store(false, std::memory_order_seq_cst);
-      continue;
-    }
-    if (moved) {
-      waiter_.clear_bells();
-    } else {
-      waiter_.set_extra_word(&word_, seen);
-      if (waiter_.bell_count() == 0) {
-        for (const auto& stream : running_) stream->add_bells(&waiter_);
-      }
-      waiter_.pause();
-    }
-    const auto now = std::chrono::steady_clock::now();
-    if (now >= next_poll) {
-      for (const auto& stream : running_) stream->examine(now);
-      poll_watched(0);
-      next_poll = now + kBusyPollEvery;
+    try {
+      turn(&next_poll);
+    } catch (const std::exception&) {  // as in poll_watched()
+      std::this_thread::sleep_for(kBusyPollEvery);
     }
   }
+}
+
+void Reactor::turn(Waiter::Clock::time_point* next_poll) {
+  const uint32_t seen = word_.load(std::memory_order_seq_cst);
+  const bool moved = advance_streams();
+  if (running_ == nullptr) {
+    sleeping_.store(true, std::memory_order_seq_cst);  // then look at word_ again, see wake()
+    poll_watched(word_.load(std::memory_order_seq_cst) == seen ? kIdlePollMs : 0);
+    sleeping_.store(false, std::memory_order_seq_cst);
+    return;
+  }
+  if (moved) {
+    waiter_.clear_bells();
+  } else {
+    waiter_.set_extra_word(&word_, seen);
+    if (waiter_.bell_count() == 0) {
+      for (Stream* s = running_.get(); s != nullptr; s = s->next_.get()) s->add_bells(&waiter_);
+    }
+    waiter_.pause();
+  }
+  const auto now = Waiter::Clock::now();
+  if (now < *next_poll) return;
+  for (Stream* s = running_.get(); s != nullptr; s = s->next_.get()) s->examine(now);
+  poll_watched(0);
+  *next_poll = now + kBusyPollEvery;
 }
 
 }  // namespace goss::engine

@@ -31,13 +31,15 @@ class Reactor {
   void serve(std::unique_ptr<Watched> watched);
   // Nobody will come to the rendezvous of this job any more, if this process serves it.
   static void end_serving(const JobName& job);
-  void run_stream(StreamPtr stream);
+  // Needs no memory, so that what has been queued is run.
+  void run_stream(StreamPtr stream) noexcept;
   void wake();
 
  private:
   // Throws std::system_error where there are no descriptors or threads left.
   Reactor();
   void loop();
+  void turn(Waiter::Clock::time_point* next_poll);
   bool advance_streams();
   void poll_watched(int timeout_ms);
 
@@ -45,8 +47,8 @@ class Reactor {
   std::vector<std::weak_ptr<Watched>> watched_;
   std::vector<std::unique_ptr<Watched>> new_served_;
   std::vector<JobName> over_;  // no longer to be served
-  std::vector<StreamPtr> arriving_;
-  std::vector<StreamPtr> running_;
+  StreamPtr arriving_;         // linked by next_, as the next; the last to arrive first
+  StreamPtr running_;          // reactor thread only
   std::vector<std::unique_ptr<Watched>> served_;  // reactor thread only
   UniqueFd event_fd_;
   std::atomic<uint32_t> word_{0};

@@ -61,8 +61,13 @@ Result<Settings> Settings::from(const gossConfig_t* config) {
     settings.far = *stores == "stream";
   }
   if (const auto transport = env_text(Env::kTransport)) {
-    if (*transport != "auto" && *transport != "shm") {
-      return fail(gossInvalidUsage, "GOSS_TRANSPORT=%s: expected auto or shm", transport->c_str());
+    if (*transport == "shm") {
+      settings.transport = Transport::kShm;
+    } else if (*transport == "ucx") {
+      settings.transport = Transport::kMessages;
+    } else if (*transport != "auto") {
+      return fail(gossInvalidUsage, "GOSS_TRANSPORT=%s: expected auto, shm or ucx",
+                  transport->c_str());
     }
   }
   GOSS_TRY(set_duration(given.timeoutMs, "timeoutMs", &settings.timeout));

@@ -15,19 +15,34 @@ set(GOSS_ENGINE_SOURCES
   engine/explain.cpp
   engine/faults.cpp
   engine/feedback.cpp
+  engine/gossip.cpp
+  engine/gossip_calls.cpp
+  engine/gossip_compression.cpp
+  engine/gossip_execution.cpp
+  engine/gossip_mail.cpp
+  engine/gossip_push_execution.cpp
+  engine/gossip_repair.cpp
   engine/group.cpp
   engine/handle.cpp
   engine/inline_execution.cpp
   engine/job.cpp
   engine/join.cpp
+  engine/lanes.cpp
   engine/makings.cpp
   engine/mapped_execution.cpp
   engine/mapped_movement.cpp
+  engine/message_execution.cpp
+  engine/message_program.cpp
+  engine/messengers.cpp
+  engine/news.cpp
   engine/operation.cpp
   engine/pair_execution.cpp
   engine/plan.cpp
   engine/reactor.cpp
+  engine/remote_channel.cpp
   engine/settings.cpp
+  engine/span.cpp
+  engine/span_execution.cpp
   engine/start.cpp
   engine/stream.cpp
   engine/waiter.cpp

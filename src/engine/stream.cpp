@@ -30,10 +30,22 @@ EventPointPtr Event::recorded() const {
   return point_;
 }
 
-void Stream::push(std::unique_ptr<Work> work) {
+Stream::~Stream() {
+  while (queue_ != nullptr) take_first();  // a long list must not be destroyed by recursion
+}
+
+void Stream::push(std::unique_ptr<Work> work) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
-  queue_.push_back(std::move(work));
+  Work* const last = work.get();
+  (queue_ == nullptr ? queue_ : last_->next_) = std::move(work);
+  last_ = last;
   ++pushed_;
+}
+
+std::unique_ptr<Work> Stream::take_first() {
+  std::unique_ptr<Work> first = std::move(queue_);
+  queue_ = std::move(first->next_);
+  return first;
 }
 
 Status Stream::wait() {
@@ -63,12 +75,11 @@ bool Stream::advance(bool* empty) {
   for (;;) {
     if (front_ == nullptr) {
       const std::lock_guard<std::mutex> lock(mutex_);
-      if (queue_.empty()) {
+      if (queue_ == nullptr) {
         *empty = true;
         return moved;
       }
-      front_ = std::move(queue_.front());
-      queue_.pop_front();
+      front_ = take_first();
     }
     Work::State state = Work::State::kDone;
     try {

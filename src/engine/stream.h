@@ -8,7 +8,6 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <memory>
 #include <mutex>
 
@@ -60,11 +59,20 @@ class Work {
 
  protected:
   Status status_;
+
+ private:
+  std::unique_ptr<Work> next_;  // in its stream
+  friend class Stream;
 };
 
 class Stream {
  public:
-  void push(std::unique_ptr<Work> work);
+  Stream() = default;
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  // Needs no memory: what has been made is queued.
+  void push(std::unique_ptr<Work> work) noexcept;
   // The error of the first operation that failed since the stream was made.
   Status wait();
   // Whether all work is done; *first_failure as wait().
@@ -76,18 +84,21 @@ class Stream {
   void add_bells(Waiter* waiter);
 
  private:
+  std::unique_ptr<Work> take_first();
   bool finish_front();
 
   std::mutex mutex_;
   std::condition_variable drained_;
-  std::deque<std::unique_ptr<Work>> queue_;
+  std::unique_ptr<Work> queue_;  // linked by next_
+  Work* last_ = nullptr;         // of the queue
   std::unique_ptr<Work> front_;  // library thread only, as the next two
   bool moved_ = true;            // since the last examine()
   Waiter::Clock::time_point blocked_since_{};
   uint64_t pushed_ = 0;
   std::atomic<uint64_t> done_{0};
   Status failure_;
-  bool scheduled_ = false;  // the library's thread knows of this stream
+  bool scheduled_ = false;        // the library's thread knows of this stream
+  std::shared_ptr<Stream> next_;  // shared: see StreamPtr; in the list of the library's thread
   friend class Reactor;
 };
 

@@ -3,6 +3,7 @@
 #include "engine/waiter.h"
 
 #include <linux/futex.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -94,6 +95,21 @@ void Waiter::withdraw() {
   announced_ = false;
 }
 
+// False: nobody here waits for messages. Doorbells do not end this sleep, so it is short.
+bool Waiter::sleep_on_messages(long bound_ns) {
+  pollfd fds[kMaxWords];
+  nfds_t count = 0;
+  for (const Bell& bell : bells_) {
+    if (bell.messenger == nullptr || count == kMaxWords) continue;
+    if (!bell.messenger->arm()) return true;  // something has come
+    fds[count++] = {bell.messenger->fd(), POLLIN, 0};
+  }
+  if (count == 0) return false;
+  const timespec bound{0, std::min(bound_ns, kFirstSleepNs)};
+  ::ppoll(fds, count, &bound, nullptr);
+  return true;
+}
+
 void Waiter::sleep() {
   if (!announced_) {
     announce();  // then the caller looks once more before the next call sleeps
@@ -111,6 +127,7 @@ void Waiter::sleep() {
 
   const uint32_t naps = polls_ - spins() - kYields;
   timespec bound{0, std::min(kLongestSleepNs, kFirstSleepNs * static_cast<long>(1 + naps / 64))};
+  if (sleep_on_messages(bound.tv_nsec)) return;
   timespec deadline{};
   ::clock_gettime(CLOCK_MONOTONIC, &deadline);
   deadline.tv_nsec += bound.tv_nsec;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "transport/messenger.h"
 #include "transport/shm/segment.h"
 
 namespace goss::engine {
@@ -45,6 +46,8 @@ class Waiter {
   struct Bell {
     shm::SegmentPtr segment;
     int rank;
+    // Of a rank that waits for messages too, or null; shared: its job and who sleeps on it.
+    std::shared_ptr<transport::Messenger> messenger;
     uint32_t seen = 0;  // doorbell before the last poll: a ring since then ends the sleep at once
   };
   void set_crowded(bool crowded) { crowded_ = crowded; }
@@ -74,6 +77,7 @@ class Waiter {
  private:
   uint32_t spins() const;  // polls before it yields
   void sleep();
+  bool sleep_on_messages(long bound_ns);
   void announce();
   void withdraw();
 

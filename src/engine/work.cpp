@@ -42,7 +42,7 @@ class CollectiveWork final : public Work {
 
   void add_bells(Waiter* waiter) override {
     if (execution_.active()) {
-      waiter->add_bell({handle_->comm->parts().segment, handle_->comm->rank()});
+      waiter->add_bell(handle_->comm->bell());
     }
   }
 
@@ -235,6 +235,12 @@ std::unique_ptr<Work> make_record_work(Event* event) {
 
 std::unique_ptr<Work> make_joined_work(OutcomePtr outcome) {
   return std::make_unique<JoinedWork>(std::move(outcome));
+}
+
+void WorkBatch::queue() noexcept {
+  for (auto& [stream, work] : entries_) stream->push(std::move(work));
+  for (auto& [stream, work] : entries_) reactor_.run_stream(std::move(stream));
+  entries_.clear();
 }
 
 }  // namespace goss::engine

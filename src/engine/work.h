@@ -6,10 +6,12 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "engine/call_options.h"
 #include "engine/handle.h"
+#include "engine/reactor.h"
 
 namespace goss::engine {
 
@@ -69,5 +71,20 @@ std::unique_ptr<Work> make_wait_event_work(const Event& event);
 std::unique_ptr<Work> make_record_work(Event* event);
 // For the outcome, which becomes that of the stream as well.
 std::unique_ptr<Work> make_joined_work(OutcomePtr outcome);
+
+// Work for one stream or several. It is all made before any of it is queued: lack of memory or
+// threads comes before anything has begun.
+class WorkBatch {
+ public:
+  void add(StreamPtr stream, std::unique_ptr<Work> work) {
+    entries_.emplace_back(std::move(stream), std::move(work));
+  }
+  // In the order in which it was added.
+  void queue() noexcept;
+
+ private:
+  Reactor& reactor_ = Reactor::get();
+  std::vector<std::pair<StreamPtr, std::unique_ptr<Work>>> entries_;
+};
 
 }  // namespace goss::engine

@@ -105,4 +105,17 @@ struct EdgeMix {
   float* observed = nullptr;  // largest |peer replica - own replica|
 };
 
+// The mix of a message in full precision, which begins an edge: with replicas that both ends have
+// already. No verdicts: an Inf or NaN goes where it goes in any mix.
+struct EdgeReplicasMix {
+  void* dst;      // may equal x
+  const void* x;
+  const float* own_replica;
+  const float* peer_replica;
+  size_t count;
+  float weight;
+  float* observed;  // out, one per block: largest |peer replica - own replica|
+};
+void edge_replicas_mix(DataType type, const EdgeReplicasMix& arguments);
+
 }  // namespace goss::mixing

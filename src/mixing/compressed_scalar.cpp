@@ -251,6 +251,21 @@ void repair(void* dst, const void* x, size_t count, int32_t exponent, const floa
   correct_block<Format>(dst, x, {0, 0, count, 0}, difference, weight);
 }
 
+template <class Format>
+void replicas_mix(const EdgeReplicasMix& a) {
+  for (size_t b = 0; b < blocks_of(a.count); ++b) {
+    const Block block = block_at(b, a.count, kMaxBits);
+    float difference[kBlock];
+    float largest = 0;
+    for (size_t i = 0; i < block.count; ++i) {
+      difference[i] = a.peer_replica[block.first + i] - a.own_replica[block.first + i];
+      largest = std::max(largest, std::abs(difference[i]));
+    }
+    correct_block<Format>(a.dst, a.x, block, difference, a.weight);
+    a.observed[b] = largest;
+  }
+}
+
 }  // namespace
 
 Kernels scalar_kernels(DataType type) {
@@ -280,6 +295,12 @@ void modulo_values(DataType type, const void* x, size_t count, int32_t exponent,
 
 void edge_begin(DataType type, const void* x, size_t count, float* replica) {
   modulo_values(type, x, count, kNoExponent, replica);
+}
+
+void edge_replicas_mix(DataType type, const EdgeReplicasMix& arguments) {
+  if (type == gossFloat32) replicas_mix<Float32>(arguments);
+  if (type == gossFloat16) replicas_mix<Float16>(arguments);
+  if (type == gossBfloat16) replicas_mix<Bfloat16>(arguments);
 }
 
 void modulo_repair(DataType type, void* dst, const void* x, size_t count, int32_t exponent,

@@ -27,8 +27,7 @@ const TileKernels* scalar_kernels(Codec codec) {
   if (codec == Codec::kBf16) return scalar::bf16_kernels();
   if (codec == Codec::kFp16) return scalar::fp16_kernels();
   if (codec == Codec::kSign) return scalar::sign_kernels();
-  const TileKernels* integers = scalar::integer_kernels(codec);
-  return integers != nullptr ? integers : scalar::small_float_kernels(codec);
+  return scalar::block_kernels(codec);
 }
 
 const TileKernels* vector_kernels(int64_t target, Codec codec) {

@@ -13,8 +13,7 @@
 namespace goss::quant {
 
 namespace scalar {
-const TileKernels* integer_kernels(Codec codec);
-const TileKernels* small_float_kernels(Codec codec);
+const TileKernels* block_kernels(Codec codec);
 const TileKernels* bf16_kernels();
 const TileKernels* fp16_kernels();
 const TileKernels* sign_kernels();

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "quant/fp_mode.h"
+#include "quant/layout.h"
 
 namespace goss::quant {
 
@@ -58,25 +59,6 @@ void for_each_tile(size_t count, const Visit& visit) {
 
 // ---- bytes --------------------------------------------------------------------------------------
 
-struct Place {
-  size_t scales;
-  size_t payload;
-};
-Place place_of(const Shape& shape, size_t count, const Range& range) {
-  const size_t first_of_unit = range.first / shape.unit() * shape.unit();
-  const size_t in_unit = std::min(shape.unit(), count - first_of_unit);
-  const size_t tile = (range.first - first_of_unit) / kTile;
-  const size_t base =
-      shape.scale == Scale::kMean
-          ? first_of_unit / kTile * 2 + first_of_unit / kBlock * 4
-          : shape.scale_bytes(first_of_unit / kBlock) + shape.payload_bytes(first_of_unit / kBlock);
-  if (shape.scale == Scale::kMean) {
-    const size_t tiles = (in_unit + kTile - 1) / kTile;
-    return {base + 2 * tile, base + 2 * tiles + shape.payload_bytes(kBlocksPerTile) * tile};
-  }
-  return {base, base + shape.scale_bytes((in_unit + kBlock - 1) / kBlock)};
-}
-
 // Copies the planes of `blocks` blocks between a whole tile's places and those of a shorter one.
 void copy_planes(const Shape& shape, size_t blocks, const uint8_t* from, size_t from_blocks,
                  uint8_t* to, size_t to_blocks) {
@@ -90,12 +72,12 @@ void copy_planes(const Shape& shape, size_t blocks, const uint8_t* from, size_t 
 // The bytes of a tile as kernels want them: in place, or a whole tile copied together.
 TileBytes whole_tile(const Shape& shape, const uint8_t* bytes, size_t count, const Range& range,
                      TileCopy* copy) {
-  const Place place = place_of(shape, count, range);
+  const Place place = place_of(shape, count, range.first);
   if (range.whole()) return {bytes + place.scales, bytes + place.payload};
-  const size_t blocks = (range.count + kBlock - 1) / kBlock;
   std::memset(copy, 0, sizeof *copy);
-  std::memcpy(copy->scales, bytes + place.scales, shape.scale_bytes(blocks));
-  copy_planes(shape, blocks, bytes + place.payload, blocks, copy->payload, kBlocksPerTile);
+  std::memcpy(copy->scales, bytes + place.scales, shape.scale_bytes(place.blocks));
+  copy_planes(shape, place.blocks, bytes + place.payload, place.blocks, copy->payload,
+              kBlocksPerTile);
   return {copy->scales, copy->payload};
 }
 
@@ -175,7 +157,7 @@ TileBytes encode_tile(const Machine& m, const EncodeOptions& how, const Numbers&
                       size_t count, const Range& range, uint64_t first_element, uint8_t* dst,
                       TileCopy* copy) {
   const Shape& shape = codec_info(how.codec).shape;
-  const Place place = place_of(shape, count, range);
+  const Place place = place_of(shape, count, range.first);
   TileEncode a{.values = numbers.at,
                .count = range.count,
                .scales = dst + place.scales,
@@ -192,9 +174,9 @@ TileBytes encode_tile(const Machine& m, const EncodeOptions& how, const Numbers&
   const TileKernels& codec = m.of(how.codec);
   (how.rounding == Rounding::kNearest ? codec.encode_nearest : codec.encode_stochastic)(a);
   if (!range.whole()) {
-    const size_t blocks = (range.count + kBlock - 1) / kBlock;
-    std::memcpy(dst + place.scales, copy->scales, shape.scale_bytes(blocks));
-    copy_planes(shape, blocks, copy->payload, kBlocksPerTile, dst + place.payload, blocks);
+    std::memcpy(dst + place.scales, copy->scales, shape.scale_bytes(place.blocks));
+    copy_planes(shape, place.blocks, copy->payload, kBlocksPerTile, dst + place.payload,
+                place.blocks);
   }
   return {a.scales, a.payload};
 }

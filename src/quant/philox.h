@@ -25,14 +25,16 @@ constexpr PhiloxKey philox_key(const Dither& dither) {
           static_cast<uint32_t>(dither.step), dither.rank};
 }
 
-// Of one element of the whole vector: 0..65535, which stands for u = (r + 0.5) / 65536.
-constexpr uint32_t dither_of(const Dither& dither, uint64_t element) {
+// The dithers of the elements 8 * call to 8 * call + 7 of the whole vector, two in a word.
+constexpr std::array<uint32_t, 4> dither_words(const Dither& dither, uint64_t call) {
   const PhiloxKey key = philox_key(dither);
-  const uint64_t call = element / 8;
-  const auto words = philox<kPhiloxRounds>(
+  return philox<kPhiloxRounds>(
       {static_cast<uint32_t>(call), static_cast<uint32_t>(call >> 32), key.c2, key.c3},
       {key.k0, key.k1});
-  return words[element % 8 / 2] >> (element % 2 * 16) & 0xffffu;
+}
+// Of one element: 0..65535, which stands for u = (r + 0.5) / 65536.
+constexpr uint32_t dither_of(const Dither& dither, uint64_t element) {
+  return dither_words(dither, element / 8)[element % 8 / 2] >> (element % 2 * 16) & 0xffffu;
 }
 constexpr float unit_dither(uint32_t r) {  // exact
   return (static_cast<float>(r) + 0.5f) * 0x1p-16f;

@@ -9,7 +9,6 @@
 // the inverse is f / D.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -25,6 +24,16 @@ constexpr float kTiny = 0x1p-118f;
 constexpr uint16_t kNanScaleBf16 = 0x7fc0u;
 constexpr uint8_t kNanScaleE8m0 = 0xffu;
 constexpr uint32_t kMaxBf16 = 0x7f7fu;
+
+// By value: through the references of std::max compilers for devices keep numbers in memory.
+template <class T>
+constexpr T smaller(T a, T b) {
+  return b < a ? b : a;
+}
+template <class T>
+constexpr T larger(T a, T b) {
+  return a < b ? b : a;
+}
 
 constexpr uint32_t bits_of(float value) { return std::bit_cast<uint32_t>(value); }
 constexpr float float_of(uint32_t bits) { return std::bit_cast<float>(bits); }
@@ -42,7 +51,7 @@ constexpr float inverse_up(float limit) {
 
 // A positive number as bf16, rounded toward +infinity but not to it.
 constexpr uint32_t up_to_bf16(float value) {
-  return std::min((bits_of(value) + 0xffffu) >> 16, kMaxBf16);
+  return smaller((bits_of(value) + 0xffffu) >> 16, kMaxBf16);
 }
 
 // What a decoder multiplies codes by. Bytes from the wire may be anything: no infinities.
@@ -72,7 +81,7 @@ constexpr BlockScale bf16_scale(float largest, float factor, float limit) {
   const float scaled = largest * f;
   if (!(scaled <= 0x1.fffffep127f)) return {kNanScaleBf16, 0};
   if (scaled < kTiny) return {0, 0};
-  const uint32_t bits = up_to_bf16(std::max(scaled * inverse_up(limit), f * 0x1p-126f));
+  const uint32_t bits = up_to_bf16(larger(scaled * inverse_up(limit), f * 0x1p-126f));
   return {bits, factor / float_of(bits << 16)};
 }
 
@@ -83,9 +92,9 @@ constexpr BlockScale e8m0_scale(float largest, float factor, float limit, int sh
   if (scaled < kTiny) return {0, 0};
   const bool up =
       how == MxScale::kUp && (bits_of(scaled) & 0x7fffffu) > (bits_of(limit) & 0x7fffffu);
-  const int least = std::max(-127, exponent_of(factor) - 126 + shift);
+  const int least = larger(-127, exponent_of(factor) - 126 + shift);
   const int exponent =
-      std::clamp(exponent_of(scaled) - exponent_of(limit) + (up ? 1 : 0), least, 127);
+      smaller(larger(exponent_of(scaled) - exponent_of(limit) + (up ? 1 : 0), least), 127);
   return {static_cast<uint32_t>(exponent + 127),
           factor * float_of(static_cast<uint32_t>(127 + shift - exponent) << 23)};
 }

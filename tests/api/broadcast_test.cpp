@@ -88,15 +88,14 @@ TEST(BroadcastApi, LetsTheRootRunAheadWithoutOverwritingWhatOthersHaveNotRead) {
     run_ranks(4, [&](Rank& me) {
       std::vector<uint32_t> x(count);
       for (int round = 0; round < rounds; ++round) {
+        const std::vector<uint32_t> expected(count, static_cast<uint32_t>(round * 7 + 1));
         if (me.rank == 2) {
-          for (size_t i = 0; i < count; ++i) x[i] = static_cast<uint32_t>(round * 7 + 1);
+          x = expected;
         } else if (round % 97 == me.rank) {
           ::usleep(2000);  // late: the root is far ahead now
         }
         MUST(gossBcast(x.data(), count, gossUint32, 2, me.comm, nullptr));
-        for (uint32_t value : x) {
-          require(value == static_cast<uint32_t>(round * 7 + 1), "round " + std::to_string(round));
-        }
+        require(x == expected, "round " + std::to_string(round));
       }
     });
   }

@@ -169,6 +169,7 @@ TEST_P(Exchange, GivesTheRightBytesForEveryTypeAndOperation) {
     for (const Check check : kChecks) {
       for (int t = 0; t < gossNumTypes; ++t) {
         for (int op = 0; op < gossNumOps; ++op) {
+          if ((t + op + me.nranks) % test_stride() != 0) continue;
           for (size_t count : {5, 1031}) {
             check(me, {.count = count,
                        .type = type_at(t),

@@ -128,9 +128,9 @@ TEST(CodecWithin, PromisesWhatTheFormulaOfTheWireFormatSays) {
   EXPECT_EQ(codec_within(0.01, true, quant::Rounding::kStochastic), std::nullopt);
 }
 
-TEST(Compression, IsPackedIntoTheSignatureAndDescribedFromIt) {
+TEST(CodecChoice, IsPackedIntoTheSignatureAndDescribedFromIt) {
   for (const auto& info : quant::codec_table()) {
-    Compression compression;
+    CodecChoice compression;
     compression.reduce = info.codec;
     compression.gather = Codec::kInt8;
     compression.rounding = quant::Rounding::kStochastic;

@@ -32,7 +32,7 @@ std::ostream& operator<<(std::ostream& out, const Case& c) {
 
 std::vector<Case> cases() {
   std::vector<Case> all;
-  for (const auto rows : {collectives::registry(), collectives::message_registry()}) {
+  for (const auto rows : {collectives::registry(), collectives::forwarding_registry()}) {
     for (const Row& row : rows) {
       if (row.kind == Kind::kBarrier) continue;
       const bool rooted = collectives::facts(row.kind).rooted;

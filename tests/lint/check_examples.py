@@ -37,6 +37,7 @@ EXAMPLES = {
     "adaptive_batches": r"(epoch \d: \d+ updates\n){8}"
                         r"9[5-9]\.\d % of held-out samples right after 1166 updates; "
                         r"batches of 32 take 2000\n",
+    "gossip": r"(y = 3\.0 x \+ -1\.0 after 2000 steps\n)+",
 }
 
 

@@ -32,10 +32,11 @@ LAYERS = {
     # The engine sees of a transport what is made for it, not its sockets and frames.
     "src/engine": ["base", "device", "collectives", "mixing", "reduce", "quant", "engine",
                    "gossamer/compression.h",
-                   "transport/transport.h", "transport/registry.h", "transport/hmac.h", "transport/shm",
+                   "transport/messenger.h", "transport/registry.h", "transport/hmac.h", "transport/shm",
                    "transport/bootstrap/bootstrap.h", "transport/bootstrap/unique_id.h",
                    "transport/bootstrap/fork_guard.h", "transport/bootstrap/process_token.h"],
-    "src/api": ["base", "adaptive", "engine", "api", PUBLIC],
+    # The matrices of gossip schedules are for users only; the engine has no use for them.
+    "src/api": ["base", "adaptive", "engine", "api", "collectives/gossip_matrix.h", PUBLIC],
     "bindings": [PUBLIC],
     "examples": [PUBLIC],
     # Tools are users: they see what users see. perf/bench times inner loops that users do not see.
@@ -47,6 +48,7 @@ LAYERS = {
     # A test sees what the code it tests sees (added below), and tests/support.
     "tests": ["support", PUBLIC],
     "tests/support": ["support", "base", "device", "collectives", "transport", "engine", PUBLIC],
+    "tests/gpu": ["support", "base", "device", "quant", "tests/gpu", PUBLIC],
     "tests/lint": [PUBLIC, "base", "collectives"],  # doc_text prints their tables
 }
 
@@ -62,6 +64,7 @@ OUTSIDE = {
     "mpi.h": (["include/gossamer/gossamer_mpi.h", "src/api/mpi.cpp", "perf", "tests/api"],
               "the library must not need MPI"),
     "ucp/": (["src/transport/ucx"], "UCX is a module"),
+    "ucs/": (["src/transport/ucx"], "UCX is a module"),
     "hip/": (["src/device/gpu_runtime.h"], "GPU runtimes are behind src/device"),
     "cuda": (["src/device/gpu_runtime.h"], "GPU runtimes are behind src/device"),
     "torch/": (["bindings/python", "trainer"], "the library must not need torch"),
@@ -140,8 +143,8 @@ def allowed_for(name):
         allowed += [parts[1], "tests/" + parts[1]]
     if folder == "src/transport" and len(parts) > 3:
         allowed.remove("transport")
-        allowed += ["transport/" + parts[2], "transport/transport.h", "transport/handshake.h",
-                    "transport/hmac.h"]
+        allowed += ["transport/" + parts[2], "transport/messages", "transport/messenger.h",
+                    "transport/module.h", "transport/hmac.h"]
     return allowed
 
 

@@ -16,12 +16,21 @@ std::string algorithms() {
   std::string text =
       "| collective | algorithm | steps | bytes read per rank | exact | ranks | source |\n"
       "|---|---|---|---|---|---|---|\n";
-  for (const auto rows : {goss::collectives::registry(), goss::collectives::message_registry()}) {
+  for (const auto rows : {goss::collectives::registry(), goss::collectives::forwarding_registry()}) {
     for (const goss::collectives::Row& row : rows) {
       text += goss::format("| %s | %s | %s | %s | %s | %s | %s |\n",
                            goss::collectives::kind_name(row.kind), row.name, row.steps, row.bytes,
                            row.exact, row.ranks, row.source);
     }
+  }
+  text +=
+      "\nBetween ranks that share no memory:\n\n"
+      "| collective | algorithm | steps | bytes sent per rank | exact | source |\n"
+      "|---|---|---|---|---|---|\n";
+  for (const goss::collectives::MessageRow& row : goss::collectives::message_registry()) {
+    text +=
+        goss::format("| %s | %s | %s | %s | %s | %s |\n", goss::collectives::kind_name(row.kind),
+                     row.name, row.steps, row.bytes, row.exact, row.source);
   }
   return text;
 }

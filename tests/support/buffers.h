@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -51,20 +52,40 @@ class Buffer {
   std::byte* data_ = nullptr;
 };
 
-// Any bits will do: NaNs and infinities are values like others.
-inline std::byte content(int rank, size_t i) {
-  return static_cast<std::byte>(mix(i * 64 + static_cast<uint64_t>(rank)));
+// Any bits will do: NaNs and infinities are values like others. They repeat after a prime number of
+// bytes, so that they are copied and compared as a whole, which sanitizers look at once.
+constexpr size_t kPatternBytes = 65537;
+inline const std::byte* pattern() {
+  static const std::vector<std::byte> bytes = [] {
+    std::vector<std::byte> made(kPatternBytes);
+    for (size_t i = 0; i < kPatternBytes; ++i) made[i] = static_cast<std::byte>(mix(i + 1));
+    return made;
+  }();
+  return bytes.data();
+}
+// Bytes [first, ...) of the input of `rank` in pieces: fn(offset, expected, length).
+template <class Fn>
+void for_each_run(size_t bytes, int rank, size_t first, Fn fn) {
+  size_t at = (first + static_cast<size_t>(rank) * 4099) % kPatternBytes;
+  for (size_t done = 0; done < bytes; at = 0) {
+    const size_t length = std::min(bytes - done, kPatternBytes - at);
+    fn(done, pattern() + at, length);
+    done += length;
+  }
 }
 inline void fill(std::byte* data, size_t bytes, int rank, size_t first = 0) {
-  for (size_t i = 0; i < bytes; ++i) data[i] = content(rank, first + i);
+  for_each_run(bytes, rank, first, [&](size_t offset, const std::byte* from, size_t length) {
+    std::memcpy(data + offset, from, length);
+  });
 }
-// Bytes [first, ...) of the input of `rank`.
 inline void require_content(const std::byte* data, size_t bytes, int rank, size_t first,
                             const std::string& what) {
-  for (size_t i = 0; i < bytes; ++i) {
-    if (data[i] == content(rank, first + i)) continue;
-    require(false, what + ": byte " + std::to_string(i) + " from rank " + std::to_string(rank));
-  }
+  for_each_run(bytes, rank, first, [&](size_t offset, const std::byte* from, size_t length) {
+    if (std::memcmp(data + offset, from, length) == 0) return;
+    const auto wrong = std::mismatch(from, from + length, data + offset).first - from;
+    require(false, what + ": byte " + std::to_string(offset + static_cast<size_t>(wrong)) +
+                       " from rank " + std::to_string(rank));
+  });
 }
 // Message number `number` from one rank to another.
 inline void fill_message(std::byte* data, size_t bytes, int from, int to, size_t number) {

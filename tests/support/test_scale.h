@@ -10,12 +10,20 @@
 
 namespace goss {
 
+inline int test_percent() {
+  const char* text = std::getenv("GOSS_TEST_SCALE");
+  return text == nullptr || *text == '\0' ? 100 : std::atoi(text);
+}
+
 // `full` scaled down, but no less than `at_least`.
 inline int test_scale(int full, int at_least) {
-  const char* text = std::getenv("GOSS_TEST_SCALE");
-  const int percent = text == nullptr || *text == '\0' ? 100 : std::atoi(text);
-  const auto scaled = static_cast<int>(static_cast<long long>(full) * percent / 100);
+  const auto scaled = static_cast<int>(static_cast<long long>(full) * test_percent() / 100);
   return std::max(scaled, at_least);
 }
+
+// Of the types and operations that a sweep combines, one of so many is enough: 1 at full scale. No
+// more than there are operations, so that `(type + operation + ranks) % stride == 0` leaves out no
+// type, and with all numbers of ranks no combination.
+inline int test_stride() { return test_percent() >= 50 ? 1 : test_percent() >= 10 ? 3 : 5; }
 
 }  // namespace goss

@@ -25,23 +25,11 @@ void add(const void* a, const void* b, void* out) {
   for (size_t i = 0; i < kTile; ++i) store(out, i, load(a, i) + load(b, i));
 }
 
-// Total order of finite numbers: -0 < +0.
-bool below(float a, float b) {
-  return a < b || (a == b && (bits_of(a) >> 31) > (bits_of(b) >> 31));
-}
-bool either_nan(float a, float b) { return a != a || b != b; }
-
 void min(const void* a, const void* b, void* out) {
-  for (size_t i = 0; i < kTile; ++i) {
-    const float x = load(a, i), y = load(b, i);
-    store(out, i, either_nan(x, y) ? float_of(kCanonicalNan32) : below(y, x) ? y : x);
-  }
+  for (size_t i = 0; i < kTile; ++i) store(out, i, lesser(load(a, i), load(b, i)));
 }
 void max(const void* a, const void* b, void* out) {
-  for (size_t i = 0; i < kTile; ++i) {
-    const float x = load(a, i), y = load(b, i);
-    store(out, i, either_nan(x, y) ? float_of(kCanonicalNan32) : below(x, y) ? y : x);
-  }
+  for (size_t i = 0; i < kTile; ++i) store(out, i, greater(load(a, i), load(b, i)));
 }
 void multiply(const void* a, float factor, void* out) {
   for (size_t i = 0; i < kTile; ++i) store(out, i, load(a, i) * factor);

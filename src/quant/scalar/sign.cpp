@@ -11,36 +11,29 @@ namespace goss::quant::scalar {
 
 namespace {
 
-constexpr size_t kLanes = 16;
+constexpr size_t kLanes = SignFormat::kLanes;
 
-// 2^-10 per element instead of at the end: sums cannot overflow.
-float mean_of(const TileEncode& a) {
+float sum_of(const TileEncode& a) {
   float lanes[kLanes] = {};
-  for (size_t i = 0; i < kTile; ++i) {
-    lanes[i % kLanes] += float_of(bits_of(load(a.values, i)) & kMagnitude32) * 0x1p-10f;
-  }
+  for (size_t i = 0; i < kTile; ++i) lanes[i % kLanes] += SignFormat::term_of(load(a.values, i));
   for (size_t half = kLanes / 2; half > 0; half /= 2) {
     for (size_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
   }
-  return lanes[0] / (static_cast<float>(a.count) * 0x1p-10f);
+  return lanes[0];
 }
 
 void encode(const TileEncode& a) {
-  const float mean = mean_of(a) * float_of(bits_of(a.factor) & kMagnitude32);
-  const bool finite = mean <= 0x1.fffffep127f;
-  const bool kept = finite && mean >= kTiny;
-  const uint32_t bits = kept     ? std::min<uint32_t>(Bfloat16::encode(mean), kMaxBf16)
-                        : finite ? 0u
-                                 : kNanScaleBf16;
-  store16(a.scales, bits);
+  const uint32_t scale = SignFormat::scale_of(sum_of(a), a.count, a.factor);
+  store16(a.scales, scale);
   const uint32_t flip = bits_of(a.factor) >> 31;
   for (size_t i = 0; i < kTile; ++i) {
-    put(a.payload, 1, i, kept && i < a.count ? bits_of(load(a.values, i)) >> 31 ^ flip : 0);
+    const bool has_sign = SignFormat::has_signs(scale) && i < a.count;
+    put(a.payload, 1, i, has_sign ? bits_of(load(a.values, i)) >> 31 ^ flip : 0);
   }
 }
 
 float value_of(const TileBytes& bytes, size_t i) {
-  const float step = step_of_bf16(load16(bytes.scales));
+  const float step = SignFormat::step_of(load16(bytes.scales));
   return get(bytes.payload, 1, i) != 0 ? -step : step;
 }
 void decode(const TileBytes& bytes, void* out) {

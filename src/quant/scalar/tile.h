@@ -7,8 +7,8 @@
 
 #include <cstring>
 
-#include "quant/philox.h"
-#include "quant/scales.h"
+#include "quant/formats.h"
+#include "quant/layout.h"
 
 namespace goss::quant::scalar {
 
@@ -39,21 +39,11 @@ inline float largest_of(const void* values, size_t first, size_t count) {
   return float_of(largest);
 }
 
-// To the nearest integer, ties to even; |y| < 2^22. The adder rounds at 1.5 * 2^23's last place.
-inline float round_to_even(float y) { return (y + 0x1.8p23f) - 0x1.8p23f; }
-inline float round_down(float t) {
-  const auto toward_zero = static_cast<float>(static_cast<int32_t>(t));
-  return toward_zero > t ? toward_zero - 1 : toward_zero;
-}
-
-// Rounds y to an integer, nearest or by the dither of one element.
+// For the rounding of element i.
 template <Rounding kRounding>
-float round_code(float y, const TileEncode& a, size_t i) {
-  if constexpr (kRounding == Rounding::kNearest) {
-    return round_to_even(y);
-  } else {
-    return round_down(y + unit_dither(dither_of(a.dither, a.first_element + i)));
-  }
+uint32_t dither_at(const TileEncode& a, size_t i) {
+  if constexpr (kRounding == Rounding::kNearest) return 0;
+  return dither_of(a.dither, a.first_element + i);
 }
 
 // ---- planes -------------------------------------------------------------------------------------
@@ -74,7 +64,7 @@ inline uint32_t get(const uint8_t* plane, int bits, size_t i) {
 // Codes of 8, 6, 5, 4, 3 or 2 bits as one plane or two.
 template <int kBits>
 struct Planes {
-  static constexpr int kLow = kBits == 6 || kBits == 5 ? 4 : kBits == 3 ? 2 : kBits;
+  static constexpr int kLow = low_bits(kBits);
   static constexpr int kHigh = kBits - kLow;
   static constexpr size_t kHighAt = kTile / 8 * kLow;
 
@@ -90,44 +80,33 @@ struct Planes {
 };
 
 // ---- a codec of blocks --------------------------------------------------------------------------
-// Made of a kind of scale and a kind of element, which is what its family defines:
-//   Element::kBits, kLimit (the largest number), kShift (codes are multiples of 2^-kShift)
-//   Element::encode<kRounding>(y, arguments, i) -> code, Element::decode(code) -> number
 
-template <Scale kScale, class Element>
+template <class Format>
 struct BlockCodec {
+  using Element = typename Format::Element;
   using Layout = Planes<Element::kBits>;
-
-  static BlockScale scale_of(float largest, const TileEncode& a) {
-    if constexpr (kScale == Scale::kBf16) {
-      return bf16_scale(largest, a.factor, Element::kLimit);
-    } else {
-      return e8m0_scale(largest, a.factor, Element::kLimit, Element::kShift, a.mx_scale);
-    }
-  }
+  static constexpr Scale kScale = Format::kShape.scale;
 
   static float step_of(const uint8_t* scales, size_t block) {
-    if constexpr (kScale == Scale::kBf16) {
-      return step_of_bf16(load16(scales + 2 * block));
-    } else {
-      return step_of_e8m0(scales[block]) * float_of((127u - Element::kShift) << 23);
-    }
+    return Format::step_of(kScale == Scale::kBf16 ? load16(scales + 2 * block) : scales[block]);
   }
 
   template <Rounding kRounding>
   static void encode(const TileEncode& a) {
     for (size_t block = 0; block < kBlocksPerTile; ++block) {
       const size_t first = block * kBlock;
-      const BlockScale scale = scale_of(largest_of(a.values, first, kBlock), a);
+      const BlockScale scale =
+          Format::scale_of(largest_of(a.values, first, kBlock), a.factor, a.mx_scale);
       if constexpr (kScale == Scale::kBf16) {
         store16(a.scales + 2 * block, scale.bits);
       } else {
         a.scales[block] = static_cast<uint8_t>(scale.bits);
       }
       for (size_t i = first; i < first + kBlock; ++i) {
-        const uint32_t code = scale.inverse == 0 ? 0
-                                                 : Element::template encode<kRounding>(
-                                                       load(a.values, i) * scale.inverse, a, i);
+        const float y = load(a.values, i) * scale.inverse;
+        const uint32_t code =
+            scale.inverse == 0 ? 0
+                               : Element::template encode<kRounding>(y, dither_at<kRounding>(a, i));
         Layout::put_code(a.payload, i, code);
       }
     }

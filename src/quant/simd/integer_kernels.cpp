@@ -10,6 +10,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "quant/formats.h"
 #include "quant/simd/block_codec-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -44,27 +45,17 @@ struct Integer {
   static HWY_INLINE Floats decode(Ints code) { return hn::ConvertTo(TagF32(), code); }
 };
 
-const TileKernels* integer_kernels(Codec codec) {
-  switch (codec) {
-    case Codec::kInt8: return &BlockCodec<Scale::kBf16, Integer<8>>::kKernels;
-    case Codec::kInt6: return &BlockCodec<Scale::kBf16, Integer<6>>::kKernels;
-    case Codec::kInt5: return &BlockCodec<Scale::kBf16, Integer<5>>::kKernels;
-    case Codec::kInt4: return &BlockCodec<Scale::kBf16, Integer<4>>::kKernels;
-    case Codec::kInt3: return &BlockCodec<Scale::kBf16, Integer<3>>::kKernels;
-    case Codec::kInt2: return &BlockCodec<Scale::kBf16, Integer<2>>::kKernels;
-    case Codec::kMxInt8: return &BlockCodec<Scale::kE8m0, Integer<8, 6>>::kKernels;
-    case Codec::kBf16:
-    case Codec::kFp16:
-    case Codec::kSign:
-    case Codec::kFp8E4m3:
-    case Codec::kFp8E5m2:
-    case Codec::kMxFp8E4m3:
-    case Codec::kMxFp8E5m2:
-    case Codec::kMxFp6E2m3:
-    case Codec::kMxFp6E3m2:
-    case Codec::kMxFp4: break;
-  }
+template <Scale kScale, int kBits, int kFraction>
+const TileKernels* kernels_of(BlockFormat<kScale, quant::Integer<kBits, kFraction>>) {
+  return &BlockCodec<kScale, Integer<kBits, kFraction>>::kKernels;
+}
+template <class OtherFormat>
+const TileKernels* kernels_of(OtherFormat) {
   return nullptr;
+}
+
+const TileKernels* integer_kernels(Codec codec) {
+  return visit_format(codec, [](auto format) { return kernels_of(format); });
 }
 
 #endif  // !GOSS_SIMD_IS_SCALAR

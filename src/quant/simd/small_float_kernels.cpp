@@ -10,15 +10,12 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "quant/formats.h"
 #include "quant/simd/block_codec-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace goss::quant::simd::HWY_NAMESPACE {
 #if !GOSS_SIMD_IS_SCALAR
-
-using Float6E2m3 = SmallFloat<2, 3, 0x1f, 0x1f, Overflow::kSaturate>;
-using Float6E3m2 = SmallFloat<3, 2, 0x1f, 0x1f, Overflow::kSaturate>;
-using Float4E2m1 = SmallFloat<2, 1, 0x7, 0x7, Overflow::kSaturate>;
 
 template <class Format>
 struct Floating {
@@ -84,27 +81,17 @@ struct Floating {
   }
 };
 
-const TileKernels* small_float_kernels(Codec codec) {
-  switch (codec) {
-    case Codec::kFp8E4m3: return &BlockCodec<Scale::kBf16, Floating<Float8E4m3>>::kKernels;
-    case Codec::kFp8E5m2: return &BlockCodec<Scale::kBf16, Floating<Float8E5m2>>::kKernels;
-    case Codec::kMxFp8E4m3: return &BlockCodec<Scale::kE8m0, Floating<Float8E4m3>>::kKernels;
-    case Codec::kMxFp8E5m2: return &BlockCodec<Scale::kE8m0, Floating<Float8E5m2>>::kKernels;
-    case Codec::kMxFp6E2m3: return &BlockCodec<Scale::kE8m0, Floating<Float6E2m3>>::kKernels;
-    case Codec::kMxFp6E3m2: return &BlockCodec<Scale::kE8m0, Floating<Float6E3m2>>::kKernels;
-    case Codec::kMxFp4: return &BlockCodec<Scale::kE8m0, Floating<Float4E2m1>>::kKernels;
-    case Codec::kBf16:
-    case Codec::kFp16:
-    case Codec::kInt8:
-    case Codec::kInt6:
-    case Codec::kInt5:
-    case Codec::kInt4:
-    case Codec::kInt3:
-    case Codec::kInt2:
-    case Codec::kSign:
-    case Codec::kMxInt8: break;
-  }
+template <Scale kScale, class Format>
+const TileKernels* kernels_of(BlockFormat<kScale, quant::Floating<Format>>) {
+  return &BlockCodec<kScale, Floating<Format>>::kKernels;
+}
+template <class OtherFormat>
+const TileKernels* kernels_of(OtherFormat) {
   return nullptr;
+}
+
+const TileKernels* small_float_kernels(Codec codec) {
+  return visit_format(codec, [](auto format) { return kernels_of(format); });
 }
 
 #endif  // !GOSS_SIMD_IS_SCALAR

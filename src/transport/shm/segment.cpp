@@ -42,7 +42,8 @@ size_t fixed_bytes(int nranks) {
 
 size_t Segment::bytes_for(int nranks) {
   const auto n = static_cast<size_t>(nranks);
-  return fixed_bytes(nranks) + n * kRingBytes + n * n * sizeof(Pair);
+  return fixed_bytes(nranks) + n * (kRingBytes + sizeof(GossipBoard)) +
+         n * n * (sizeof(Pair) + sizeof(GossipPair));
 }
 
 size_t Segment::ring_offset(int rank) const {
@@ -53,6 +54,14 @@ size_t Segment::pair_offset(int sender, int receiver) const {
   const size_t index =
       static_cast<size_t>(sender) * static_cast<size_t>(nranks_) + static_cast<size_t>(receiver);
   return ring_offset(nranks_) + index * sizeof(Pair);
+}
+
+size_t Segment::gossip_offset() const { return pair_offset(nranks_, 0); }
+
+size_t Segment::gossip_pair_offset(int sender, int receiver) const {
+  const auto n = static_cast<size_t>(nranks_);
+  const size_t index = static_cast<size_t>(sender) * n + static_cast<size_t>(receiver);
+  return gossip_offset() + n * sizeof(GossipBoard) + index * sizeof(GossipPair);
 }
 
 Result<SegmentPtr> Segment::create(int nranks, const Nonce& nonce) {
@@ -88,6 +97,16 @@ SegmentPtr Segment::find(const Nonce& nonce) {
 Status Segment::allocate_pair(int sender, int receiver, bool slots) {
   return MappedRegion::allocate_pages(fd_.get(), pair_offset(sender, receiver),
                                       slots ? sizeof(Pair) : kPairControlBytes);
+}
+
+Status Segment::allocate_gossip_boards() {
+  return MappedRegion::allocate_pages(fd_.get(), gossip_offset(),
+                                      static_cast<size_t>(nranks_) * sizeof(GossipBoard));
+}
+
+Status Segment::allocate_gossip_pair(int sender, int receiver) {
+  return MappedRegion::allocate_pages(fd_.get(), gossip_pair_offset(sender, receiver),
+                                      sizeof(GossipPair));
 }
 
 Result<size_t> Segment::allocate_cell(int rank, int cell, size_t before, size_t bytes) {

@@ -7,10 +7,11 @@
 //   rank areas  flags, inline payloads and records of each rank, written by that rank only
 //   rings       staging cells of each rank, written by that rank, read by all
 //   pairs       messages from each rank to each other rank
+//   gossip      a board of each rank, letters from each rank to each other rank (gossip_area.h)
 //
 // Every counter only grows, so nothing is ever reset. The pages of header and areas are allocated
 // when the segment is made, those of a ring cell when its owner first uses them (allocate_cell),
-// those of a pair likewise (allocate_pair), so that an idle communicator costs a few pages and lack
+// those of a pair and of gossip likewise, so that an idle communicator costs a few pages and lack
 // of memory is an error and not a SIGBUS.
 #pragma once
 
@@ -22,6 +23,7 @@
 
 #include "base/mapped_region.h"
 #include "base/types.h"
+#include "transport/shm/gossip_area.h"
 
 namespace goss::shm {
 
@@ -160,6 +162,17 @@ class Segment {
   }
   // Pages for a pair: its entries, or its slots too.
   Status allocate_pair(int sender, int receiver, bool slots);
+  GossipBoard& gossip_board(int rank) const {
+    return *reinterpret_cast<GossipBoard*>(region_.data() + gossip_offset() +
+                                           static_cast<size_t>(rank) * sizeof(GossipBoard));
+  }
+  GossipPair& gossip_pair(int sender, int receiver) const {
+    return *reinterpret_cast<GossipPair*>(region_.data() +
+                                          gossip_pair_offset(sender, receiver));
+  }
+  // Pages for the boards of all ranks; for the letters of a pair.
+  Status allocate_gossip_boards();
+  Status allocate_gossip_pair(int sender, int receiver);
   // Pages for the first `bytes` of a cell, whose first `before` bytes (0 or what an earlier call
   // returned) have theirs. Returns how many bytes now have pages.
   Result<size_t> allocate_cell(int rank, int cell, size_t before, size_t bytes);
@@ -172,6 +185,8 @@ class Segment {
       : fd_(std::move(fd)), region_(std::move(region)), nranks_(nranks) {}
   size_t ring_offset(int rank) const;
   size_t pair_offset(int sender, int receiver) const;
+  size_t gossip_offset() const;
+  size_t gossip_pair_offset(int sender, int receiver) const;
 
   UniqueFd fd_;
   MappedRegion region_;

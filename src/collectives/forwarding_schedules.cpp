@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
-#include "collectives/message_schedules.h"
+#include "collectives/forwarding_schedules.h"
 
 namespace goss::collectives {
 
-Schedule all_reduce_ring(const Shape& shape) {
+Schedule forwarding_all_reduce_ring(const Shape& shape) {
   const int n = shape.nranks;
   ScheduleBuilder plan(shape, n);
   if (n == 1) {
@@ -29,7 +29,7 @@ Schedule all_reduce_ring(const Shape& shape) {
   return plan.finish();
 }
 
-Schedule broadcast_two_shot(const Shape& shape) {
+Schedule forwarding_broadcast(const Shape& shape) {
   const int n = shape.nranks;
   ScheduleBuilder plan(shape, n);
   const bool is_root = shape.rank == shape.root;

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "engine/span.h"
+
+#include <algorithm>
+#include <map>
+#include <thread>
+
+#include "engine/job.h"
+#include "engine/reactor.h"
+
+namespace goss::engine {
+
+using transport::MessageRequest;
+
+namespace {
+constexpr size_t kMostPosted = size_t{16} * 1024 * 1024;
+constexpr std::chrono::milliseconds kFlushPatience{1000};
+}  // namespace
+
+Hosts::Hosts(const std::vector<std::string>& ids) {
+  std::map<std::string, int> known;
+  for (size_t r = 0; r < ids.size(); ++r) {
+    const auto [entry, added] = known.emplace(ids[r], count());
+    if (added) members.emplace_back();
+    std::vector<int>& host = members[static_cast<size_t>(entry->second)];
+    host_of.push_back(entry->second);
+    index_of.push_back(static_cast<int>(host.size()));
+    host.push_back(static_cast<int>(r));
+  }
+}
+
+int Hosts::per_host() const {
+  const size_t first = members.front().size();
+  const bool equal = std::all_of(members.begin(), members.end(),
+                                 [&](const auto& host) { return host.size() == first; });
+  return equal ? static_cast<int>(first) : 0;
+}
+
+std::vector<int> Hosts::column(int rank) const {
+  std::vector<int> ranks;
+  for (const auto& host : members) ranks.push_back(host[static_cast<size_t>(index(rank))]);
+  return ranks;
+}
+
+std::vector<int> Hosts::leaders(int root) const {
+  std::vector<int> ranks;
+  for (const auto& host : members) ranks.push_back(together(root, host.front()) ? root : host[0]);
+  return ranks;
+}
+
+Span::Span(Hosts hosts, JobPtr job, uint64_t communicator)
+    : hosts_(std::move(hosts)),
+      job_(std::move(job)),
+      communicator_(communicator),
+      messenger_(job_->messenger()) {}
+
+Span::~Span() {
+  flush();
+  messenger_->forget(communicator_);
+}
+
+void Span::set_local(std::unique_ptr<Communicator> local) { local_ = std::move(local); }
+
+bool Span::post_copy(int job_rank, const transport::MessageKey& key, size_t bytes,
+                     const std::function<void(std::byte*)>& fill) {
+  sweep();
+  if (!outbox_.empty() && outbox_bytes_ + bytes > kMostPosted) return false;
+  Posted& posted = outbox_.emplace_back();
+  posted.bytes.resize(bytes);
+  fill(posted.bytes.data());
+  outbox_bytes_ += bytes;
+  messenger_->send(job_rank, key, posted.bytes, &posted.request);
+  job_->leave_to_go(1);
+  return true;
+}
+
+void Span::leave_to_go() {
+  sweep();
+  if (!outbox_.empty()) Reactor::get().wake();
+}
+
+void Span::sweep() {
+  std::erase_if(outbox_, [&](const Posted& posted) {
+    if (posted.request.state == MessageRequest::State::kPosted) return false;
+    outbox_bytes_ -= posted.bytes.size();
+    job_->leave_to_go(-1);
+    return true;
+  });
+}
+
+void Span::flush() {
+  const auto deadline = std::chrono::steady_clock::now() + kFlushPatience;
+  for (sweep(); !outbox_.empty() && std::chrono::steady_clock::now() < deadline; sweep()) {
+    if (!messenger_->progress()) std::this_thread::yield();
+  }
+  std::vector<MessageRequest*> left;
+  for (Posted& posted : outbox_) left.push_back(&posted.request);
+  cancel_all(messenger_.get(), left);
+  job_->leave_to_go(-static_cast<int>(outbox_.size()));
+  outbox_.clear();
+  outbox_bytes_ = 0;
+}
+
+void cancel_all(transport::Messenger* messenger, const std::vector<MessageRequest*>& requests) {
+  for (MessageRequest* request : requests) {
+    while (request->state == MessageRequest::State::kPosted && !messenger->cancel(request)) {
+      if (!messenger->progress()) std::this_thread::yield();
+    }
+  }
+}
+
+}  // namespace goss::engine

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// UcxMessenger: the Messenger on UCP active messages. MessageProtocol makes the packets; here they
+// become active messages of one UCT packet each, endpoints are opened when first used, and UCX's
+// errors become fates. Any thread; one lock around everything.
+//
+// A packet whose payload is user memory goes to UCX as a "generic" datatype: UCX asks for its bytes
+// at the moment when it writes them into its own packet. Until then the protocol can strike them
+// out, which no other way of sending in UCP allows.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "transport/messages/protocol.h"
+#include "transport/messenger.h"
+#include "transport/ucx/context.h"
+#include "transport/ucx/socket_watch.h"
+
+namespace goss::ucx {
+
+class UcxMessenger final : public transport::Messenger, private transport::Wire {
+ public:
+  static Result<transport::MessengerPtr> create(const transport::MessengerOptions& options,
+                                                bool alone);
+  ~UcxMessenger() override;
+
+  const std::string& address() const override { return address_; }
+  Status connect(std::vector<std::string> addresses) override;
+  void send(int peer, const transport::MessageKey& key, std::span<const std::byte> data,
+            transport::MessageRequest* request) override;
+  void receive(int peer, const transport::MessageKey& key, std::span<std::byte> buffer,
+               transport::MessageRequest* request) override;
+  bool cancel(transport::MessageRequest* request) override;
+  void forget(uint64_t communicator) override;
+  bool progress() override;
+  int fd() const override { return fd_; }
+  bool arm() override;
+  Status fate(int peer) const override;
+  uint64_t sent_bytes() const override;
+
+ private:
+  struct Peer {
+    UcxMessenger* messenger = nullptr;
+    int rank = 0;
+    std::string address;
+    ucp_ep_h endpoint = nullptr;
+    bool failed = false;    // is or was in failed_
+    bool impaired = false;  // a message to or from it was cancelled: leaving does not wait for it
+  };
+  struct Failed {
+    int rank;
+    Status reason;
+  };
+
+  UcxMessenger(const transport::MessengerOptions& options, Worker worker, std::string address,
+               size_t packet_bytes, ucp_datatype_t packet_type);
+
+  bool transmit(int peer, transport::Packet* packet) override;
+  Status open(Peer* peer);
+  void note_failure(Peer* peer, Status reason);
+  void bury_failed();
+  void close(Peer* peer);
+  void collect_closed();
+  bool move();
+  void watch_sockets();
+  void wake_others();
+  void leave();
+
+  static ucs_status_t on_packet(void* self, const void* header, size_t header_bytes, void* data,
+                                size_t bytes, const ucp_am_recv_param_t* param);
+  static void on_transmitted(void* request, ucs_status_t status, void* packet);
+  static void on_error(void* peer, ucp_ep_h endpoint, ucs_status_t status);
+
+  const pid_t pid_;
+  const int rank_;
+  mutable std::mutex mutex_;  // guards what follows
+  Worker worker_;
+  const std::string address_;
+  const ucp_datatype_t packet_type_;
+  int fd_ = -1;
+  std::optional<SocketWatch> sockets_;
+  int idle_rounds_ = 0;  // progress that moved nothing, since the sockets were looked at
+  transport::MessageProtocol protocol_;
+  std::vector<Peer> peers_;
+  std::vector<Failed> failed_;
+  std::vector<ucs_status_ptr_t> closing_;
+  std::vector<std::thread::id> sleepers_;  // since arm()
+  uint64_t ended_seen_ = 0;                // protocol_.ended() that sleepers have been told of
+};
+
+}  // namespace goss::ucx

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "temporary_folder.h"
+
+namespace goss::train {
+namespace {
+
+using ::testing::HasSubstr;
+
+Options parse(std::vector<std::string> words) {
+  words.insert(words.begin(), "goss-train");
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  return parse_options(static_cast<int>(argv.size()), argv.data()).value();
+}
+
+TEST(Options, FlagsReachThePlannerAndTheController) {
+  const Options o =
+      parse({"--mode", "reversed", "--batches", "16,128", "--shares", ".3,.7", "--seed", "9",
+             "--batch-warmup", "3", "--precision", "level", "--epochs", "7"});
+  EXPECT_EQ(o.batches.mode, gossBatchReversed);
+  EXPECT_EQ(o.batches.buckets, 2);
+  EXPECT_EQ(o.batches.batch[1], 128);
+  EXPECT_DOUBLE_EQ(o.batches.share[0], .3);
+  EXPECT_EQ(o.batches.seed, 9u);
+  EXPECT_EQ(o.batches.epochs, 7);
+  EXPECT_TRUE(o.watch_precision);
+  EXPECT_EQ(o.precision.rule, gossPrecisionLevel);
+  EXPECT_EQ(o.precision.buckets, 2);
+  EXPECT_EQ(o.precision.warmupEpochs, 3);
+}
+
+TEST(Options, WhatIsComputedIsInTheJson) {
+  const auto base = to_json(parse({}));
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"--lr", "1"},
+                                                {"--data", "textures"},
+                                                {"--label-noise", ".1"},
+                                                {"--lr-rule", "adascale"},
+                                                {"--guard", "0"},
+                                                {"--momentum", "0"},
+                                                {"--trim", "0"}}) {
+    EXPECT_NE(to_json(parse(words)), base) << words[0];
+  }
+  EXPECT_EQ(to_json(parse({"--log", "x", "--quiet"})), base);
+}
+
+TEST(Options, MistakesAreNamed) {
+  EXPECT_THAT(failure_of([] { parse({"--batches", "32,64"}); }), HasSubstr("2 sizes, --shares 3"));
+  EXPECT_THAT(failure_of([] { parse({"--mode", "best"}); }), HasSubstr("best"));
+  EXPECT_THAT(failure_of([] { parse({"--resume"}); }), HasSubstr("--checkpoint"));
+  EXPECT_THAT(failure_of([] { parse({"--what"}); }), HasSubstr("--what"));
+}
+
+}  // namespace
+}  // namespace goss::train

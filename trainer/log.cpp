@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "log.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "data/dataset.h"
+
+namespace goss::train {
+
+Log::Log(const std::string& path, bool quiet, uint64_t keep_bytes)
+    : quiet_(quiet), terminal_(!quiet && isatty(STDERR_FILENO) != 0) {
+  if (path.empty()) return;
+  file_.reset(std::fopen(path.c_str(), keep_bytes == 0 ? "w" : "r+"));
+  if (!file_ ||
+      (keep_bytes != 0 && ftruncate(fileno(file_.get()), static_cast<off_t>(keep_bytes)) != 0)) {
+    throw Failure("--log " + path + ": " + std::strerror(errno));
+  }
+  std::fseek(file_.get(), 0, SEEK_END);
+}
+
+void Log::write(const nlohmann::json& record) {
+  if (!file_) return;
+  const std::string line = record.dump() + "\n";
+  if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size() ||
+      std::fflush(file_.get()) != 0) {
+    throw Failure(std::string("--log: cannot be written: ") + std::strerror(errno));
+  }
+}
+
+uint64_t Log::bytes() { return file_ ? static_cast<uint64_t>(std::ftell(file_.get())) : 0; }
+
+void Log::say(const std::string& line) {
+  if (quiet_) return;
+  if (dirty_) std::fputs("\r\033[K", stderr);
+  dirty_ = false;
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+}
+
+void Log::progress(const std::string& line) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!terminal_ || now - last_ < std::chrono::milliseconds(200)) return;
+  last_ = now;
+  dirty_ = true;
+  std::fprintf(stderr, "\r\033[K%s", line.c_str());
+}
+
+}  // namespace goss::train

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+#include "options.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+namespace goss::train {
+
+namespace {
+
+const std::map<std::string, gossBatchMode_t> kModes = {
+    {"fixed", gossBatchFixed},         {"adaptive", gossBatchAdaptive},
+    {"sizes-random", gossBatchRandom}, {"reversed", gossBatchReversed},
+    {"sorted", gossBatchSorted},       {"growth", gossBatchGrowth},
+    {"infobatch", gossBatchInfoBatch}};
+const std::map<std::string, gossLrRule_t> kLrRules = {
+    {"linear", gossLrLinear}, {"sqrt", gossLrSqrt}, {"constant", gossLrConstant}};
+const std::map<std::string, gossPrecisionRule_t> kPrecisionRules = {
+    {"combined", gossPrecisionCombined},
+    {"level", gossPrecisionLevel},
+    {"flatness", gossPrecisionFlatness},
+    {"epochs", gossPrecisionEpochs}};
+
+// Flags as written, before they are translated.
+struct Raw {
+  std::string mode = "adaptive";
+  std::string lr_rule = "linear";
+  std::string schedule = "cosine";
+  std::string precision = "off";
+  std::vector<int> batches = {32, 64, 256};
+  std::vector<double> shares = {.25, .25, .5};
+};
+
+template <typename Map>
+std::vector<std::string> names_of(const Map& map, std::vector<std::string> names = {}) {
+  for (const auto& entry : map) names.push_back(entry.first);
+  return names;
+}
+
+void add_data_flags(CLI::App& app, Options& o) {
+  const std::string group = "Data";
+  app.add_option("--data", o.data.name,
+                 "generated: glyphs (digits), glyphs47, textures; files: idx, cifar10, cifar100")
+      ->check(CLI::IsMember({"glyphs", "glyphs47", "textures", "idx", "cifar10", "cifar100"}))
+      ->group(group);
+  app.add_option("--data-folder", o.data.folder, "where the files are")->group(group);
+  app.add_option("--data-cache", o.data.cache, "keep generated data here, as IDX files")
+      ->group(group);
+  app.add_option("--data-seed", o.data.seed, "of generated data and of label noise")->group(group);
+  app.add_option("--train", o.data.train, "training samples; 0: all (files)")->group(group);
+  app.add_option("--validation", o.data.validation, "samples held out of them")
+      ->check(CLI::Range(1u, 1u << 30))
+      ->group(group);
+  app.add_option("--test", o.data.test, "test samples; 0: all (files)")->group(group);
+  app.add_option("--label-noise", o.data.label_noise, "share of wrong training labels")
+      ->check(CLI::Range(0.0, 1.0))
+      ->group(group);
+}
+
+void add_training_flags(CLI::App& app, Options& o, Raw& raw) {
+  const std::string group = "Training";
+  app.add_option("--network", o.network, "mlp, lenet, lenet-large, cnn, resnet8")->group(group);
+  app.add_option("--seed", o.seed, "of initial weights and order of samples")->group(group);
+  app.add_option("--epochs", o.epochs)->check(CLI::Range(1, 1 << 20))->group(group);
+  app.add_option("--lr", o.schedule.rate, "learning rate of the reference batch")
+      ->check(CLI::PositiveNumber)
+      ->group(group);
+  app.add_option("--lr-rule", raw.lr_rule, "how it follows the batch")
+      ->check(CLI::IsMember(names_of(kLrRules, {"adascale"})))
+      ->group(group);
+  app.add_option("--schedule", raw.schedule, "over the samples of the run")
+      ->check(CLI::IsMember({"cosine", "constant"}))
+      ->group(group);
+  app.add_option("--warmup", o.schedule.warmup, "share of the run in which the rate rises")
+      ->check(CLI::Range(0.0, 0.9))
+      ->group(group);
+  app.add_option("--optimizer", o.optimizer.name, "sgd, adam")->group(group);
+  app.add_option("--momentum", o.optimizer.momentum)->check(CLI::Range(0.0, 0.9999))->group(group);
+  app.add_option("--weight-decay", o.optimizer.weight_decay)
+      ->check(CLI::NonNegativeNumber)
+      ->group(group);
+  app.add_option("--micro-batch", o.micro_batch, "samples computed at a time; 0: the whole share")
+      ->group(group);
+  app.add_option("--bucket-kib", o.bucket_kib,
+                 "parts of the gradient exchanged while the rest is computed; 0: all after it")
+      ->group(group);
+}
+
+void add_batch_flags(CLI::App& app, Options& o, Raw& raw) {
+  const std::string group = "Batches (docs/adaptive.md)";
+  app.add_option("--mode", raw.mode)->check(CLI::IsMember(names_of(kModes)))->group(group);
+  app.add_option("--batch", o.batches.referenceBatch,
+                 "batch that --lr is for, of fixed and of warm-up; 0: the first of --batches")
+      ->check(CLI::NonNegativeNumber)
+      ->group(group);
+  app.add_option("--batches", raw.batches, "sizes of the buckets, such as 32,64,256")
+      ->delimiter(',')
+      ->group(group);
+  app.add_option("--shares", raw.shares, "their shares of the samples, hardest first")
+      ->delimiter(',')
+      ->group(group);
+  app.add_option("--batch-warmup", o.batches.warmupEpochs, "epochs before buckets are formed")
+      ->group(group);
+  app.add_option("--batch-max", o.batches.batchMax, "bound of all batches; 0: none")->group(group);
+  app.add_option("--trim", o.batches.trim, "share with the highest losses in the last bucket")
+      ->group(group);
+  app.add_option("--loss-decay", o.batches.lossDecay, "share of the loss before")->group(group);
+  app.add_option("--guard", o.batches.guardPatience, "epochs of patience; 0: no guard")
+      ->group(group);
+  app.add_option("--growth-every", o.batches.growthEvery, "epochs")->group(group);
+  app.add_option("--growth-factor", o.batches.growthFactor)->group(group);
+  app.add_option("--info-prune", o.batches.infoPrune)->group(group);
+  app.add_option("--info-full", o.batches.infoFull)->group(group);
+}
+
+void add_other_flags(CLI::App& app, Options& o, Raw& raw) {
+  app.add_option(
+         "--precision", raw.precision,
+         "log the bits that the controller asks for; gradients travel in fp32 all the same, "
+         "because all-reduce does not compress yet")
+      ->check(CLI::IsMember(names_of(kPrecisionRules, {"off"})))
+      ->group("Precision");
+  const std::string group = "Files";
+  app.add_option("--log", o.log, "append to this file, JSON lines, for goss-report")->group(group);
+  app.add_option("--checkpoint", o.checkpoint, "folder, written after every epoch and on SIGTERM")
+      ->group(group);
+  app.add_option("--checkpoint-every", o.checkpoint_every, "and every so many steps")->group(group);
+  app.add_flag("--resume", o.resume, "go on from the last good checkpoint, if there is one")
+      ->needs("--checkpoint")
+      ->group(group);
+  app.add_flag("--quiet", o.quiet, "print the last line only");
+}
+
+void translate_batches(const Raw& raw, Options& o) {
+  if (raw.batches.size() != raw.shares.size() || raw.batches.size() > GOSS_MAX_BUCKETS) {
+    throw Failure("--batches has " + std::to_string(raw.batches.size()) + " sizes, --shares " +
+                  std::to_string(raw.shares.size()) + " shares: give as many of both, at most " +
+                  std::to_string(GOSS_MAX_BUCKETS));
+  }
+  o.batches.mode = kModes.at(raw.mode);
+  o.batches.buckets = static_cast<int>(raw.batches.size());
+  for (size_t b = 0; b < raw.batches.size(); ++b) {
+    o.batches.batch[b] = raw.batches[b];
+    o.batches.share[b] = raw.shares[b];
+  }
+  o.batches.seed = o.seed;
+  o.batches.epochs = o.epochs;
+  if (!o.ada_scale) o.batches.lrRule = kLrRules.at(raw.lr_rule);
+  o.precision.buckets = o.batches.buckets;
+  o.precision.warmupEpochs = o.batches.warmupEpochs;
+}
+
+template <typename Map>
+std::string name_in(const Map& map, typename Map::mapped_type value) {
+  for (const auto& [name, entry] : map) {
+    if (entry == value) return name;
+  }
+  return "?";
+}
+
+}  // namespace
+
+std::optional<Options> parse_options(int argc, char** argv) {
+  Options options;
+  Raw raw;
+  CLI::App app("Trains a network on all ranks: alone, or under mpirun, torchrun or srun.");
+  app.set_version_flag("--version", std::to_string(GOSS_MAJOR) + "." + std::to_string(GOSS_MINOR) +
+                                        "." + std::to_string(GOSS_PATCH));
+  app.option_defaults()->always_capture_default();
+  add_data_flags(app, options);
+  add_training_flags(app, options, raw);
+  add_batch_flags(app, options, raw);
+  add_other_flags(app, options, raw);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    app.exit(success);
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    throw Failure(error.what());
+  }
+  options.ada_scale = raw.lr_rule == "adascale";
+  options.schedule.cosine = raw.schedule == "cosine";
+  options.watch_precision = raw.precision != "off";
+  if (options.watch_precision) options.precision.rule = kPrecisionRules.at(raw.precision);
+  if (options.ada_scale) options.bucket_kib = 0;  // the norm of the own gradient comes first
+  translate_batches(raw, options);
+  return options;
+}
+
+nlohmann::json to_json(const Options& o) {
+  const int buckets = o.batches.buckets;
+  return {
+      {"data", o.data.name},
+      {"data_seed", o.data.seed},
+      {"train", o.data.train},
+      {"validation", o.data.validation},
+      {"test", o.data.test},
+      {"label_noise", o.data.label_noise},
+      {"network", o.network},
+      {"seed", o.seed},
+      {"epochs", o.epochs},
+      {"lr", o.schedule.rate},
+      {"lr_rule", o.ada_scale ? "adascale" : name_in(kLrRules, o.batches.lrRule)},
+      {"schedule", o.schedule.cosine ? "cosine" : "constant"},
+      {"warmup", o.schedule.warmup},
+      {"optimizer", o.optimizer.name},
+      {"momentum", o.optimizer.momentum},
+      {"weight_decay", o.optimizer.weight_decay},
+      {"micro_batch", o.micro_batch},
+      {"bucket_kib", o.bucket_kib},
+      {"mode", name_in(kModes, o.batches.mode)},
+      {"batch", o.batches.referenceBatch},
+      {"batches", std::vector<int>(o.batches.batch, o.batches.batch + buckets)},
+      {"shares", std::vector<double>(o.batches.share, o.batches.share + buckets)},
+      {"batch_warmup", o.batches.warmupEpochs},
+      {"batch_max", o.batches.batchMax},
+      {"trim", o.batches.trim},
+      {"loss_decay", o.batches.lossDecay},
+      {"guard", o.batches.guardPatience},
+      {"growth_every", o.batches.growthEvery},
+      {"growth_factor", o.batches.growthFactor},
+      {"info_prune", o.batches.infoPrune},
+      {"info_full", o.batches.infoFull},
+      {"precision", o.watch_precision ? name_in(kPrecisionRules, o.precision.rule) : "off"},
+  };
+}
+
+}  // namespace goss::train

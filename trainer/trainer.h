@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The Gossamer authors
+//
+// The training loop. What to copy into a trainer of your own is in trainer.cpp: train_epoch() and
+// train_step(). One object per rank, all in step.
+#pragma once
+
+#include <atomic>
+#include <optional>
+
+#include "ada_scale.h"
+#include "checkpoint.h"
+#include "epoch_record.h"
+#include "evaluation.h"
+#include "log.h"
+#include "model.h"
+#include "options.h"
+#include "planner.h"
+#include "sync.h"
+
+namespace goss::train {
+
+class Trainer {
+ public:
+  // Goes on from a checkpoint where options and folder say so. `options` must outlive this.
+  Trainer(const Options& options, const Ranks& ranks, const Splits& data,
+          std::unique_ptr<Model> model);
+
+  // Until the last epoch, or until `stop` is set on any rank: then a checkpoint is written and the
+  // answer is false.
+  bool run(const std::atomic<bool>& stop);
+
+ private:
+  bool train_epoch(const std::atomic<bool>& stop);
+  void train_step(uint64_t step);
+  void end_epoch();
+
+  // trainer_state.cpp
+  void finish();
+  void show_progress(const gossEpoch_t& epoch, uint64_t step);
+  void describe_losses(EpochReport& report);
+  void begin_record();
+  bool stop_agreed(const std::atomic<bool>& stop, uint64_t step) const;
+  void save();
+  void restore(const Snapshot& snapshot);
+  void log_header();
+  uint64_t weights_hash();
+  SyncCounters counters() const;  // of the whole run
+
+  const Options& options_;
+  const Ranks& ranks_;
+  const Splits& data_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<Sync> sync_;
+  Optimizer optimizer_;
+  Schedule schedule_;
+  std::optional<AdaScale> ada_scale_;
+  std::optional<Planner> planner_;
+  std::optional<Precision> precision_;
+  std::optional<Checkpoints> checkpoints_;
+  std::optional<Log> log_;  // rank 0
+
+  std::vector<float> losses_;         // of the batch
+  std::vector<float> sample_losses_;  // of this epoch, as this rank has seen them
+  EpochRecord record_;                // of this epoch
+  SyncCounters before_;               // of the processes before this one, when resumed
+  uint64_t updates_ = 0;              // of the whole run
+  uint64_t saved_at_ = 0;             // updates_ at the last checkpoint
+  double best_validation_ = 0;        // accuracy
+};
+
+}  // namespace goss::train

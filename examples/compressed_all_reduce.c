@@ -59,7 +59,8 @@ int main(void) {
   const double without = average(comm, NULL, &report);
   if (rank == 0) {
     printf("codec %s: no element further off than %.3f, %.1f times fewer bytes\n", report.codec,
-           report.bound, report.sentBytes > 0 ? (double)report.plainBytes / (double)report.sentBytes : 1.0);
+           report.bound,
+           report.sentBytes > 0 ? (double)report.plainBytes / (double)report.sentBytes : 1.0);
   }
   const double with = average(comm, feedback, &report);
   if (rank == 0) {

@@ -164,9 +164,7 @@ class Session {
     compressed_ |= half->compression.codec[0] != '\0';
   }
 
-  bool keep_rows() const {
-    return options_.overlap || compressed_ || !options_.plot_file.empty();
-  }
+  bool keep_rows() const { return options_.overlap || compressed_ || !options_.plot_file.empty(); }
 
   bool finish() {
     Footer footer;
@@ -215,8 +213,8 @@ class Session {
   std::optional<Runner> runner_;
   std::optional<JsonFile> json_;
   std::vector<Row> rows_;
-  double startup_s_ = 0;  // until the last rank had its communicator
-  int nroots_ = 1;        // roots that every group has
+  double startup_s_ = 0;     // until the last rank had its communicator
+  int nroots_ = 1;           // roots that every group has
   bool compressed_ = false;  // one of the rows so far
   int failed_checks_ = 0;
   double bus_bw_sum_ = 0;

@@ -187,8 +187,8 @@ void print_compression(const std::vector<Row>& rows) {
     const Half& half = row.halves[0];
     const gossErrorReport_t& report = half.compression;
     if (report.codec[0] == '\0') continue;
-    const double ratio =
-        static_cast<double>(report.plainBytes) / static_cast<double>(std::max<uint64_t>(1, report.sentBytes));
+    const double ratio = static_cast<double>(report.plainBytes) /
+                         static_cast<double>(std::max<uint64_t>(1, report.sentBytes));
     std::printf("# %10zu  %8s  %6s  %14s  %9s  %12llu  %6.2f  %10.3g  %10.3g  %10.3g\n",
                 row.work.bytes(), type_name(row.work.type), op_name(row.work.op), report.codec,
                 report.algorithm, static_cast<unsigned long long>(report.sentBytes), ratio,

@@ -24,7 +24,7 @@ struct Half {
   double time_us = 0;  // what the column shows: timing.seconds, or call_seconds with -C
   double alg_bw = 0;   // GB/s
   double bus_bw = 0;
-  std::optional<int64_t> wrong;  // nothing: not checked
+  std::optional<int64_t> wrong;     // nothing: not checked
   gossErrorReport_t compression{};  // of rank 0 in the checked operation; codec "": not compressed
   double error = 0;                 // the largest of its process's ranks there
 };

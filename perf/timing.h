@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "buffers.h"
-#include "gossamer/compression.h"
 #include "collective.h"
+#include "gossamer/compression.h"
 #include "statistics.h"
 #include "types_data.h"
 

@@ -27,7 +27,7 @@ struct Problem {
   gossDataType_t type;
   int op;  // gossRedOp_t or kCopy
   int nranks;
-  uint32_t round = 0;  // other data in every round
+  uint32_t round = 0;    // other data in every round
   bool numbers = false;  // kCopy of floats: numbers and not any bits, because they are compressed
 };
 
@@ -62,8 +62,8 @@ struct Tolerance {
 
 // Compares `count` elements with the tile. Floats may differ by the tolerance; `exact_bits` compares bytes (data that was only moved). The data begins with element
 // `phase` of what fill() makes of the tile.
-Mismatch compare(const void* data, size_t count, const Tile& tile,
-                 const Tolerance& tolerance, bool exact_bits, size_t phase = 0);
+Mismatch compare(const void* data, size_t count, const Tile& tile, const Tolerance& tolerance,
+                 bool exact_bits, size_t phase = 0);
 
 // 2 for averages of floats, 0 for all else, as nccl-tests.
 int tolerance_ulp(const Problem& problem);

@@ -110,8 +110,8 @@ Tile tile_of(const Problem& problem, int source) {
 // Errors of rank i of the crew; *error becomes the largest of its result.
 size_t check_rank(Runner& runner, const Work& work, uint32_t round, int i, double* error) {
   // Of this operation, and not of an earlier one, where this is not compressed.
-  const gossErrorReport_t report = runner.compression(i);
-  const double bound = report.elements == work.recv_count() ? report.bound : 0;
+  const gossErrorReport_t compressed = runner.compression(i);
+  const double bound = compressed.elements == work.recv_count() ? compressed.bound : 0;
   const Problem problem = runner.problem(work, round);
   const int rank = runner.crew().first_rank() + i;
   size_t wrong = 0;
@@ -167,7 +167,8 @@ int64_t count_wrong(Runner& runner, const Work& work, double* error) {
       runner.synchronize();
       if (runner.options().inject_error) spoil_one_element(runner, work);
       for (int i = 0; i < crew.size(); ++i) {
-        wrong += static_cast<double>(check_rank(runner, work, static_cast<uint32_t>(round), i, error));
+        wrong +=
+            static_cast<double>(check_rank(runner, work, static_cast<uint32_t>(round), i, error));
       }
     }
     const double all = crew.combine(wrong, Combine::kSum);

@@ -71,7 +71,7 @@ typedef struct gossFeedback* gossFeedback_t;
 
 typedef enum {
   gossFeedbackFloat32 = 0, /**< 4 bytes for each element */
-  gossFeedbackInt8 = 1     /**< about 1.06 bytes; blocks must begin at multiples of 1,024 elements */
+  gossFeedbackInt8 = 1 /**< about 1.06 bytes; blocks must begin at multiples of 1,024 elements */
 } gossFeedbackStorage_t;
 
 /** For vectors of `count` elements: of all-reduce and broadcast `count`, of reduce-scatter and
@@ -101,22 +101,22 @@ GOSS_API gossResult_t gossFeedbackRestore(gossFeedback_t feedback, const void* b
  * fields may differ. Fields are only ever appended.
  */
 typedef struct {
-  size_t size;             /**< sizeof(gossCollConfig_t) as the caller was compiled */
-  unsigned int magic;      /**< GOSS_API_MAGIC */
-  unsigned int version;    /**< GOSS_VERSION_CODE as the caller was compiled */
-  const char* codec;       /**< a wish, for any size; NULL: the communicator's rules */
-  gossFeedback_t feedback; /**< NULL: none. Not used where the call is not compressed */
-  uint64_t seed;           /**< of stochastic rounding */
-  uint64_t step;           /**< likewise, of the training; undefined: the operation's number */
+  size_t size;               /**< sizeof(gossCollConfig_t) as the caller was compiled */
+  unsigned int magic;        /**< GOSS_API_MAGIC */
+  unsigned int version;      /**< GOSS_VERSION_CODE as the caller was compiled */
+  const char* codec;         /**< a wish, for any size; NULL: the communicator's rules */
+  gossFeedback_t feedback;   /**< NULL: none. Not used where the call is not compressed */
+  uint64_t seed;             /**< of stochastic rounding */
+  uint64_t step;             /**< likewise, of the training; undefined: the operation's number */
   gossErrorReport_t* report; /**< filled in when the call is complete; NULL: not wanted */
   int measure; /**< 1: with `report`, the call is also made uncompressed and compared. All ranks or
                     none; needs memory of the size of both buffers. */
 } gossCollConfig_t;
 
-#define GOSS_COLL_CONFIG_INITIALIZER                                                        \
-  {                                                                                         \
+#define GOSS_COLL_CONFIG_INITIALIZER                                                          \
+  {                                                                                           \
     sizeof(gossCollConfig_t), GOSS_API_MAGIC, GOSS_VERSION_CODE, GOSS_CONFIG_UNDEF_PTR, 0, 0, \
-        GOSS_CONFIG_UNDEF_STEP, 0, GOSS_CONFIG_UNDEF_INT                                    \
+        GOSS_CONFIG_UNDEF_STEP, 0, GOSS_CONFIG_UNDEF_INT                                      \
   }
 
 /**

@@ -206,9 +206,8 @@ gossResult_t gossAllReduceConfig(const void* sendbuff, void* recvbuff, size_t co
 gossResult_t gossBroadcastConfig(const void* sendbuff, void* recvbuff, size_t count,
                                  gossDataType_t datatype, int root, gossComm_t comm,
                                  gossStream_t stream, gossCollConfig_t* config) {
-  return submit_with(
-      buffers(Kind::kBroadcast, sendbuff, recvbuff, count, datatype, gossSum, root), comm, stream,
-      config);
+  return submit_with(buffers(Kind::kBroadcast, sendbuff, recvbuff, count, datatype, gossSum, root),
+                     comm, stream, config);
 }
 
 gossResult_t gossReduceConfig(const void* sendbuff, void* recvbuff, size_t count,

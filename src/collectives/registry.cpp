@@ -7,8 +7,8 @@
 #include "collectives/all_to_all.h"
 #include "collectives/barrier.h"
 #include "collectives/broadcast.h"
-#include "collectives/gather_scatter.h"
 #include "collectives/forwarding_schedules.h"
+#include "collectives/gather_scatter.h"
 #include "collectives/message_algorithms.h"
 #include "collectives/reduce.h"
 #include "collectives/reduce_scatter.h"
@@ -56,8 +56,8 @@ const Row kRows[] = {
 };
 
 const Row kForwardingRows[] = {
-    {Algorithm::kAllReduceRing, Kind::kAllReduce, "ring", forwarding_all_reduce_ring, "2 (n-1)", "2 (n-1)/n S",
-     "same bits on all ranks, summed in the order of the ring", kAnyN,
+    {Algorithm::kAllReduceRing, Kind::kAllReduce, "ring", forwarding_all_reduce_ring, "2 (n-1)",
+     "2 (n-1)/n S", "same bits on all ranks, summed in the order of the ring", kAnyN,
      "Patarasuk, Yuan 2009; with codecs, bytes of results are passed on as they are",
      [](const Shape& s) { return 2 * (s.nranks - 1); }},
     {Algorithm::kBroadcastTwoShot, Kind::kBroadcast, "twoshot", forwarding_broadcast, "2",

@@ -16,10 +16,10 @@
 namespace goss::engine {
 
 struct CallOptions {
-  std::optional<CodecWish> wish;  // nothing: the rules of the communicator
-  uint64_t seed = 0;              // of stochastic rounding
-  std::optional<uint64_t> step;   // likewise; nothing: the number of the operation
-  FeedbackPtr feedback;           // null: none
+  std::optional<CodecWish> wish;        // nothing: the rules of the communicator
+  uint64_t seed = 0;                    // of stochastic rounding
+  std::optional<uint64_t> step;         // likewise; nothing: the number of the operation
+  FeedbackPtr feedback;                 // null: none
   gossErrorReport_t* report = nullptr;  // the caller's, until the operation is complete
   bool measure = false;                 // with `report`: also the errors that there really are
 };

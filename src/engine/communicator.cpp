@@ -370,8 +370,8 @@ bool Communicator::disagrees(int peer, uint64_t signature) const {
   for (uint64_t n = oldest; n <= current; ++n) {
     Signature own;
     Signature theirs;
-    const bool known = read_number(*mine_, n, &own) &&
-                       read_number(*areas_[static_cast<size_t>(peer)], n, &theirs);
+    const bool known =
+        read_number(*mine_, n, &own) && read_number(*areas_[static_cast<size_t>(peer)], n, &theirs);
     if (known && (own.what != theirs.what || own.count != theirs.count)) return true;
   }
   return false;

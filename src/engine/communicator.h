@@ -111,8 +111,8 @@ class Communicator {
   size_t compressed_bytes() const;
   bool crowded() const { return crowded_; }
   Span* span() const { return span_.get(); }  // null on one host
-  bool remote(int peer) const;            // no shared memory with it
-  int place_in_segment(int peer) const;   // of a rank that is not remote
+  bool remote(int peer) const;                // no shared memory with it
+  int place_in_segment(int peer) const;       // of a rank that is not remote
   Waiter::Bell bell() const;
 
   // Count an operation and record it; returns its signature word: the last 32 bits of its number,

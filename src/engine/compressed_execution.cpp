@@ -74,8 +74,8 @@ void CompressedExecution::divide(const Operation& operation) {
   partition_ = collectives::Partition(operation.count, program_->divisor(), unit_);
   const size_t longest = program_->vectors() ? partition_.size(0) : operation.count;
   const size_t nbuffers = std::max<size_t>(1, program_->buffers.size());
-  const size_t unit_bytes = std::max(quant::encoded_bytes(how_.reduce, unit_),
-                                     quant::encoded_bytes(how_.gather, unit_));
+  const size_t unit_bytes =
+      std::max(quant::encoded_bytes(how_.reduce, unit_), quant::encoded_bytes(how_.gather, unit_));
   const size_t most = std::min(kMessageBytes, kStagingBytes / (kSlots * nbuffers));
   // A few messages even of parts that are not long, so that something overlaps.
   const size_t part_bytes = divided_up(longest, unit_) * unit_bytes;
@@ -83,8 +83,8 @@ void CompressedExecution::divide(const Operation& operation) {
   stretch_ = std::max<size_t>(1, wanted / unit_bytes) * unit_;
   chunks_ = std::max<size_t>(1, divided_up(longest, stretch_));
   const size_t count = std::min(stretch_, longest);
-  const size_t payload = std::max(quant::encoded_bytes(how_.reduce, count),
-                                  quant::encoded_bytes(how_.gather, count));
+  const size_t payload =
+      std::max(quant::encoded_bytes(how_.reduce, count), quant::encoded_bytes(how_.gather, count));
   buffer_stride_ = align_up(kPayloadOffset + payload + kFiguresBytes, kCacheLine);
   slot_stride_ = buffer_stride_ * nbuffers;
   const size_t bytes = slot_stride_ * std::min(kSlots, chunks_) + kCacheLine;
@@ -173,8 +173,7 @@ Progress CompressedExecution::start(Communicator& comm, const Operation& operati
   figures_ = {};
   elements_ = sent_bytes_ = plain_bytes_ = 0;
   chunks_done_ = 0;
-  const bool average =
-      collectives::facts(operation.kind).reduces && operation.op == gossAvg;
+  const bool average = collectives::facts(operation.kind).reduces && operation.op == gossAvg;
   result_factor_ = average ? 1.0f / static_cast<float>(comm.nranks()) : 1.0f;
   dither_ = dither(comm);
   feedback_ = operation.options != nullptr ? operation.options->feedback.get() : nullptr;
@@ -301,10 +300,10 @@ bool CompressedExecution::begin_message(Communicator& comm, size_t index) {
   const int region = program_->buffers[static_cast<size_t>(message.buffer)].region;
   const size_t count = stretch(region, chunk).count;
   if (sends) write_header(chunk, message.buffer);
-  channel.transfer = {plan.way, gossUint8, plan.peer,
-                      quant::kChunkHeaderBytes +
-                          quant::encoded_bytes(codec(message.buffer), count) + kFiguresBytes,
-                      reinterpret_cast<std::byte*>(header(chunk, message.buffer))};
+  channel.transfer = {
+      plan.way, gossUint8, plan.peer,
+      quant::kChunkHeaderBytes + quant::encoded_bytes(codec(message.buffer), count) + kFiguresBytes,
+      reinterpret_cast<std::byte*>(header(chunk, message.buffer))};
   if (sends) sent_bytes_ += channel.transfer.count;
   if (sends) plain_bytes_ += count * element_;
   Operation one;
@@ -331,7 +330,8 @@ bool CompressedExecution::end_message(Communicator& comm, size_t index) {
     --slot->unsent;
   } else {
     if (!check_header(comm, plan.peer, chunk, buffer)) return false;
-    const size_t count = stretch(program_->buffers[static_cast<size_t>(buffer)].region, chunk).count;
+    const size_t count =
+        stretch(program_->buffers[static_cast<size_t>(buffer)].region, chunk).count;
     slot->errors[static_cast<size_t>(buffer)] =
         read_figures(payload(chunk, buffer) + quant::encoded_bytes(codec(buffer), count));
     slot->filled[static_cast<size_t>(buffer)] = 1;
@@ -367,21 +367,20 @@ bool CompressedExecution::check_header(Communicator& comm, int peer, size_t chun
     failure_ = comm.mismatch(peer, signature_);
     return false;
   }
-  const std::string what =
-      head.ok() ? format("%llu elements in %s of operation #%llu",
-                         static_cast<unsigned long long>(head.value().count),
-                         quant::codec_info(head.value().codec).name,
-                         static_cast<unsigned long long>(head.value().sequence))
-                : head.status().message();
-  return fail(comm, goss::fail(gossInvalidUsage,
-                               "%s sent %s, but %s expects %zu elements in %s of operation #%llu "
-                               "of communicator '%s'. All ranks must make the same calls, and "
-                               "receive messages before the compressed collectives that follow them",
-                               comm.name_of(peer).c_str(), what.c_str(),
-                               comm.name_of(comm.rank()).c_str(), count,
-                               quant::codec_info(wanted).name,
-                               static_cast<unsigned long long>(number_),
-                               comm.settings().name.c_str()));
+  const std::string what = head.ok()
+                               ? format("%llu elements in %s of operation #%llu",
+                                        static_cast<unsigned long long>(head.value().count),
+                                        quant::codec_info(head.value().codec).name,
+                                        static_cast<unsigned long long>(head.value().sequence))
+                               : head.status().message();
+  return fail(
+      comm, goss::fail(gossInvalidUsage,
+                       "%s sent %s, but %s expects %zu elements in %s of operation #%llu "
+                       "of communicator '%s'. All ranks must make the same calls, and "
+                       "receive messages before the compressed collectives that follow them",
+                       comm.name_of(peer).c_str(), what.c_str(), comm.name_of(comm.rank()).c_str(),
+                       count, quant::codec_info(wanted).name,
+                       static_cast<unsigned long long>(number_), comm.settings().name.c_str()));
 }
 
 }  // namespace goss::engine

@@ -49,8 +49,8 @@ class CompressedExecution {
   struct Slot {
     size_t chunk = 0;
     size_t next_work = 0;
-    size_t unsent = 0;              // messages
-    std::vector<uint8_t> filled;    // of each buffer
+    size_t unsent = 0;                   // messages
+    std::vector<uint8_t> filled;         // of each buffer
     std::vector<quant::Figures> errors;  // likewise: see error_of()
   };
   // The messages to or from one rank, one after the other.

@@ -77,15 +77,14 @@ bool CompressedExecution::do_some_work(Communicator& comm) {
 void CompressedExecution::execute(Communicator& comm, Slot* slot, const ExchangeWork& work) {
   const Stretch where = stretch(work.region, slot->chunk);
   if (where.count == 0) return;
-  std::byte* output =
-      operation_.buffer.output + (output_place(work.part) + where.first) * element_;
+  std::byte* output = operation_.buffer.output + (output_place(work.part) + where.first) * element_;
   switch (work.code) {
     case Code::kEncode: return encode(comm, slot, work, where);
     case Code::kReduce: return reduce(comm, slot, work, where);
     case Code::kCopy: {
       const size_t from = input_place(work.input_part) + where.first;
-      comm.compute().copy(output, operation_.buffer.input + from * element_,
-                          where.count * element_, reduce::Store::kCached);
+      comm.compute().copy(output, operation_.buffer.input + from * element_, where.count * element_,
+                          reduce::Store::kCached);
       return add_to_result({}, where.count);
     }
     case Code::kDecode:
@@ -160,19 +159,19 @@ void CompressedExecution::reduce(Communicator& comm, Slot* slot, const ExchangeW
   if (operation_.op == gossMin) combine = quant::Combine::kMin;
   if (operation_.op == gossMax) combine = quant::Combine::kMax;
   quant::Figures errors;
-  quant::Hop hop{.peer_codec = how_.reduce,
-                 .peer_rounding = how_.rounding,
-                 .peer_mx_scale = how_.mx_scale,
-                 .peers = sources_.data(),
-                 .nranks = sources_.size(),
-                 .rank = own,
-                 .own = operation_.buffer.input + place * element_,
-                 .type = operation_.type,
-                 .count = where.count,
-                 .combine = combine,
-                 .how = encodes ? encoding(work.buffer, factor)
-                                : quant::EncodeOptions{.factor = factor},
-                 .first_element = dither_place(work.region, where.first)};
+  quant::Hop hop{
+      .peer_codec = how_.reduce,
+      .peer_rounding = how_.rounding,
+      .peer_mx_scale = how_.mx_scale,
+      .peers = sources_.data(),
+      .nranks = sources_.size(),
+      .rank = own,
+      .own = operation_.buffer.input + place * element_,
+      .type = operation_.type,
+      .count = where.count,
+      .combine = combine,
+      .how = encodes ? encoding(work.buffer, factor) : quant::EncodeOptions{.factor = factor},
+      .first_element = dither_place(work.region, where.first)};
   if (encodes) hop.encoded = payload(slot->chunk, work.buffer);
   if (work.to_output) {
     hop.decoded = operation_.buffer.output + (output_place(work.part) + where.first) * element_;

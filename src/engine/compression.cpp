@@ -33,7 +33,7 @@ Algorithm choose_algorithm(const Operation& operation, int nranks, const CodecWi
       const size_t wire = quant::encoded_bytes(wish.reduce, operation.count) * (n - 1);
       const bool one_codec = wish.reduce == wish.gather;
       return one_codec && wire <= kOneShotWireBytes ? Algorithm::kAllReduceOneShot
-                                                                : Algorithm::kAllReduceTwoShot;
+                                                    : Algorithm::kAllReduceTwoShot;
     }
     case Kind::kBroadcast: {
       const size_t wire = quant::encoded_bytes(wish.reduce, operation.count) * (n - 1);

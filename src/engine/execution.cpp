@@ -52,8 +52,8 @@ Progress Execution::begin(Communicator& comm) {
                                ? &comm.plans().get(choice_.algorithm, operation_.root)
                                : nullptr;
   mapped_.direct().offer(comm, operation_, program);
-  signature_ = comm.begin_operation(operation_, static_cast<int>(choice_.algorithm),
-                                    mapped_.direct().own());
+  signature_ =
+      comm.begin_operation(operation_, static_cast<int>(choice_.algorithm), mapped_.direct().own());
   switch (choice_.path) {
     case Path::kNothing: return settle(comm, Progress::kDone);
     case Path::kInline: return settle(comm, inline_.start(comm, operation_, signature_));
@@ -94,15 +94,14 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
     case Progress::kBlocked:
       if (!std::exchange(waited_, true)) comm.stats.waits += 1;
       break;
-    case Progress::kDone:
-      return end(comm);
+    case Progress::kDone: return end(comm);
     case Progress::kFailed:
       if (choice_.path == Path::kInline) {
         failure_ = comm.mismatch(inline_.waiting_for(), signature_);
       } else if (choice_.path == Path::kHosts) {
         failure_ = span_->failure();
       } else {
-        failure_ = choice_.path == Path::kMapped   ? mapped_.failure()
+        failure_ = choice_.path == Path::kMapped  ? mapped_.failure()
                    : choice_.path == Path::kPairs ? pairs_.failure()
                                                   : compressed_->failure();
       }

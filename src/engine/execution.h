@@ -195,8 +195,8 @@ class Execution {
   PairExecution pairs_;
   std::optional<CodecChoice> compression_;
   CompressedExecution* compressed_ = nullptr;  // of the communicator
-  ErrorReporter reporter_;  // of compressed operations
-  std::unique_ptr<SpanExecution> span_;  // made when first needed
+  ErrorReporter reporter_;                     // of compressed operations
+  std::unique_ptr<SpanExecution> span_;        // made when first needed
   Status failure_;
 };
 

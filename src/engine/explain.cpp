@@ -41,7 +41,8 @@ std::string explain_across_hosts(const Communicator& comm, const Operation& oper
   const SpanChoice choice = choose_across_hosts(operation, hosts, comm.settings().forced);
   const collectives::MessageRow& row = collectives::row(choice.messages.algorithm);
   return format(
-      "%s of %zu %s (%zu bytes) on %d ranks of %d hosts: %s; between hosts algorithm %s because %s; "
+      "%s of %zu %s (%zu bytes) on %d ranks of %d hosts: %s; between hosts algorithm %s because "
+      "%s; "
       "transport: %s; steps %s; bytes sent %s; exactness: %s; kernels %s; source: %s",
       kind_name(operation.kind), operation.count, type_name(operation.type), operation.bytes(),
       comm.nranks(), hosts.count(), choice.reason, row.name, choice.messages.reason,

@@ -119,11 +119,10 @@ void group_add(gossComm* handle, const Operation& operation, gossStream* stream,
     }
     return;
   }
-  group.content.items.push_back({handle, operation, stream, movement_of(operation),
-                                 worth_aggregating(operation) &&
-                                     !may_be_compressed(*handle, operation),
-                                 last, group.content.extents.size(),
-                                 copy_blocks(*handle, operation), copy_options(operation)});
+  group.content.items.push_back(
+      {handle, operation, stream, movement_of(operation),
+       worth_aggregating(operation) && !may_be_compressed(*handle, operation), last,
+       group.content.extents.size(), copy_blocks(*handle, operation), copy_options(operation)});
   Item& item = group.content.items.back();
   item.operation.counts.add(operation.count);
   item.operation.options = item.options.get();

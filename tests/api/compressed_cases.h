@@ -138,8 +138,8 @@ inline Exact exact_element(const Case& c, int rank, int n, size_t i) {
   }
   if (c.op == gossAvg) total /= n;
   // Decoded contributions may be a little larger than the inputs.
-  return {total, 2 * (n + 1) * 0x1p-24 * magnitudes + (std::fabs(total) + magnitudes / 64) * unit +
-                     1e-30};
+  return {total,
+          2 * (n + 1) * 0x1p-24 * magnitudes + (std::fabs(total) + magnitudes / 64) * unit + 1e-30};
 }
 
 // One rank's call; returns its result, empty where it has none.
@@ -171,8 +171,8 @@ inline std::vector<std::byte> call_rank(const Rank& me, const Case& c, gossCollC
       MUST(gossBroadcastConfig(input, output, c.count, c.type, c.root, me.comm, stream, &config));
       break;
     case Call::kReduce:
-      MUST(gossReduceConfig(input, output, c.count, c.type, c.op, c.root, me.comm, stream,
-                            &config));
+      MUST(
+          gossReduceConfig(input, output, c.count, c.type, c.op, c.root, me.comm, stream, &config));
       break;
     case Call::kAllGather:
       MUST(gossAllGatherConfig(input, output, c.count, c.type, me.comm, stream, &config));

@@ -64,9 +64,8 @@ TEST(ErrorReport, NmseOfDirectInt8StaysBelow6e5ForAnyNumberOfRanks) {
       std::vector<float> x(40'000);
       for (size_t i = 0; i < x.size(); ++i) {
         x[i] = static_cast<float>(
-            std::sqrt(-2 * std::log((static_cast<double>(mix(i * 64 + static_cast<uint64_t>(
-                                                                          me.rank)) >>
-                                                         11) +
+            std::sqrt(-2 * std::log((static_cast<double>(
+                                         mix(i * 64 + static_cast<uint64_t>(me.rank)) >> 11) +
                                      1) *
                                     0x1p-53)) *
             std::cos(static_cast<double>(mix(i * 97 + 13 + static_cast<uint64_t>(me.rank))) *
@@ -268,9 +267,8 @@ TEST(CompressedCalls, ThatDisagreeNameBothCodecs) {
         [&](Rank& me) {
           std::vector<float> x(100'000, 1.0f);
           gossCollConfig_t options = with_codec(me.rank == 0 ? pair.first : pair.second);
-          MUST_BE(gossInvalidUsage,
-                  gossAllReduceConfig(x.data(), x.data(), x.size(), gossFloat, gossSum, me.comm,
-                                      nullptr, &options));
+          MUST_BE(gossInvalidUsage, gossAllReduceConfig(x.data(), x.data(), x.size(), gossFloat,
+                                                        gossSum, me.comm, nullptr, &options));
           const std::string text = last_error();
           for (std::string codec : {pair.first, pair.second}) {
             codec = codec.substr(0, codec.find('+'));

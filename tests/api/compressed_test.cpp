@@ -11,13 +11,13 @@
 namespace goss::test {
 namespace {
 
-constexpr std::array kCodecs = {"bf16",       "fp16",       "int8",       "int6",       "int5",
-                                "int4",       "int3",       "int2",       "sign",       "fp8_e4m3",
-                                "fp8_e5m2",   "mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e2m3", "mxfp6_e3m2",
-                                "mxfp4",      "mxint8"};
-constexpr std::array kCalls = {Call::kAllReduce,     Call::kBroadcast, Call::kReduce,
-                               Call::kAllGather,     Call::kReduceScatter,
-                               Call::kAlltoAll,      Call::kGather,    Call::kScatter};
+constexpr std::array kCodecs = {"bf16",     "fp16",       "int8",       "int6",       "int5",
+                                "int4",     "int3",       "int2",       "sign",       "fp8_e4m3",
+                                "fp8_e5m2", "mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e2m3", "mxfp6_e3m2",
+                                "mxfp4",    "mxint8"};
+constexpr std::array kCalls = {Call::kAllReduce, Call::kBroadcast,     Call::kReduce,
+                               Call::kAllGather, Call::kReduceScatter, Call::kAlltoAll,
+                               Call::kGather,    Call::kScatter};
 
 void run_all(int n, const std::vector<Case>& cases) {
   Results results(n);

@@ -37,8 +37,8 @@ constexpr size_t kKiB = 1024;
 constexpr size_t kMiB = 1024 * kKiB;
 
 TEST(CodecRules, TheFirstThatFitsHolds) {
-  const CodecRules given = rules(
-      "all_reduce:int8/int4+sr@1M-, all_reduce : bf16 @ 64K-1M, broadcast:none, int6@ -2M");
+  const CodecRules given =
+      rules("all_reduce:int8/int4+sr@1M-, all_reduce : bf16 @ 64K-1M, broadcast:none, int6@ -2M");
   EXPECT_EQ(chosen(floats(Kind::kAllReduce, 4 * kMiB), 4, given), "int8/int4+sr");
   EXPECT_EQ(chosen(floats(Kind::kAllReduce, kMiB), 4, given), "int8/int4+sr");
   EXPECT_EQ(chosen(floats(Kind::kAllReduce, kMiB - 4), 4, given), "bf16");
@@ -96,8 +96,7 @@ TEST(ChooseCompression, TakesOneExchangeForLittle) {
     const auto choice = choose_compression(floats(kind, bytes), n, rules(text));
     return choice.value().use->algorithm;
   };
-  EXPECT_EQ(algorithm(Kind::kAllReduce, kMiB - 64 * kKiB, 2, "int8"),
-            Algorithm::kAllReduceOneShot);
+  EXPECT_EQ(algorithm(Kind::kAllReduce, kMiB - 64 * kKiB, 2, "int8"), Algorithm::kAllReduceOneShot);
   EXPECT_EQ(algorithm(Kind::kAllReduce, 64 * kMiB, 2, "int8"), Algorithm::kAllReduceTwoShot);
   EXPECT_EQ(algorithm(Kind::kAllReduce, 128 * kKiB, 2, "int8/int4"), Algorithm::kAllReduceTwoShot);
   EXPECT_EQ(algorithm(Kind::kAllReduce, 128 * kKiB, 4, "int8"), Algorithm::kAllReduceOneShot);

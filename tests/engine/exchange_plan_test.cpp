@@ -134,9 +134,8 @@ class Simulator {
       if (channel.way != Way::kSend) continue;
       size_t& next = sent_[{rank, channel.peer}];
       if (next == channel.messages.size()) continue;
-      const auto& bytes =
-          ranks_[static_cast<size_t>(rank)].buffers[static_cast<size_t>(
-              channel.messages[next].buffer)];
+      const auto& bytes = ranks_[static_cast<size_t>(rank)]
+                              .buffers[static_cast<size_t>(channel.messages[next].buffer)];
       if (!bytes) continue;
       for (const ExchangeChannel& theirs : programs_[static_cast<size_t>(channel.peer)].channels) {
         if (theirs.way != Way::kReceive || theirs.peer != rank) continue;
@@ -168,9 +167,9 @@ class Simulator {
         std::string sum;
         for (int source : work.sources) {
           if (source != ExchangeWork::kOwnInput && !buffer(source)) return false;
-          sum += (sum.empty() ? "" : "+") + (source == ExchangeWork::kOwnInput
-                                                 ? input(rank, work.input_part)
-                                                 : *buffer(source));
+          sum +=
+              (sum.empty() ? "" : "+") +
+              (source == ExchangeWork::kOwnInput ? input(rank, work.input_part) : *buffer(source));
         }
         if (work.buffer != ExchangeWork::kNone) sum = "E(" + sum + ")";
         if (work.buffer != ExchangeWork::kNone) buffer(work.buffer) = sum;

@@ -16,7 +16,8 @@ std::string algorithms() {
   std::string text =
       "| collective | algorithm | steps | bytes read per rank | exact | ranks | source |\n"
       "|---|---|---|---|---|---|---|\n";
-  for (const auto rows : {goss::collectives::registry(), goss::collectives::forwarding_registry()}) {
+  for (const auto rows :
+       {goss::collectives::registry(), goss::collectives::forwarding_registry()}) {
     for (const goss::collectives::Row& row : rows) {
       text += goss::format("| %s | %s | %s | %s | %s | %s | %s |\n",
                            goss::collectives::kind_name(row.kind), row.name, row.steps, row.bytes,

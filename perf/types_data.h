@@ -60,8 +60,9 @@ struct Tolerance {
   double distance = 0;
 };
 
-// Compares `count` elements with the tile. Floats may differ by the tolerance; `exact_bits` compares bytes (data that was only moved). The data begins with element
-// `phase` of what fill() makes of the tile.
+// Compares `count` elements with the tile. Floats may differ by the tolerance; `exact_bits` compares
+// bytes (data that was only moved). The data begins with element `phase` of what fill() makes of the
+// tile.
 Mismatch compare(const void* data, size_t count, const Tile& tile, const Tolerance& tolerance,
                  bool exact_bits, size_t phase = 0);
 

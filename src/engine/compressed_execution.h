@@ -2,11 +2,11 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // CompressedExecution: a collective whose messages are encoded, as a state machine that never
-// blocks. An exchange program (exchange_plan.h) is applied to chunk after chunk. A few chunks are on
-// their way at once, each in a slot of buffers, so encoding, wire and decoding overlap. The messages
-// between two ranks follow one another in an order that both know: groups of as many chunks as there
-// are slots, in a group by phase, in a phase by chunk. No chunk waits for one of a later group, so
-// nobody waits for ever.
+// blocks. An exchange program (exchange_plan.h) is applied to chunk after chunk. A few chunks are
+// on their way at once, each in a slot of buffers, so encoding, wire and decoding overlap. The
+// messages between two ranks follow one another in an order that both know: groups of as many
+// chunks as there are slots, in a group by phase, in a phase by chunk. No chunk waits for one of a
+// later group, so nobody waits for ever.
 //
 // Who owns and rounds which element depends on (n, count, program) alone and not on chunks, so bits
 // do not depend on how long these are. One per communicator; buffers are kept for the next call.

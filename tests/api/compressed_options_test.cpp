@@ -24,7 +24,7 @@ gossErrorReport_t empty_report() {
   return report;
 }
 
-// ---- reports --------------------------------------------------------------------------------------
+// ---- reports ------------------------------------------------------------------------------------
 
 TEST(ErrorReport, BoundsAndForetellsTheMeasuredError) {
   for (const char* codec : {"int8+oneshot", "int8+direct", "int4+direct", "int8+ring", "bf16"}) {
@@ -123,7 +123,7 @@ TEST(ErrorBudget, TakesTheFewestBitsThatKeepIt) {
   }
 }
 
-// ---- error feedback -------------------------------------------------------------------------------
+// ---- error feedback -----------------------------------------------------------------------------
 
 class Feedback {
  public:
@@ -250,7 +250,7 @@ TEST(ErrorFeedback, IsNotPoisonedByWhatIsNotFinite) {
   });
 }
 
-// ---- refusals -------------------------------------------------------------------------------------
+// ---- refusals -----------------------------------------------------------------------------------
 
 TEST(CompressedCalls, ThatDisagreeNameBothCodecs) {
   struct Pair {

@@ -184,7 +184,7 @@ TEST(Compressed, RulesHoldForGroupsOfCallsOfAllSizes) {
   EXPECT_NE(single[1][3], plain_number(0, 3) + plain_number(1, 3)) << "large ones are not";
 }
 
-// ---- values ---------------------------------------------------------------------------------------
+// ---- values -------------------------------------------------------------------------------------
 
 TEST(Compressed, NothingThatIsNotFiniteIsHidden) {
   constexpr size_t kCount = 4096;

@@ -225,7 +225,7 @@ Status Inside::refusal() const {
 }
 
 gossComm* make_handle(int rank, int nranks, const Settings& settings) {
-  auto* handle = new gossComm;
+  auto handle = std::make_unique<gossComm>();
   handle->rank = rank;
   handle->nranks = nranks;
   handle->settings = settings;
@@ -234,8 +234,8 @@ gossComm* make_handle(int rank, int nranks, const Settings& settings) {
   static const int registered = std::atexit(leave_at_exit);
   static_cast<void>(registered);
   const std::lock_guard<std::mutex> lock(living().mutex);
-  living().handles.insert(handle);
-  return handle;
+  living().handles.insert(handle.get());
+  return handle.release();
 }
 
 namespace {

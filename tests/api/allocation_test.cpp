@@ -55,8 +55,10 @@ bool call_with(long allowed, const Call& call) {
         if (failed_here) require(code == gossSystemError, "rank 0: " + std::to_string(code));
         gossResult_t state = gossInternalError;
         MUST(gossCommGetAsyncError(me.comm, &state));
-        require(state == code, "the call gave " + std::to_string(code) + ", the state is " +
-                                   std::to_string(state));
+        // Rank 1 may have had all that it needed when rank 0 failed.
+        const bool failed_later = me.rank == 1 && code == gossSuccess && state == gossSystemError;
+        require(state == code || failed_later, "the call gave " + std::to_string(code) +
+                                                   ", the state is " + std::to_string(state));
         require(code == gossSuccess || code == gossSystemError, std::to_string(code));
       },
       config);

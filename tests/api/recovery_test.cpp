@@ -47,7 +47,10 @@ TEST_P(Shrink, LeavesRanksOutAndNumbersTheOthersInOrder) {
     require(rank_in(smaller) == me.rank / 2, "new rank");
     require_sum(smaller);
     require_sum(smaller, 100'000);
-    MUST(gossBarrier(smaller, nullptr));
+    // All have the sums; what follows may end the barrier of slower ranks.
+    const gossResult_t met = gossBarrier(smaller, nullptr);
+    require(met == gossSuccess || (flags == GOSS_SHRINK_ABORT && met == gossRemoteError),
+            last_error());
     // And once more, to a single rank.
     int others[] = {1, 2};
     if (me.rank == 0) {

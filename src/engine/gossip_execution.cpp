@@ -460,15 +460,13 @@ Progress GossipExecution::check(Gossip& gossip) {
       gossip.mail().make_room(out.peer);
   }
   if (stage_ == Stage::kRepair) {
-    const auto most = [&](int peer) { return waited > gossip.patience(peer); };
-    const bool lost = std::any_of(outgoing_.begin(), outgoing_.end(),
-                                  [&](const Outgoing& out) {
-                                    return gossip.mail().place(out.peer).gone() || most(out.peer);
-                                  }) ||
-                      std::any_of(incoming_.begin(), incoming_.end(), [&](const Incoming& in) {
-                        return gossip.mail().place(in.peer).gone() || most(in.peer);
-                      });
-    if (lost) stop_repair(gossip);
+    Result<bool> lost = lost_in_repair(gossip, waited);
+    if (!lost.ok()) return fail(gossip, lost.take_status());
+    if (lost.value()) {
+      Result<bool> done = repair(gossip);  // it may have done its part just before
+      if (!done.ok()) return fail(gossip, done.take_status());
+      if (!done.value()) stop_repair(gossip);
+    }
     return advance(gossip);
   }
   for (Incoming& incoming : incoming_) {

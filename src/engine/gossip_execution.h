@@ -98,6 +98,7 @@ class GossipExecution {
                     const std::byte** payload);
   Result<bool> send_beside(Gossip& gossip, int peer, Kind kind, size_t bytes,
                            const std::function<void(std::byte*)>& fill);
+  Result<bool> lost_in_repair(Gossip& gossip, std::chrono::milliseconds waited);
   void stop_repair(Gossip& gossip);
 
   // gossip_push_execution.cpp

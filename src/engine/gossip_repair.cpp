@@ -114,6 +114,21 @@ Result<bool> GossipExecution::accept(Gossip& gossip) {
   return true;
 }
 
+// Whether a partner that is still needed is gone or too late. Others may have left in good order.
+Result<bool> GossipExecution::lost_in_repair(Gossip& gossip, std::chrono::milliseconds waited) {
+  const auto lost = [&](int peer) -> Result<bool> {
+    if (gossip.mail().place(peer).gone()) return true;
+    if (!gossip.settings().deterministic) return waited > gossip.patience(peer);
+    GOSS_TRY(gossip.check_patience(peer, waited));
+    return false;
+  };
+  if (answering_) {
+    GOSS_TRY_ASSIGN(const bool receiver, lost(outgoing_.front().peer));
+    if (receiver) return true;
+  }
+  return asking_ ? lost(incoming_.front().peer) : Result<bool>(false);
+}
+
 // A partner has been lost in the middle.
 void GossipExecution::stop_repair(Gossip& gossip) {
   if (asked_ != nullptr) gossip.mail().release(asked_letter_, LetterState::kTaken);

@@ -66,7 +66,7 @@ std::vector<int> parse_ops(const std::string& text) {
   }
   if (text == "all") return all;
   if (text == "mulsum") {
-    throw std::invalid_argument("-o mulsum: this version of Gossamer has no pre-multiplied sum");
+    throw std::invalid_argument("-o mulsum: the perf tools do not check pre-multiplied sums yet");
   }
   throw std::invalid_argument("-o " + text + ": expected sum, prod, min, max, avg or all");
 }

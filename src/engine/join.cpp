@@ -66,6 +66,12 @@ SegmentSetup::~SegmentSetup() {
     // Pairs with has_left(): the others have it, and would wait for this rank in their first call.
     segment_->area(self_).state.store(shm::RankState::kLeft, std::memory_order_release);
     ring_doorbells(*segment_);
+    if (hosts_.count() > 1) {
+      News news;
+      news.kind = News::Kind::kLeft;
+      news.communicator = topic();
+      job_->tell(news);
+    }
     return;
   }
   if (!job_->given_up(topic()).ok()) return;

@@ -5,23 +5,10 @@
  * gossip_death_test.cpp. */
 #include <gossamer/gossip.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+
+#include "mpirun_rank.h"
 
 static float model[10000];
-
-static int check(gossResult_t result) {
-  if (result != gossSuccess) fprintf(stderr, "%s\n", gossGetLastError(NULL));
-  return result == gossSuccess;
-}
-
-static void tell(const char* directory) {
-  char path[4096];
-  snprintf(path, sizeof(path), "%s/%d", directory, (int)getpid());
-  FILE* file = fopen(path, "w");
-  if (file != NULL) fclose(file);
-}
 
 int main(int argc, char** argv) {
   gossComm_t comm;

@@ -2,24 +2,9 @@
 /* SPDX-FileCopyrightText: The Gossamer authors */
 /* A rank for mpirun: works for ever, and leaves a file named after its pid in the directory given
  * once it is at work. Started by left_behind_test.cpp. */
-#include <gossamer/gossamer.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "mpirun_rank.h"
 
 static float data[65536];
-
-static int check(gossResult_t result) {
-  if (result != gossSuccess) fprintf(stderr, "%s\n", gossGetLastError(NULL));
-  return result == gossSuccess;
-}
-
-static void tell(const char* directory) {
-  char path[4096];
-  snprintf(path, sizeof(path), "%s/%d", directory, (int)getpid());
-  FILE* file = fopen(path, "w");
-  if (file != NULL) fclose(file);
-}
 
 int main(int argc, char** argv) {
   gossComm_t comm;

@@ -381,17 +381,15 @@ std::byte* MessageExecution::framed_place(Lane* lane, int step) {
 
 void MessageExecution::give_up() {
   if (messenger_ == nullptr) return;
-  std::vector<Request*> open;
   for (Lane& lane : lanes_) {
-    for (int step : lane.posted) open.push_back(&lane.requests[static_cast<size_t>(step)]);
+    for (int step : lane.posted) cancel(messenger_, &lane.requests[static_cast<size_t>(step)]);
     lane.posted.clear();
     lane.active = false;
   }
   for (Contact& contact : contacts_) {
-    open.push_back(&contact.sent);
-    open.push_back(&contact.received);
+    cancel(messenger_, &contact.sent);
+    cancel(messenger_, &contact.received);
   }
-  cancel_all(messenger_, open);
   contacts_.clear();
 }
 

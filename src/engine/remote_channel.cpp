@@ -20,9 +20,8 @@ RemoteChannel::RemoteChannel(Communicator& comm, int peer)
       key_{comm.parts().id, kTransfers} {}
 
 RemoteChannel::~RemoteChannel() {
-  std::vector<Request*> open{&head_request_};
-  for (Piece& piece : pieces_) open.push_back(&piece.request);
-  cancel_all(messenger_, open);
+  cancel(messenger_, &head_request_);
+  for (Piece& piece : pieces_) cancel(messenger_, &piece.request);
 }
 
 RemoteChannel::Step RemoteChannel::finish() {

@@ -66,11 +66,13 @@ bool Span::post_copy(int job_rank, const transport::MessageKey& key, size_t byte
                      const std::function<void(std::byte*)>& fill) {
   sweep();
   if (!outbox_.empty() && outbox_bytes_ + bytes > kMostPosted) return false;
-  Posted& posted = outbox_.emplace_back();
+  std::list<Posted> made(1);  // counts when nothing can fail any more
+  Posted& posted = made.front();
   posted.bytes.resize(bytes);
   fill(posted.bytes.data());
-  outbox_bytes_ += bytes;
   messenger_->send(job_rank, key, posted.bytes, &posted.request);
+  outbox_.splice(outbox_.end(), made);
+  outbox_bytes_ += bytes;
   job_->leave_to_go(1);
   return true;
 }
@@ -94,19 +96,15 @@ void Span::flush() {
   for (sweep(); !outbox_.empty() && std::chrono::steady_clock::now() < deadline; sweep()) {
     if (!messenger_->progress()) std::this_thread::yield();
   }
-  std::vector<MessageRequest*> left;
-  for (Posted& posted : outbox_) left.push_back(&posted.request);
-  cancel_all(messenger_.get(), left);
+  for (Posted& posted : outbox_) cancel(messenger_.get(), &posted.request);
   job_->leave_to_go(-static_cast<int>(outbox_.size()));
   outbox_.clear();
   outbox_bytes_ = 0;
 }
 
-void cancel_all(transport::Messenger* messenger, const std::vector<MessageRequest*>& requests) {
-  for (MessageRequest* request : requests) {
-    while (request->state == MessageRequest::State::kPosted && !messenger->cancel(request)) {
-      if (!messenger->progress()) std::this_thread::yield();
-    }
+void cancel(transport::Messenger* messenger, MessageRequest* request) {
+  while (request->state == MessageRequest::State::kPosted && !messenger->cancel(request)) {
+    if (!messenger->progress()) std::this_thread::yield();
   }
 }
 

@@ -91,8 +91,7 @@ class Span {
   size_t outbox_bytes_ = 0;
 };
 
-// Returns when nobody touches the buffers of these messages any more.
-void cancel_all(transport::Messenger* messenger,
-                const std::vector<transport::MessageRequest*>& requests);
+// Returns when nobody touches the buffer of this message any more. Needs no memory.
+void cancel(transport::Messenger* messenger, transport::MessageRequest* request);
 
 }  // namespace goss::engine

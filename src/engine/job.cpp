@@ -397,7 +397,11 @@ void Job::add(Communicator* comm) {
   if (comm->span() != nullptr && decided != agreements_.end() && decided->second.decided) {
     comm->faults().settle(decided->second.failure);
   }
-  // What was heard before this communicator existed: who has left it, who has died.
+  // What was heard before this communicator existed: who gave it up, left it, died.
+  const auto given_up = given_up_.find(comm->parts().id);
+  if (comm->span() != nullptr && given_up != given_up_.end()) {
+    decide(comm->parts().id, given_up->second, false);
+  }
   std::erase_if(left_early_, [&](const auto& early) {
     const auto& [rank, news] = early;
     if (news.communicator != comm->parts().id || comm->span() == nullptr) return false;

@@ -184,14 +184,13 @@ bool MessageExecution::collect(Communicator& comm, Lane* lane) {
   return true;
 }
 
-bool MessageExecution::failed_message(int peer, const Request& request) {
+void MessageExecution::failed_message(int peer, const Request& request) {
   if (troubled_ < 0) {
     troubled_ = rank_of(peer);
     trouble_ = request.failure;
     troubled_since_ = std::chrono::steady_clock::now();
   }
   waiting_for_ = troubled_;
-  return false;
 }
 
 // False: the operation has failed.
@@ -204,7 +203,9 @@ bool MessageExecution::end_message(Communicator& comm, Lane* lane, int index) {
     if (short_ && request.bytes >= sizeof(MessageFrame)) {
       MessageFrame theirs;
       std::memcpy(&theirs, framed_place(lane, index), sizeof(theirs));
-      if (!agree(comm, rank_of(step.peer), theirs)) return false;
+      const Agreement agreement = agree(comm, rank_of(step.peer), theirs);
+      if (agreement == Agreement::kFailed) return false;
+      if (agreement == Agreement::kOther) return true;  // the step stays undone
     }
     if (request.bytes != expected) {
       Request wrong;
@@ -223,12 +224,15 @@ bool MessageExecution::end_message(Communicator& comm, Lane* lane, int index) {
   return true;
 }
 
-bool MessageExecution::agree(Communicator& comm, int peer, const MessageFrame& theirs) {
-  if (theirs.signature == frame_.signature) return true;
+MessageExecution::Agreement MessageExecution::agree(Communicator& comm, int peer,
+                                                    const MessageFrame& theirs) {
+  if (theirs.signature == frame_.signature) return Agreement::kSame;
   comm.told_operation(peer, theirs.signature, theirs.what, theirs.count);
-  if ((theirs.signature ^ frame_.signature) >> 32 == 0) {
+  // In this operation, or in an earlier one that this rank has completed without hearing of it.
+  const bool now = (theirs.signature ^ frame_.signature) >> 32 == 0;
+  if (now || comm.disagrees(peer, frame_.signature)) {
     failure_ = comm.mismatch(peer, frame_.signature);
-    return false;
+    return Agreement::kFailed;
   }
   // It has left out this operation, or is in an earlier one: ask what it made of this one.
   if (troubled_ < 0) comm.ask(peer);
@@ -236,7 +240,7 @@ bool MessageExecution::agree(Communicator& comm, int peer, const MessageFrame& t
   other.failure = fail(gossInvalidUsage, "they belong to different operations");
   const auto index = std::find(group_.begin(), group_.end(), peer) - group_.begin();
   failed_message(static_cast<int>(index), other);
-  return true;
+  return Agreement::kOther;
 }
 
 void MessageExecution::post(Communicator& comm, Lane* lane, int index) {
@@ -296,12 +300,15 @@ bool MessageExecution::greetings_ended(Communicator& comm) {
         waiting_for_ = rank_of(static_cast<int>(peer));
         all = false;
       } else if (request->state == Request::State::kFailed) {
-        all = failed_message(static_cast<int>(peer), *request);
+        failed_message(static_cast<int>(peer), *request);
+        all = false;
       }
     }
     if (contact.received.state != Request::State::kDone) continue;
-    if (!agree(comm, rank_of(static_cast<int>(peer)), contact.theirs)) return false;
-    contact.received.state = Request::State::kIdle;
+    const Agreement agreement = agree(comm, rank_of(static_cast<int>(peer)), contact.theirs);
+    if (agreement == Agreement::kFailed) return false;
+    if (agreement == Agreement::kSame) contact.received.state = Request::State::kIdle;
+    if (agreement == Agreement::kOther) all = false;
   }
   return all;
 }
@@ -314,7 +321,7 @@ Status MessageExecution::trouble(Communicator& comm) {
   if (comm.disagrees(troubled_, frame_.signature)) {
     return comm.mismatch(troubled_, frame_.signature);
   }
-  comm.faults().raise(fail(trouble_.code() == gossSuccess ? gossRemoteError : trouble_.code(),
+  comm.faults().raise(fail(trouble_.code(),
                            "%s of communicator '%s': messages between %s and %s failed: %s",
                            collectives::kind_name(operation_.kind), comm.settings().name.c_str(),
                            comm.name_of(comm.rank()).c_str(), comm.name_of(troubled_).c_str(),

@@ -95,8 +95,10 @@ class MessageExecution {
   void greet(Communicator& comm, int peer, bool send);
   bool greetings_ended(Communicator& comm);
   void compute(Communicator& comm, Lane* lane, const Step& step);
-  bool agree(Communicator& comm, int peer, const MessageFrame& theirs);
-  bool failed_message(int peer, const Request& request);
+  // kOther: it belongs to another operation and is no part of this one.
+  enum class Agreement : uint8_t { kSame, kOther, kFailed };
+  Agreement agree(Communicator& comm, int peer, const MessageFrame& theirs);
+  void failed_message(int peer, const Request& request);
   std::byte* address(Lane* lane, collectives::Spot spot) const;
   size_t stretch(const Chunk& chunk, int part) const;
   size_t bytes_of(const Chunk& chunk, const Step& step) const;

@@ -69,6 +69,7 @@ RemoteChannel::Step RemoteChannel::receive(Communicator& comm, const Transfer& t
     if (head_request_.state == Request::State::kFailed) trouble_ = head_request_.failure;
     if (head_request_.state != Request::State::kDone) return Step::kBlocked;
     head_request_.state = Request::State::kIdle;
+    if (head_request_.bytes < sizeof(head_)) return Step::kDiffers;
     std::memcpy(&head_, head_bytes_.data(), sizeof(head_));
     const bool same =
         head_.type == static_cast<uint64_t>(transfer.type) && head_.count == transfer.count;

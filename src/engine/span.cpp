@@ -66,14 +66,15 @@ bool Span::post_copy(int job_rank, const transport::MessageKey& key, size_t byte
                      const std::function<void(std::byte*)>& fill) {
   sweep();
   if (!outbox_.empty() && outbox_bytes_ + bytes > kMostPosted) return false;
-  std::list<Posted> made(1);  // counts when nothing can fail any more
-  Posted& posted = made.front();
-  posted.bytes.resize(bytes);
-  fill(posted.bytes.data());
-  messenger_->send(job_rank, key, posted.bytes, &posted.request);
+  std::list<Posted> made(1);
+  made.front().bytes.resize(bytes);
+  fill(made.front().bytes.data());
+  // In its place and counted before the messenger knows it, which may run out of memory later.
   outbox_.splice(outbox_.end(), made);
   outbox_bytes_ += bytes;
   job_->leave_to_go(1);
+  Posted& posted = outbox_.back();
+  messenger_->send(job_rank, key, posted.bytes, &posted.request);
   return true;
 }
 

@@ -70,7 +70,11 @@ void SpanExecution::stage(Communicator& comm) {
       comm.compute().pack(staged_input_.data(), operation_.extents, false, 0, operation_.count,
                           element);
     } else if (!staged_input_.empty()) {
-      comm.compute().copy(staged_input_.data(), operation_.buffer.input, staged_input_.size(),
+      // `count` is the largest of the counts; the caller's block may be shorter.
+      const bool varied = operation_.block_counts != nullptr && kind.input == Layout::kVector;
+      const size_t bytes =
+          varied ? operation_.block_counts[comm.rank()] * element : staged_input_.size();
+      comm.compute().copy(staged_input_.data(), operation_.buffer.input, bytes,
                           reduce::Store::kCached);
     }
   }

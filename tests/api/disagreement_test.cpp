@@ -276,5 +276,24 @@ TEST(Failure, OfAStreamLeavesNobodyWritingToTheBuffers) {
   MUST(gossStreamDestroy(stream));
 }
 
+// A root may have completed its broadcast before it hears that the other rank did something else.
+TEST(DisagreementApi, AboutACompletedOperationSpoilsTheNextOne) {
+  for (const size_t count : {size_t{8}, size_t{300'000}}) {
+    run_ranks(2, [count](Rank& me) {
+      std::vector<int> x(count, 1);
+      const auto sum = [&] {
+        return gossAllReduce(x.data(), x.data(), count, gossInt, gossSum, me.comm, nullptr);
+      };
+      gossResult_t code = gossSuccess;
+      if (me.rank == 0) {
+        code = gossBroadcast(x.data(), x.data(), count, gossInt, 0, me.comm, nullptr);
+        ::usleep(20000);  // the other message is there
+      }
+      if (code == gossSuccess) code = sum();
+      require(code == gossInvalidUsage, std::to_string(code) + ": " + last_error());
+    });
+  }
+}
+
 }  // namespace
 }  // namespace goss::test

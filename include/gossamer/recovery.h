@@ -6,13 +6,15 @@
  * After a death: every call on the communicator returns gossRemoteError. Then
  *
  * @code{.c}
- * int lost[16], count;
+ * int* lost = malloc(nranks * sizeof(int));  // nranks: of comm
+ * int count = 0;
  * gossComm_t smaller = NULL;
- * gossResult_t result;
- * do {
- *   gossCommGetLostRanks(comm, lost, 16, &count);
+ * gossResult_t result = gossRemoteError;
+ * while (result == gossRemoteError) {  // one more may die meanwhile
+ *   gossCommGetLostRanks(comm, lost, nranks, &count);
+ *   if (count == 0) continue;  // others have heard of the death a little earlier
  *   result = gossCommShrink(comm, lost, count, &smaller, NULL, GOSS_SHRINK_ABORT);
- * } while (result == gossRemoteError);  // one more has died
+ * }
  * gossCommDestroy(comm);
  * @endcode
  */
@@ -34,8 +36,9 @@ extern "C" {
 
 /**
  * The ranks of `comm` that have died or left (destroyed it, or exited), as far as this rank knows,
- * in ascending order: at most `capacity` of them in `ranks`, their number in `*count`. Local; other
- * ranks may learn of a death some milliseconds earlier or later. `ranks` may be NULL when capacity
+ * in ascending order: at most `capacity` of them in `ranks`, the number of all in `*count`, which
+ * may be more than that. Local; other ranks may learn of a death some milliseconds earlier or later,
+ * so it may be 0 after a call has failed because of it. `ranks` may be NULL when capacity
  * is 0. Errors: gossInvalidArgument (NULL, capacity < 0, a communicator that is none).
  */
 GOSS_API gossResult_t gossCommGetLostRanks(gossComm_t comm, int* ranks, int capacity, int* count);
@@ -90,12 +93,12 @@ GOSS_API gossResult_t gossCommRevoke(gossComm_t comm, int revokeFlags);
 /**
  * Give the memory back that `comm` stages data in; it returns with the next operations. Collective,
  * in the order of operations: a barrier that ends with it. Calls before gossCommResume are refused.
- * Messages that nobody has received keep their memory.
+ * Messages that nobody has received keep their memory. Not part of groups.
  * Errors: gossInvalidArgument (flags other than GOSS_SUSPEND_MEM), gossInvalidUsage (suspended
- * before), those of operations.
+ * before, in a group), those of operations.
  */
 GOSS_API gossResult_t gossCommSuspend(gossComm_t comm, int flags);
-/** Local. Errors: gossInvalidUsage (not suspended). */
+/** Local. Errors: gossInvalidUsage (not suspended, or that is not complete yet). */
 GOSS_API gossResult_t gossCommResume(gossComm_t comm);
 
 /** What gossCommMemStats can be asked. Values and names are NCCL's; here it is memory of the host,

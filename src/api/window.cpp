@@ -115,7 +115,7 @@ gossResult_t gossCommWindowRegister(gossComm_t comm, void* buff, size_t size, go
       return fail(gossInvalidArgument, "%s : unknown flags 0x%x", kName, winFlags);
     }
     GOSS_TRY(engine::check_ready(comm));
-    return engine::window_register(comm, buff, size, win);
+    return engine::or_lose(comm, [&] { return engine::window_register(comm, buff, size, win); });
   });
 }
 

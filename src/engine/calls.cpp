@@ -267,7 +267,7 @@ Status check_call(gossComm* handle, const Operation& operation, gossStream* stre
   if (stream != nullptr) GOSS_TRY(check_stream(stream));
   if (handle->finalized)
     return fail(gossInvalidUsage, "refused: the communicator has been finalized");
-  if (handle->comm->suspended()) {
+  if (handle->suspended) {
     return fail(gossInvalidUsage, "refused: the communicator is suspended: gossCommResume");
   }
   if (operation.transfers == nullptr) return validate(handle, operation);

@@ -62,6 +62,11 @@ Progress Execution::begin(Communicator& comm) {
 
 Progress Execution::advance(Communicator& comm) {
   if (scaling_.active()) {
+    // It waits for nobody, so nobody else asks.
+    if (comm.interrupted(&failure_)) {
+      give_up(comm);
+      return Progress::kFailed;
+    }
     scaling_.advance(comm);
     return scaling_.active() ? Progress::kBlocked : begin(comm);
   }

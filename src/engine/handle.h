@@ -43,6 +43,7 @@ struct gossComm {
   goss::engine::Execution execution;  // of synchronous calls
   std::atomic<bool> busy{false};      // a call is inside
   std::atomic<bool> finalized{false};
+  std::atomic<bool> suspended{false};  // or to be, as soon as what was called before is over
   std::atomic<bool> revoked{false};
   std::atomic<bool> dumped{false};  // the flight recorder has been written
   // Between the library's thread and an abort: work begins unless the abort came first, and what

@@ -24,19 +24,21 @@ std::string list_text(const std::vector<int>& ranks) {
 class Shrinking final : public Making {
  public:
   Shrinking(Communicator* parent, const std::vector<int>& excluded, const Settings& settings)
-      : parent_(parent), settings_(settings), text_(list_text(excluded)) {
+      : parent_(parent), settings_(settings), excluded_(excluded), text_(list_text(excluded)) {
     for (int r = 0; r < parent->nranks(); ++r) {
       if (!std::binary_search(excluded.begin(), excluded.end(), r)) members_.push_back(r);
     }
-    // Every survivor counts its attempts with this list, and all make the same.
-    label_ = format("shrink %llu %s #%u", static_cast<unsigned long long>(parent->parts().id),
-                    text_.c_str(), parent->shrinks[excluded]++);
   }
 
   Result<bool> advance() override {
     Job& job = *parent_->parts().job;
     if (setup_ == nullptr) {
-      setup_ = setup_within(*parent_, members_, label_, settings_.init_timeout);
+      // Every survivor counts the attempts with this list that it began, and all make the same.
+      const std::string label =
+          format("shrink %llu %s #%u", static_cast<unsigned long long>(parent_->parts().id),
+                 text_.c_str(), parent_->shrinks[excluded_]);
+      setup_ = setup_within(*parent_, members_, label, settings_.init_timeout);
+      ++parent_->shrinks[excluded_];
       job.choose_shrink(parent_->parts().id, {setup_->topic(), text_});
     }
     if (abandoned_) {
@@ -79,8 +81,8 @@ class Shrinking final : public Making {
 
   Communicator* parent_;
   Settings settings_;
+  std::vector<int> excluded_;
   std::string text_;
-  std::string label_;
   std::vector<int> members_;  // ranks of the parent
   bool abandoned_ = false;
   std::optional<Clock::time_point> differing_since_;

@@ -117,10 +117,16 @@ std::vector<int> lost_ranks(gossComm* handle) {
 
 Status suspend(gossComm* handle) {
   GOSS_TRY(check_ready(handle));
+  if (in_group()) {
+    return fail(gossInvalidUsage, "refused: a group gives no memory back: suspend after its end");
+  }
   Operation barrier;
   barrier.kind = collectives::Kind::kBarrier;
   barrier.suspends = true;
-  return submit(handle, barrier, nullptr);
+  const Status status = submit(handle, barrier, nullptr);
+  // From the call on, not from its end: all ranks refuse the same calls.
+  if (status.ok() || status.code() == gossInProgress) handle->suspended = true;
+  return status;
 }
 
 Status resume(gossComm* handle) {
@@ -129,6 +135,7 @@ Status resume(gossComm* handle) {
     return fail(gossInvalidUsage, "refused: the communicator is not suspended");
   }
   handle->comm->resume();
+  handle->suspended = false;
   return {};
 }
 

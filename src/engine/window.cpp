@@ -20,22 +20,25 @@ namespace {
 // Tell all ranks of `memory`. Queues of letters are short, but emptied by the library's thread
 // whatever their owner does.
 Status announce_to_all(gossComm* handle, const goss::device::SharedMemoryPtr& memory) {
-  Communicator& comm = *handle->comm;
   std::vector<int> here;  // ranks of the job on this host
-  for (int r = 0; r < comm.nranks(); ++r) {
+  for (int r = 0; r < handle->nranks; ++r) {
+    const Communicator& comm = *handle->comm;
     if (!comm.remote(r)) here.push_back(comm.parts().job_ranks[static_cast<size_t>(r)]);
   }
+  // An abort by another thread frees the communicator, not these.
+  const goss::engine::JobPtr job = handle->comm->parts().job;
+  const auto limit = handle->comm->settings().init_timeout;
   const auto began = std::chrono::steady_clock::now();
   for (int round = 0;; ++round) {
-    GOSS_TRY_ASSIGN(const int full, comm.parts().job->announce(here, memory));
+    GOSS_TRY_ASSIGN(const int full, job->announce(here, memory));
     if (full < 0) return {};
-    Status why;
-    if (comm.interrupted(&why)) return why;
-    const auto limit = comm.settings().init_timeout;
+    if (handle->aborting.load(std::memory_order_acquire)) return goss::engine::aborted();
+    const int dead = job->dead_among(here);
+    if (dead >= 0) return fail(gossRemoteError, "%s died", job->place_of(dead).c_str());
     if (limit.count() > 0 && std::chrono::steady_clock::now() - began > limit) {
       return fail(gossTimeout,
                   "a rank (%s) has not taken in a message about memory for GOSS_INIT_TIMEOUT",
-                  comm.parts().job->place_of(here[static_cast<size_t>(full)]).c_str());
+                  job->place_of(here[static_cast<size_t>(full)]).c_str());
     }
     goss::engine::nap(round);
   }
@@ -104,6 +107,7 @@ Status window_register(gossComm* handle, void* base, size_t bytes, gossWindow** 
   }
   window->complete = status.ok() && !in_group();
   window->group = in_group() ? group_number() : 0;
+  if (!in_group()) window->calls = handle->queued;
   *out = window;
   return status;
 }
@@ -130,9 +134,12 @@ Status check_window(gossComm* handle, gossWindow* window) {
 
 Status check_complete(gossComm* handle, gossWindow* window) {
   GOSS_TRY(check_window(handle, window));
-  // What was queued before is over: pairs with the ends of works.
-  const bool over = handle->finished.load(std::memory_order_acquire) == handle->queued;
   const bool collecting = in_group() && window->group == group_number();
+  if (window->calls == 0 && !collecting) window->calls = handle->queued;
+  // A blocking communicator has run it by the end of the call or group; else all calls up to it
+  // are over: pairs with the ends of works.
+  const bool over = handle->settings.blocking ||
+                    handle->finished.load(std::memory_order_acquire) >= window->calls;
   window->complete |= over && !collecting && window->exchanged(handle->rank);
   if (window->complete) return {};
   return fail(gossInvalidUsage,

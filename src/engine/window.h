@@ -34,6 +34,7 @@ struct gossWindow {
 
   bool complete = false;
   uint64_t group = 0;  // in which it is registered; 0: in none
+  uint64_t calls = 0;  // of the communicator up to its exchange, or a few more; 0: not known yet
 
  private:
   static constexpr size_t kWords = 3;  // of a rank: id of the allocation, offset in it, bytes

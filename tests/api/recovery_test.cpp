@@ -341,6 +341,43 @@ uint64_t statistic(gossComm_t comm, gossCommMemStat_t which) {
   return value;
 }
 
+// Whether the library's thread has suspended it yet must not decide what a rank may call.
+TEST(Recovery, CallsAfterASuspensionAreRefusedBeforeItIsComplete) {
+  gossConfig_t config = default_config();
+  config.blocking = 0;
+  Comms comms(2);
+  gossUniqueId id;
+  MUST(gossGetUniqueId(&id));
+  for (int r = 0; r < 2; ++r) {
+    MUST_BE(gossInProgress, gossCommInitRankConfig(&comms[r], 2, id, r, &config));
+  }
+  for (int r = 0; r < 2; ++r) poll(comms[r]);
+  EXPECT_EQ(gossCommSuspend(comms[0], GOSS_SUSPEND_MEM), gossInProgress);
+  int x = 1;
+  EXPECT_EQ(gossAllReduce(&x, &x, 1, gossInt, gossSum, comms[0], nullptr), gossInvalidUsage);
+  EXPECT_EQ(gossCommSuspend(comms[0], GOSS_SUSPEND_MEM), gossInvalidUsage);
+  EXPECT_EQ(gossCommResume(comms[0]), gossInvalidUsage) << "not complete";
+  EXPECT_EQ(gossCommSuspend(comms[1], GOSS_SUSPEND_MEM), gossInProgress);
+  for (int r = 0; r < 2; ++r) {
+    poll(comms[r]);
+    EXPECT_EQ(gossCommResume(comms[r]), gossSuccess) << last_error();
+  }
+  int y[2] = {1, 2};
+  for (int r = 0; r < 2; ++r) {
+    MUST_BE(gossInProgress, gossAllReduce(&y[r], &y[r], 1, gossInt, gossSum, comms[r], nullptr));
+  }
+  for (int r = 0; r < 2; ++r) poll(comms[r]);
+  for (int value : y) EXPECT_EQ(value, 3);
+}
+
+TEST(Recovery, ASuspensionIsNoPartOfAGroup) {
+  Comms comms = make_comms(1);
+  MUST(gossGroupStart());
+  EXPECT_EQ(gossCommSuspend(comms[0], GOSS_SUSPEND_MEM), gossInvalidUsage);
+  EXPECT_EQ(gossGroupEnd(), gossInvalidUsage);
+  MUST(gossBarrier(comms[0], nullptr));
+}
+
 TEST(Recovery, SuspendedCommunicatorsHoldNoStagingMemoryAndGoOn) {
   run_ranks(3, [](Rank& me) {
     const int next = (me.rank + 1) % 3;

@@ -326,6 +326,7 @@ int main(int argc, char** argv) {
   app.add_option("-J,--json", options.json, "write the table there as well");
   CLI11_PARSE(app, argc, argv);
   try {
+    if (options.least == 0) throw std::runtime_error("-b 0: a step with nothing has no time");
     if (options.procs > 0) return run_forked(options);
     gossComm_t comm = nullptr;
     must(gossCommInitEnv(&comm, nullptr), "gossCommInitEnv");

@@ -142,6 +142,8 @@ void Checkpoints::save(uint64_t step, const Snapshot& snapshot) {
   ranks_.barrier();
 }
 
+bool Checkpoints::any() const { return ranks_.max(complete_steps().empty() ? 0 : 1) != 0; }
+
 std::vector<uint64_t> Checkpoints::complete_steps() const {
   std::vector<uint64_t> steps;
   for (const auto& entry : fs::directory_iterator(folder_)) {

@@ -54,6 +54,9 @@ class Checkpoints {
   // Failure when there are some and none is good, or they are of another number of ranks.
   std::optional<Snapshot> load() const;
 
+  // Collective: whether a rank sees a complete one.
+  bool any() const;
+
  private:
   std::string folder_of(uint64_t step) const;
   std::vector<uint64_t> complete_steps() const;  // ascending

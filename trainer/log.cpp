@@ -16,8 +16,13 @@ Log::Log(const std::string& path, bool quiet, uint64_t keep_bytes)
     : quiet_(quiet), terminal_(!quiet && isatty(STDERR_FILENO) != 0) {
   if (path.empty()) return;
   file_.reset(std::fopen(path.c_str(), keep_bytes == 0 ? "w" : "r+"));
-  if (!file_ ||
-      (keep_bytes != 0 && ftruncate(fileno(file_.get()), static_cast<off_t>(keep_bytes)) != 0)) {
+  if (!file_) throw Failure("--log " + path + ": " + std::strerror(errno));
+  std::fseek(file_.get(), 0, SEEK_END);
+  if (bytes() < keep_bytes) {
+    throw Failure("--log " + path + ": has " + std::to_string(bytes()) + " bytes, " +
+                  std::to_string(keep_bytes) + " when the checkpoint was written: not its log");
+  }
+  if (keep_bytes != 0 && ftruncate(fileno(file_.get()), static_cast<off_t>(keep_bytes)) != 0) {
     throw Failure("--log " + path + ": " + std::strerror(errno));
   }
   std::fseek(file_.get(), 0, SEEK_END);

@@ -125,7 +125,9 @@ void add_other_flags(CLI::App& app, Options& o, Raw& raw) {
       ->check(CLI::IsMember(names_of(kPrecisionRules, {"off"})))
       ->group("Precision");
   const std::string group = "Files";
-  app.add_option("--log", o.log, "append to this file, JSON lines, for goss-report")->group(group);
+  app.add_option("--log", o.log,
+                 "write this file, JSON lines, for goss-report; --resume goes on in it")
+      ->group(group);
   app.add_option("--checkpoint", o.checkpoint, "folder, written after every epoch and on SIGTERM")
       ->group(group);
   app.add_option("--checkpoint-every", o.checkpoint_every, "and every so many steps")->group(group);
@@ -184,6 +186,9 @@ std::optional<Options> parse_options(int argc, char** argv) {
     throw Failure(error.what());
   }
   options.ada_scale = raw.lr_rule == "adascale";
+  if (options.ada_scale && options.optimizer.name == "adam") {
+    throw Failure("--lr-rule adascale is a rule for sgd: its gain says nothing about adam's steps");
+  }
   options.schedule.cosine = raw.schedule == "cosine";
   options.watch_precision = raw.precision != "off";
   if (options.watch_precision) options.precision.rule = kPrecisionRules.at(raw.precision);

@@ -56,7 +56,12 @@ Trainer::Trainer(const Options& options, const Ranks& ranks, const Splits& data,
   if (options.ada_scale) ada_scale_.emplace(ranks);
   if (!options.checkpoint.empty()) checkpoints_.emplace(options.checkpoint, ranks);
   std::optional<Snapshot> snapshot;
-  if (options.resume) snapshot = checkpoints_->load();
+  if (options.resume) {
+    snapshot = checkpoints_->load();
+  } else if (checkpoints_ && checkpoints_->any()) {
+    throw Failure("--checkpoint " + options.checkpoint +
+                  ": has checkpoints of another run: --resume it, or give another folder");
+  }
   if (snapshot) {
     restore(*snapshot);
     return;

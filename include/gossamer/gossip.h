@@ -26,8 +26,10 @@
  *
  * Faults. The death of a rank does not fail a gossip object, though it fails the communicator for
  * collectives: who waits for a rank that is dead, or does not come within the timeout, goes on
- * without it, and from the next period of the schedule on nobody counts on it. What it costs is one
- * skipped mix. In a pair both ranks mix or neither does, so the mean stays. A message that comes
+ * without it, and from the next period of the schedule on nobody counts on it: a death costs one
+ * skipped mix. A rank that was given up and lives mixes alone until it goes on where the others are
+ * (living and newestStep of gossGossipInfo_t). In a pair both ranks mix or neither does, so the
+ * mean stays, but for a rank that stops in the middle of a repair. A message that comes
  * late is never written anywhere: it is read where its sender keeps it, or taken back. Open MPI's
  * mpirun ends all ranks when one dies, unless it is started with --enable-recovery.
  *
@@ -86,7 +88,8 @@ typedef struct {
   gossGossipCompression_t compression;
   int bits;          /**< of compressed messages, 3 to 8 (default) */
   int pushSum;       /**< 1: weights travel with models, and nothing that is late is lost; 0 */
-  int maxStale;      /**< pushSum: what was sent in step t is waited for in step t + maxStale; 0 */
+  int maxStale;      /**< pushSum: what was sent in step t is waited for in step t + maxStale; 0;
+                          with deterministic at most 7 */
   int deterministic; /**< 1: never go on without a living partner, wait for it as collectives do;
                           0 (default) */
   int minAlive;      /**< mixing fails when fewer ranks are left, so that of a divided job only one

@@ -37,8 +37,8 @@ extern "C" {
 /**
  * The ranks of `comm` that have died or left (destroyed it, or exited), as far as this rank knows,
  * in ascending order: at most `capacity` of them in `ranks`, the number of all in `*count`, which
- * may be more than that. Local; other ranks may learn of a death some milliseconds earlier or later,
- * so it may be 0 after a call has failed because of it. `ranks` may be NULL when capacity
+ * may be more than that. Local; other ranks may learn of a death some milliseconds earlier or
+ * later, so it may be 0 after a call has failed because of it. `ranks` may be NULL when capacity
  * is 0. Errors: gossInvalidArgument (NULL, capacity < 0, a communicator that is none).
  */
 GOSS_API gossResult_t gossCommGetLostRanks(gossComm_t comm, int* ranks, int capacity, int* count);

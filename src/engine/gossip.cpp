@@ -81,6 +81,15 @@ Result<std::unique_ptr<Gossip>> Gossip::create(const Communicator& comm,
                 "shared memory. Split it into one communicator for each host",
                 comm.settings().name.c_str(), comm.span()->hosts().count());
   }
+  constexpr int kMostStale =
+      shm::kGossipSlots / 2 - 1;  // of what is taken back when it is not read
+  if (settings.deterministic && settings.options.push_sum &&
+      settings.options.staleness > kMostStale) {
+    return fail(gossInvalidArgument,
+                "gossip: maxStale is %d; with deterministic at most %d, as no more messages wait "
+                "for a rank",
+                settings.options.staleness, kMostStale);
+  }
   if (settings.min_alive < 1 || settings.min_alive > n) {
     return fail(gossInvalidArgument, "gossip: minAlive is %d; give 1 to %d, the number of ranks",
                 settings.min_alive, n);

@@ -182,7 +182,9 @@ Status gossip_create(gossGossip** out, gossComm* comm, const GossipSettings& set
                 "communicator for a second one");
   }
   auto made = std::make_unique<gossGossip>(comm);
-  GOSS_TRY_ASSIGN(made->gossip, Gossip::create(*comm->comm, settings, ++comm->gossips));
+  // Counted when it is made: all ranks count alike, also after one of them has been refused.
+  GOSS_TRY_ASSIGN(made->gossip, Gossip::create(*comm->comm, settings, comm->gossips + 1));
+  ++comm->gossips;
   made->generation = Reactor::generation();
   made->own_stream = std::make_shared<Stream>();  // shared: see StreamPtr
   made->gossip->set_abort_flag(&comm->aborting);

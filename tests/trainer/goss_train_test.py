@@ -156,6 +156,20 @@ class GossTrain(unittest.TestCase):
         self.assertEqual(codes, [0, 0], errors)
         self.assertEqual(steady(runs.read_run(self.folder / "killed.jsonl")), steady(whole))
 
+    def test_another_run_does_not_touch_checkpoints_and_a_resumed_one_needs_its_log(self):
+        options = {"--epochs": 1, "--checkpoint": self.folder / "checkpoints",
+                   "--log": self.folder / "run.jsonl"}
+        self.assertEqual(finish(start(1, options))[0], [0])
+        steps = sorted((self.folder / "checkpoints").iterdir())
+        codes, errors = finish(start(1, options))
+        self.assertNotEqual(codes, [0])
+        self.assertIn("checkpoints of another run", errors)
+        self.assertEqual(sorted((self.folder / "checkpoints").iterdir()), steps)
+        (self.folder / "run.jsonl").write_text("")
+        codes, errors = finish(start(1, dict(options, **{"--resume": None})))
+        self.assertIn("not its log", errors)
+        self.assertNotEqual(codes, [0])
+
     def test_sigterm_on_one_rank_leaves_a_checkpoint_of_all(self):
         processes = start(2, {"--epochs": 400, "--checkpoint": self.folder / "checkpoints"})
         self.wait_for_checkpoint()

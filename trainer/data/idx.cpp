@@ -110,7 +110,8 @@ void write_idx_bytes(std::span<const uint8_t> bytes, const std::string& path) {
 }
 
 void write_idx(const Dataset& data, const std::string& images, const std::string& labels) {
-  OutputFile out(images);
+  write_idx_bytes(data.labels, labels);
+  OutputFile out(images);  // last: who finds it finds all
   const bool colour = data.shape.channels != 1;
   out.big_endian(kBytes + (colour ? 4 : 3));
   out.big_endian(static_cast<uint32_t>(data.count()));
@@ -119,7 +120,6 @@ void write_idx(const Dataset& data, const std::string& images, const std::string
   out.big_endian(data.shape.width);
   out.bytes(data.pixels);
   out.finish();
-  write_idx_bytes(data.labels, labels);
 }
 
 }  // namespace goss::train

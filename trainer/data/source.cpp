@@ -62,6 +62,10 @@ Dataset generate_or_read(const DataOptions& options, size_t count) {
     Dataset data = read_idx(images, labels);
     data.classes = kind == Generated::kGlyphs47 ? 47 : 10;
     data.difficulty = read_idx_bytes(difficulty);
+    if (data.difficulty.size() != data.count()) {
+      throw Failure(difficulty + ": " + std::to_string(data.difficulty.size()) + " values for " +
+                    std::to_string(data.count()) + " images: remove the files of this cache");
+    }
     return data;
   }
   Dataset data = generate(kind, options.seed, 0, count);

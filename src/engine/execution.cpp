@@ -33,23 +33,23 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
     scaling_.start(comm, &operation_);
     return advance(comm);
   }
-  return begin(comm);
+  return begin(comm, operation);
 }
 
-Progress Execution::begin(Communicator& comm) {
+Progress Execution::begin(Communicator& comm, const Operation& operation) {
   if (comm.span() != nullptr) [[unlikely]] {
     choice_ = {};
     choice_.path = Path::kHosts;
     if (span_ == nullptr) span_ = std::make_unique<SpanExecution>();
     return settle(comm, span_->start(comm, operation_));
   }
-  choice_ = choose(operation_, comm.nranks(), comm.settings().forced);
+  choice_ = choose(operation, comm.nranks(), comm.settings().forced);
   const Program* program = choice_.path == Path::kMapped
-                               ? &comm.plans().get(choice_.algorithm, operation_.root)
+                               ? &comm.plans().get(choice_.algorithm, operation.root)
                                : nullptr;
-  mapped_.direct().offer(comm, operation_, program);
+  mapped_.direct().offer(comm, operation, program);
   signature_ =
-      comm.begin_operation(operation_, static_cast<int>(choice_.algorithm), mapped_.direct().own());
+      comm.begin_operation(operation, static_cast<int>(choice_.algorithm), mapped_.direct().own());
   switch (choice_.path) {
     case Path::kNothing: return settle(comm, Progress::kDone);
     case Path::kInline: return settle(comm, inline_.start(comm, operation_, signature_));
@@ -68,7 +68,7 @@ Progress Execution::advance(Communicator& comm) {
       return Progress::kFailed;
     }
     scaling_.advance(comm);
-    return scaling_.active() ? Progress::kBlocked : begin(comm);
+    return scaling_.active() ? Progress::kBlocked : begin(comm, operation_);
   }
   switch (choice_.path) {
     case Path::kNothing: return Progress::kDone;

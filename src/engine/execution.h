@@ -179,7 +179,7 @@ class Execution {
   uint64_t position() const;
 
  private:
-  Progress begin(Communicator& comm);
+  Progress begin(Communicator& comm, const Operation& operation);
   Progress settle(Communicator& comm, Progress progress);
   const Status& path_failure() const;
 

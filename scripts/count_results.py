@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Gossamer authors
-"""Sums result files of ctest (JUnit): names what failed and why tests were skipped, then one line.
+"""Sums result files of ctest (JUnit): what failed and how, why tests were skipped, then one line.
 
 Fails when a test failed, a file is missing, or no test ran.
 """
@@ -21,6 +21,15 @@ def reason(case):
     return said[-1][:120] if said else "no reason given"
 
 
+def complaint(case, most=12):
+    """What a failed test complained of: from its first complaint on, or its last lines."""
+    lines = [line.rstrip()[:160] for line in (case.findtext("system-out") or "").splitlines()
+             if line.strip()]
+    complaints = [i for i, line in enumerate(lines)
+                  if re.search(r": Failure|ERROR: |WARNING: ThreadSanitizer|runtime error: ", line)]
+    return lines[complaints[0]:][:most] if complaints else lines[-most:]
+
+
 def main():
     passed = failed = skipped = 0
     reasons = collections.Counter()
@@ -34,6 +43,8 @@ def main():
             if case.get("status") == "fail":
                 failed += 1
                 print(f"FAILED  {path.parent.name}: {case.get('name')}")
+                for line in complaint(case):
+                    print(f"        {line}")
             elif case.get("status") == "run":
                 passed += 1
             else:

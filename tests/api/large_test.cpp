@@ -158,6 +158,8 @@ std::vector<Case> cases() {
   };
 }
 
+void PrintTo(const Case& test, std::ostream* out) { *out << test.name; }
+
 class Large : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Large, MoreElementsThanAnIntHoldsAndMoreThan4GiB) {

@@ -20,6 +20,7 @@
 #include <random>
 
 #if GOSS_PERF_GPU
+#include "base/isa.h"
 #include "bench/codec_gpu.h"
 #endif
 #include "quant/operations.h"
@@ -28,6 +29,7 @@
 namespace {
 
 using namespace goss::quant;
+using goss::chosen_isa;
 using goss::DataType;
 
 struct Options {
@@ -196,8 +198,8 @@ int run_on_gpu(const Options& options) {
 }
 
 int run(const Options& options) {
-  std::printf("# %s, %s, %s, one thread; medians of %d rounds\n", cpu_model().c_str(), isa_name(),
-              goss::type_name(options.type), options.rounds);
+  std::printf("# %s, %s, %s, one thread; medians of %d rounds\n", cpu_model().c_str(),
+              chosen_isa().name, goss::type_name(options.type), options.rounds);
   nlohmann::json rows = nlohmann::json::array();
   for (const size_t bytes : options.sizes) {
     Memory memory(bytes, options.type);
@@ -216,7 +218,8 @@ int run(const Options& options) {
   }
   if (options.json.empty()) return 0;
   std::ofstream file(options.json);
-  file << nlohmann::json{{"cpu", cpu_model()}, {"isa", isa_name()}, {"rows", rows}}.dump(1) << "\n";
+  file << nlohmann::json{{"cpu", cpu_model()}, {"isa", chosen_isa().name}, {"rows", rows}}.dump(1)
+       << "\n";
   return file.good() ? 0 : 1;
 }
 

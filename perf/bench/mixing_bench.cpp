@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/isa.h"
 #include "mixing/mixing.h"
 
 namespace {
@@ -209,7 +210,7 @@ int main(int argc, char** argv) {
   register_all();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::AddCustomContext("isa", goss::mixing::isa_name());
+  benchmark::AddCustomContext("isa", goss::chosen_isa().name);
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

@@ -18,6 +18,7 @@
 #include <memory>
 #include <string>
 
+#include "base/isa.h"
 #include "reduce/reduce.h"
 
 namespace {
@@ -188,7 +189,7 @@ int main(int argc, char** argv) {
   register_all();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::AddCustomContext("isa", goss::reduce::isa_name());
+  benchmark::AddCustomContext("isa", goss::chosen_isa().name);
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

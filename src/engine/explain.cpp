@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
+#include "base/isa.h"
 #include "engine/calls.h"
 #include "engine/span.h"
 
@@ -29,7 +30,7 @@ std::string explain_across_hosts(const Communicator& comm, const Operation& oper
       "transport: %s; steps %s; bytes sent %s; exactness: %s; kernels %s; source: %s",
       kind_name(operation.kind), operation.count, type_name(operation.type), operation.bytes(),
       comm.nranks(), hosts.count(), choice.reason, row.name, choice.messages.reason,
-      path_text(Path::kHosts), row.steps, row.bytes, row.exact, reduce::isa_name(), row.source);
+      path_text(Path::kHosts), row.steps, row.bytes, row.exact, chosen_isa().name, row.source);
 }
 
 }  // namespace
@@ -47,7 +48,7 @@ std::string explain(gossComm* handle, collectives::Kind kind, size_t count, Data
       "bytes read per rank %s with S = %zu; exactness: %s; kernels %s; CPUs %s; source: %s",
       kind_name(kind), count, type_name(type), operation.bytes(), handle->nranks, row.name,
       choice.reason, path_text(choice.path), row.steps, row.bytes, operation.bytes(), row.exact,
-      reduce::isa_name(),
+      chosen_isa().name,
       handle->comm->crowded() ? "fewer than ranks (waits yield)" : "enough (waits spin)",
       row.source);
 }

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "base/isa.h"
 #include "base/log.h"
 #include "engine/messengers.h"
 #include "engine/reactor.h"
@@ -215,7 +216,7 @@ void announce(const Communicator& comm) {
   log(LogLevel::kInfo,
       "communicator '%s': rank %d of %d, gossamer %d.%d.%d, %s, kernels %s, %d usable CPUs",
       comm.settings().name.c_str(), comm.rank(), comm.nranks(), GOSS_MAJOR, GOSS_MINOR, GOSS_PATCH,
-      reached_by(comm).c_str(), reduce::isa_name(),
+      reached_by(comm).c_str(), chosen_isa().name,
       comm.parts().job->usable_cpus(comm.parts().job_ranks));
 }
 

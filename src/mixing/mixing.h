@@ -51,7 +51,4 @@ constexpr bool compresses(DataType type) { return mixes(type) && type != gossFlo
 
 // Of the best instruction set that the machine and GOSS_CPU_ISA allow; a type that mixes().
 Kernels kernels(DataType type);
-// Name of that instruction set ("AVX3", "AVX2", "SSE4", "scalar", ..).
-const char* isa_name();
-
 }  // namespace goss::mixing

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// What the sources of kernels offer to registry.cpp, and the list of instruction sets for tests. A
-// target is one of Highway's HWY_* bits. Functions return null for what is not theirs.
+// What the sources of kernels offer to dispatch.cpp, and the kernels by instruction set, for tests.
+// A target is one of Highway's HWY_* bits. Functions return null for what is not theirs.
 #pragma once
 
-#include <string>
-#include <vector>
+#include <cstdint>
 
+#include "base/isa.h"
 #include "quant/codec.h"
 
 namespace goss::quant {
@@ -29,15 +29,6 @@ const TileKernels* sign_kernels(int64_t target);
 const NumberKernels* number_kernels(int64_t target);
 }  // namespace simd
 
-struct Isa {
-  const char* name;
-  int64_t target;  // 0: scalar
-};
-
-// What this machine runs and this library has, best first; the last one is "scalar".
-std::vector<Isa> available_isas();
-// The best one that a value of GOSS_CPU_ISA allows; unknown values are taken as "auto".
-Isa best_isa(const std::string& wish);
 const TileKernels& isa_kernels(const Isa& isa, Codec codec);
 const NumberKernels& isa_number_kernels(const Isa& isa);
 

@@ -44,7 +44,4 @@ inline size_t partition_unit(Codec codec) { return codec_info(codec).shape.unit(
 // Of the best instruction set that the machine and GOSS_CPU_ISA allow.
 const TileKernels& kernels(Codec codec);
 const NumberKernels& number_kernels();
-// Name of that instruction set ("AVX3", "AVX2", "SSE4", "scalar", ..).
-const char* isa_name();
-
 }  // namespace goss::quant

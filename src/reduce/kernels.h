@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// What the vector sources offer to dispatch.cpp, and the list of instruction sets for tests. A
+// What the vector sources offer to dispatch.cpp, and the kernels by instruction set, for tests. A
 // target is one of Highway's HWY_* bits; a function returns nullptr for a target that it was not
 // compiled for.
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
+#include "base/isa.h"
 #include "reduce/reduce.h"
 
 namespace goss::reduce {
@@ -24,15 +23,6 @@ ReduceFn float8_kernel(int64_t target, DataType type, RedOp op);
 ReduceFn float_order_kernel(int64_t target, DataType type, RedOp op);  // min and max of floats
 StreamCopyFn stream_copy(int64_t target);
 
-struct Isa {
-  const char* name;
-  int64_t target;  // 0: scalar
-};
-
-// What this machine runs and this library has, best first; the last one is "scalar".
-std::vector<Isa> available_isas();
-// The best one that a value of GOSS_CPU_ISA allows; other values are logged and taken as "auto".
-Isa best_isa(const std::string& wish);
 ReduceFn isa_kernel(const Isa& isa, DataType type, RedOp op);
 StreamCopyFn isa_stream_copy(const Isa& isa);
 

@@ -39,8 +39,4 @@ ReduceFn scalar_kernel(DataType type, RedOp op);
 // dst and src do not overlap. kStream ends with the fence that orders it before later stores.
 void copy(void* dst, const void* src, size_t bytes, Store store);
 
-// Name of the instruction set in use ("AVX3", "AVX2", "SSE4", "scalar", ...), for explain and
-// tests.
-const char* isa_name();
-
 }  // namespace goss::reduce

@@ -57,7 +57,7 @@ LAYERS = {
 
 # Outside headers (prefixes) -> the only places that may include them, and why.
 OUTSIDE = {
-    "hwy/": (["src/mixing", "src/quant", "src/reduce", "src/base/simd_targets.h", "tests/quant",
+    "hwy/": (["src/mixing", "src/quant", "src/reduce", "src/base/isa.cpp", "src/base/simd_targets.h", "tests/quant",
               "tests/reduce"],
              "vector code lives there"),
     "immintrin.h": (["src/quant/x86", "src/reduce/x86", "perf"], "use Highway"),

@@ -22,12 +22,6 @@ using Clock = std::chrono::steady_clock;
 // Long before any time limit, long after any scheduling delay.
 constexpr milliseconds kBounded{5000};
 
-gossResult_t state_of(gossComm_t comm) {
-  gossResult_t state = gossInternalError;
-  MUST(gossCommGetAsyncError(comm, &state));
-  return state;
-}
-
 gossResult_t all_reduce_one(gossComm_t comm, int* x) {
   return gossAllReduce(x, x, 1, gossInt, gossSum, comm, nullptr);
 }
@@ -141,7 +135,10 @@ TEST(Abort, EndsACallOfAnotherThreadAndTellsTheOtherRanks) {
         return;
       }
       aborted.get_future().wait();
-      MUST_BE(gossRemoteError, reduce());
+      // From another host the numbers of a rank may come before the news of its abort.
+      const gossResult_t code = reduce();
+      if (code == gossSuccess) MUST_BE(gossRemoteError, failed_state_of(me.comm));
+      MUST_BE(gossRemoteError, code == gossSuccess ? reduce() : code);
       require(last_error().find("rank 0") != std::string::npos, last_error());
       require(last_error().find("aborted") != std::string::npos, last_error());
     });

@@ -12,6 +12,7 @@
 #include <gossamer/gossamer.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <stdexcept>
@@ -38,6 +39,21 @@ inline void require(bool holds, const std::string& what) {
 
 // What the last call of this thread failed with.
 inline std::string last_error() { return gossGetLastError(nullptr); }
+
+inline gossResult_t state_of(gossComm_t comm) {
+  gossResult_t state = gossInternalError;
+  MUST(gossCommGetAsyncError(comm, &state));
+  return state;
+}
+
+// The state once a rank has failed: the news of it take a moment from host to host.
+inline gossResult_t failed_state_of(gossComm_t comm) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (state_of(comm) == gossSuccess && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  return state_of(comm);
+}
 
 inline gossConfig_t default_config() {
   gossConfig_t config = GOSS_CONFIG_INITIALIZER;

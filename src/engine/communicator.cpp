@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "base/log.h"
+#include "engine/compressed_execution.h"
 #include "engine/job.h"
 #include "engine/span.h"
 
@@ -84,6 +85,25 @@ Communicator::~Communicator() {
   leave();
 }
 
+CompressedExecution& Communicator::compressed() {
+  if (compressed_ == nullptr) compressed_ = std::make_unique<CompressedExecution>();
+  return *compressed_;
+}
+
+size_t Communicator::compressed_bytes() const {
+  return compressed_ == nullptr ? 0 : compressed_->bytes();
+}
+
+gossErrorReport_t Communicator::last_report() {
+  const std::lock_guard<std::mutex> lock(report_mutex_);
+  return report_;
+}
+
+void Communicator::set_last_report(const gossErrorReport_t& report) {
+  const std::lock_guard<std::mutex> lock(report_mutex_);
+  report_ = report;
+}
+
 bool Communicator::remote(int peer) const {
   return span_ != nullptr && !span_->hosts().together(peer, rank());
 }
@@ -120,8 +140,8 @@ void Communicator::leave_at_exit() {
 }
 
 uint64_t Communicator::begin_operation(const Operation& operation, int algorithm,
-                                       const OwnBuffers& own) {
-  const Signature signature = Signature::of(operation, algorithm);
+                                       const OwnBuffers& own, uint32_t codecs) {
+  const Signature signature = Signature::of(operation, algorithm, codecs);
   // Chained: who differed in an operation that nobody compared, differs in all that follow.
   uint32_t hash = signature.hash();
   if (operation.calls > 1) hash ^= static_cast<uint32_t>(operation.counts.hash >> 32);
@@ -350,8 +370,8 @@ bool Communicator::disagrees(int peer, uint64_t signature) const {
   for (uint64_t n = oldest; n <= current; ++n) {
     Signature own;
     Signature theirs;
-    const bool known = read_number(*mine_, n, &own) &&
-                       read_number(*areas_[static_cast<size_t>(peer)], n, &theirs);
+    const bool known =
+        read_number(*mine_, n, &own) && read_number(*areas_[static_cast<size_t>(peer)], n, &theirs);
     if (known && (own.what != theirs.what || own.count != theirs.count)) return true;
   }
   return false;
@@ -432,7 +452,9 @@ Status Communicator::left_message(const Transfer& transfer) const {
 }
 
 Status Communicator::message_mismatch(int sender, uint64_t type, uint64_t count,
-                                      const Transfer& receive) const {
+                                      const Transfer& receive) {
+  // Inside a collective it is the calls that differ.
+  if (exchanging != 0 && differs(sender, exchanging)) return mismatch(sender, exchanging);
   const std::string theirs = valid_type(static_cast<int>(type))
                                  ? type_name(static_cast<DataType>(type))
                                  : std::string("unknown type");

@@ -5,11 +5,14 @@
 // be done and says whether to come back. Driven by one thread at a time.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "collectives/partition.h"
 #include "engine/communicator.h"
+#include "engine/compressed_execution.h"
 #include "engine/direct_memory.h"
+#include "engine/error_report.h"
 #include "engine/pair_execution.h"
 #include "engine/progress.h"
 #include "engine/span_execution.h"
@@ -178,6 +181,9 @@ class Execution {
 
  private:
   Progress settle(Communicator& comm, Progress progress);
+  void choose_compressed(const Communicator& comm);
+  Progress begin(Communicator& comm);
+  Progress end(Communicator& comm);
 
   bool active_ = false;
   bool waited_ = false;
@@ -187,7 +193,10 @@ class Execution {
   InlineExecution inline_;
   MappedExecution mapped_;
   PairExecution pairs_;
-  std::unique_ptr<SpanExecution> span_;  // made when first needed
+  std::optional<CodecChoice> compression_;
+  CompressedExecution* compressed_ = nullptr;  // of the communicator
+  ErrorReporter reporter_;                     // of compressed operations
+  std::unique_ptr<SpanExecution> span_;        // made when first needed
   Status failure_;
 };
 

@@ -31,6 +31,9 @@ def from_readme(root):
 
 # Name of an example: what its output matches, whatever the number of ranks.
 EXAMPLES = {
+    "compressed_all_reduce": r"codec (int4: .* 7\.\d|none: .* 1\.0) times fewer bytes\n"
+                             r"after 50 steps (feedback has removed more than 4/5 of the error|"
+                             r"there is no error)\n",
     "adaptive_batches": r"(epoch \d: \d+ updates\n){8}"
                         r"9[5-9]\.\d % of held-out samples right after 1166 updates; "
                         r"batches of 32 take 2000\n",

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdio>
+#include <cstring>
 #include <optional>
 
 #include "collective.h"
@@ -147,14 +148,23 @@ class Session {
     const int nranks = crew_.group_nranks();
     if (collective_.alg_factor != nullptr) half.alg_bw *= collective_.alg_factor(nranks);
     half.bus_bw = half.alg_bw * collective_.bus_factor(nranks);
-    if (options_.check > 0) half.wrong = count_wrong(*runner_, work);
+    if (options_.check > 0) half.wrong = count_wrong(*runner_, work, &half.error);
+    note_compression(&half);
     if (half.wrong.value_or(0) > 0) ++failed_checks_;
     bus_bw_sum_ += half.bus_bw;
     ++halves_;
     return half;
   }
 
-  bool keep_rows() const { return options_.overlap || !options_.plot_file.empty(); }
+  // Of the checked operation, where there was one.
+  void note_compression(Half* half) {
+    if (!collective_.moves_data || options_.check == 0) return;
+    half->compression = runner_->compression(0);
+    if (std::strcmp(half->compression.codec, "none") == 0) half->compression.codec[0] = '\0';
+    compressed_ |= half->compression.codec[0] != '\0';
+  }
+
+  bool keep_rows() const { return options_.overlap || compressed_ || !options_.plot_file.empty(); }
 
   bool finish() {
     Footer footer;
@@ -164,6 +174,7 @@ class Session {
     if (options_.report_memory) footer.memory = memory_text();
     if (crew_.speaks()) {
       if (options_.overlap) print_overlaps(rows_);
+      if (compressed_) print_compression(rows_);
       print_footer(footer, collective_.program);
       if (json_) json_->add_footer(footer);
       if (!options_.plot_file.empty()) draw();
@@ -202,8 +213,9 @@ class Session {
   std::optional<Runner> runner_;
   std::optional<JsonFile> json_;
   std::vector<Row> rows_;
-  double startup_s_ = 0;  // until the last rank had its communicator
-  int nroots_ = 1;        // roots that every group has
+  double startup_s_ = 0;     // until the last rank had its communicator
+  int nroots_ = 1;           // roots that every group has
+  bool compressed_ = false;  // one of the rows so far
   int failed_checks_ = 0;
   double bus_bw_sum_ = 0;
   int halves_ = 0;

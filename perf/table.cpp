@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "table.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 
@@ -175,6 +176,23 @@ void print_overlaps(const std::vector<Row>& rows) {
                 type_name(row.work.type), op_name(row.work.op),
                 fit(o.collective_s * 1e6, 10).c_str(), fit(o.computing_s * 1e6, 10).c_str(),
                 fit(o.both_s * 1e6, 10).c_str(), o.hidden() * 100, o.slowdown());
+  }
+}
+
+void print_compression(const std::vector<Row>& rows) {
+  std::printf("#\n# Compression, out of place, rank 0: bytes sent and their ratio to plain ones\n");
+  std::printf("# %10s  %8s  %6s  %14s  %9s  %12s  %6s  %10s  %10s  %10s\n", "size", "type", "redop",
+              "codec", "algorithm", "wire", "ratio", "max error", "bound", "rms");
+  for (const Row& row : rows) {
+    const Half& half = row.halves[0];
+    const gossErrorReport_t& report = half.compression;
+    if (report.codec[0] == '\0') continue;
+    const double ratio = static_cast<double>(report.plainBytes) /
+                         static_cast<double>(std::max<uint64_t>(1, report.sentBytes));
+    std::printf("# %10zu  %8s  %6s  %14s  %9s  %12llu  %6.2f  %10.3g  %10.3g  %10.3g\n",
+                row.work.bytes(), type_name(row.work.type), op_name(row.work.op), report.codec,
+                report.algorithm, static_cast<unsigned long long>(report.sentBytes), ratio,
+                half.error, report.bound, report.expectedRms);
   }
 }
 

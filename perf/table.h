@@ -24,7 +24,9 @@ struct Half {
   double time_us = 0;  // what the column shows: timing.seconds, or call_seconds with -C
   double alg_bw = 0;   // GB/s
   double bus_bw = 0;
-  std::optional<int64_t> wrong;  // nothing: not checked
+  std::optional<int64_t> wrong;     // nothing: not checked
+  gossErrorReport_t compression{};  // of rank 0 in the checked operation; codec "": not compressed
+  double error = 0;                 // the largest of its process's ranks there
 };
 
 struct Row {
@@ -55,6 +57,8 @@ void print_half(const Options& options, const Half& half);
 void print_row_end(const Options& options, const Row& row);
 // After the table: the rows of --overlap.
 void print_overlaps(const std::vector<Row>& rows);
+// After the table: what compression saved and cost, where there was any.
+void print_compression(const std::vector<Row>& rows);
 void print_footer(const Footer& footer, const char* program);
 
 }  // namespace goss::perf

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 
 #include "common/blocks.h"
 
@@ -41,7 +42,18 @@ Work Runner::make_work(gossDataType_t type, int op, int root) const {
 }
 
 Problem Runner::problem(const Work& work, uint32_t round) const {
-  return {work.type, work.op, crew_.group_nranks(), round};
+  const bool compresses = !options_.codec.empty() || std::getenv("GOSS_CODEC") != nullptr;
+  const bool floats = work.type == gossFloat32 || work.type == gossFloat64 ||
+                      work.type == gossFloat16 || work.type == gossBfloat16;
+  return {work.type, work.op, crew_.group_nranks(), round, compresses && floats};
+}
+
+gossErrorReport_t Runner::compression(int i) {
+  gossErrorReport_t report{};
+  report.size = sizeof(report);
+  check(gossCommGetErrorReport(crew_.comm(i), &report), "gossCommGetErrorReport",
+        crew_.first_rank() + i, crew_.comm(i));
+  return report;
 }
 
 std::byte* Runner::input(const Work& work, int i) const {

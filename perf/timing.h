@@ -11,6 +11,7 @@
 
 #include "buffers.h"
 #include "collective.h"
+#include "gossamer/compression.h"
 #include "statistics.h"
 #include "types_data.h"
 
@@ -61,6 +62,8 @@ class Runner {
   std::byte* output(const Work& work, int i) const;
   std::byte* memory(const Work& work, int i) const { return buffers_[i].recv(work.type); }
   Problem problem(const Work& work, uint32_t round) const;
+  // Of the last collective of rank i of the crew; "none": it was not compressed.
+  gossErrorReport_t compression(int i);
   Crew& crew() { return crew_; }
   const Options& options() const { return options_; }
   const Collective& collective() const { return collective_; }

@@ -161,14 +161,21 @@ int64_t position(uint64_t bits, size_t size) {
   return (bits & sign) != 0 ? -magnitude : magnitude;
 }
 
-bool close(uint64_t a, uint64_t b, gossDataType_t type, int tolerance) {
+bool close(uint64_t a, uint64_t b, gossDataType_t type, const Tolerance& tolerance) {
   const size_t size = type_size(type);
-  if (std::isnan(decode_float(a, type)) || std::isnan(decode_float(b, type))) return a == b;
+  const double u = decode_float(a, type);
+  const double v = decode_float(b, type);
+  if (std::isnan(u) || std::isnan(v)) return a == b;
+  if (tolerance.distance > 0) {
+    // What is compressed is also added in fp32 and rounded to the type: as exact numbers are not.
+    const double roundings = std::abs(v) * (size == 2 ? 0x1p-7 : 0x1p-20);
+    return std::abs(u - v) <= tolerance.distance + roundings;
+  }
   const int64_t x = position(a, size);
   const int64_t y = position(b, size);
   const uint64_t distance = x > y ? static_cast<uint64_t>(x) - static_cast<uint64_t>(y)
                                   : static_cast<uint64_t>(y) - static_cast<uint64_t>(x);
-  return distance <= static_cast<uint64_t>(tolerance);
+  return distance <= static_cast<uint64_t>(tolerance.ulp);
 }
 
 std::string to_text(uint64_t bits, gossDataType_t type) {
@@ -188,6 +195,11 @@ std::string to_text(uint64_t bits, gossDataType_t type) {
 Tile input_tile(const Problem& problem, int rank) {
   const size_t size = type_size(problem.type);
   return make_tile(problem.type, [&](size_t i) {
+    if (problem.op == kCopy && problem.numbers) {
+      Problem sum = problem;
+      sum.op = gossSum;
+      return encode_float(float_input(sum, i, rank), problem.type);
+    }
     if (problem.op == kCopy) return truncate(random_bits(problem, i, rank), size);
     if (is_float(problem.type)) return encode_float(float_input(problem, i, rank), problem.type);
     return truncate(integer_input(problem, i, rank), size);
@@ -218,7 +230,7 @@ void fill(void* dst, size_t count, const Tile& tile) {
   }
 }
 
-Mismatch compare(const void* data, size_t count, const Tile& tile, int tolerance_ulp,
+Mismatch compare(const void* data, size_t count, const Tile& tile, const Tolerance& tolerance,
                  bool exact_bits, size_t phase) {
   const size_t size = type_size(tile.type);
   const auto* in = static_cast<const std::byte*>(data);
@@ -234,7 +246,12 @@ Mismatch compare(const void* data, size_t count, const Tile& tile, int tolerance
       const uint64_t got = load(part, i, size);
       const uint64_t expected = load(wanted, i, size);
       if (got == expected) continue;
-      if (!exact_bits && is_float(tile.type) && close(got, expected, tile.type, tolerance_ulp)) {
+      if (is_float(tile.type)) {
+        const double error =
+            std::abs(decode_float(got, tile.type) - decode_float(expected, tile.type));
+        result.largest_error = std::max(result.largest_error, error);
+      }
+      if (!exact_bits && is_float(tile.type) && close(got, expected, tile.type, tolerance)) {
         continue;
       }
       if (result.wrong++ == 0) {

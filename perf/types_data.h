@@ -27,7 +27,8 @@ struct Problem {
   gossDataType_t type;
   int op;  // gossRedOp_t or kCopy
   int nranks;
-  uint32_t round = 0;  // other data in every round
+  uint32_t round = 0;    // other data in every round
+  bool numbers = false;  // kCopy of floats: numbers and not any bits, because they are compressed
 };
 
 // One period of data. Elements stand in memory as the collective sees them.
@@ -48,14 +49,21 @@ void fill(void* dst, size_t count, const Tile& tile);
 
 struct Mismatch {
   size_t wrong = 0;
+  double largest_error = 0;   // of floats
   size_t first = 0;           // index of the first wrong element
   std::string got, expected;  // its value and what it should be
 };
 
-// Compares `count` elements with the tile. Floats may differ by `tolerance_ulp` units in the last
-// place; `exact_bits` compares bytes (data that was only moved). The data begins with element
-// `phase` of what fill() makes of the tile.
-Mismatch compare(const void* data, size_t count, const Tile& tile, int tolerance_ulp,
+// How far floats may be off: units in the last place, and beyond them by a distance.
+struct Tolerance {
+  int ulp = 0;
+  double distance = 0;
+};
+
+// Compares `count` elements with the tile. Floats may differ by the tolerance; `exact_bits`
+// compares bytes (data that was only moved). The data begins with element `phase` of what fill()
+// makes of the tile.
+Mismatch compare(const void* data, size_t count, const Tile& tile, const Tolerance& tolerance,
                  bool exact_bits, size_t phase = 0);
 
 // 2 for averages of floats, 0 for all else, as nccl-tests.

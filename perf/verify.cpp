@@ -107,8 +107,11 @@ Tile tile_of(const Problem& problem, int source) {
                                                static_cast<std::byte>(kStaleByte))};
 }
 
-// Errors of rank i of the crew.
-size_t check_rank(Runner& runner, const Work& work, uint32_t round, int i) {
+// Errors of rank i of the crew; *error becomes the largest of its result.
+size_t check_rank(Runner& runner, const Work& work, uint32_t round, int i, double* error) {
+  // Of this operation, and not of an earlier one, where this is not compressed.
+  const gossErrorReport_t compressed = runner.compression(i);
+  const double bound = compressed.elements == work.recv_count() ? compressed.bound : 0;
   const Problem problem = runner.problem(work, round);
   const int rank = runner.crew().first_rank() + i;
   size_t wrong = 0;
@@ -119,8 +122,11 @@ size_t check_rank(Runner& runner, const Work& work, uint32_t round, int i) {
       tile.emplace(piece.source, tile_of(problem, piece.source));
     }
     const bool reduced = piece.source == Piece::kReduced;
-    Mismatch found = compare(segment.data, piece.count, tile->second,
-                             reduced ? tolerance_ulp(problem) : 0, !reduced, piece.from);
+    const bool result = std::strcmp(segment.what, "result") == 0;
+    const Tolerance tolerance{reduced ? tolerance_ulp(problem) : 0, result ? bound : 0};
+    Mismatch found = compare(segment.data, piece.count, tile->second, tolerance,
+                             !reduced && tolerance.distance == 0, piece.from);
+    if (result && error != nullptr) *error = std::max(*error, found.largest_error);
     found.first += segment.at;
     if (found.wrong > 0) report(runner, work, rank, segment.what, found);
     wrong += found.wrong;
@@ -149,7 +155,7 @@ void spoil_one_element(Runner& runner, const Work& work) {
 
 }  // namespace
 
-int64_t count_wrong(Runner& runner, const Work& work) {
+int64_t count_wrong(Runner& runner, const Work& work, double* error) {
   Crew& crew = runner.crew();
   for (int round = 1; round <= runner.options().check; ++round) {
     double wrong = 0;
@@ -161,7 +167,8 @@ int64_t count_wrong(Runner& runner, const Work& work) {
       runner.synchronize();
       if (runner.options().inject_error) spoil_one_element(runner, work);
       for (int i = 0; i < crew.size(); ++i) {
-        wrong += static_cast<double>(check_rank(runner, work, static_cast<uint32_t>(round), i));
+        wrong +=
+            static_cast<double>(check_rank(runner, work, static_cast<uint32_t>(round), i, error));
       }
     }
     const double all = crew.combine(wrong, Combine::kSum);

@@ -12,7 +12,9 @@
 namespace goss::perf {
 
 // Runs options.check operations; stops after the first with errors. Returns #wrong summed over all
-// ranks; a rank with errors says on standard error where the first one is. Collective.
-int64_t count_wrong(Runner& runner, const Work& work);
+// ranks; a rank with errors says on standard error where the first one is. Elements of compressed
+// operations are wrong beyond the bound that the call reports; *error: the largest error of floats
+// on this process's ranks. Collective.
+int64_t count_wrong(Runner& runner, const Work& work, double* error);
 
 }  // namespace goss::perf

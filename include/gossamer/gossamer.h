@@ -179,13 +179,14 @@ typedef struct {
   int timeoutMs;     /**< error after waiting so long in an operation; 0 = never (GOSS_TIMEOUT) */
   int warnMs;        /**< first warning after waiting so long (GOSS_WARN_AFTER) */
   int initTimeoutMs; /**< limit of initialisation (GOSS_INIT_TIMEOUT) */
+  const char* codec; /**< which calls are compressed, and how (GOSS_CODEC); copied */
 } gossConfig_t;
 
 #define GOSS_CONFIG_INITIALIZER                                                     \
   {                                                                                 \
     sizeof(gossConfig_t), GOSS_API_MAGIC, GOSS_VERSION_CODE, GOSS_CONFIG_UNDEF_INT, \
         GOSS_CONFIG_UNDEF_INT, GOSS_CONFIG_UNDEF_PTR, GOSS_CONFIG_UNDEF_INT,        \
-        GOSS_CONFIG_UNDEF_INT, GOSS_CONFIG_UNDEF_INT                                \
+        GOSS_CONFIG_UNDEF_INT, GOSS_CONFIG_UNDEF_INT, GOSS_CONFIG_UNDEF_PTR         \
   }
 
 /**

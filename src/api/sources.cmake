@@ -5,6 +5,7 @@ set(GOSS_API_SOURCES
   api/adaptive_lr.cpp
   api/adaptive_precision.cpp
   api/c_api.cpp
+  api/compression.cpp
   api/gossip.cpp
   api/last_error.cpp
   api/parameters.cpp

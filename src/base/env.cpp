@@ -25,6 +25,10 @@ constexpr EnvEntry kTable[] = {
      "auto",
      "Forces the algorithm of the collectives that have one of this name. Must be equal on all "
      "ranks."},
+    {Env::kCodec, "GOSS_CODEC", "`[collective:]codec[/codec][+option..][@low-high], ..`", "none",
+     "Which calls on floating-point data are compressed, and how: docs/compression.md. The first "
+     "rule "
+     "that fits holds; without a range it begins at 64K. Must be equal on all ranks."},
     {Env::kCpuIsa, "GOSS_CPU_ISA", "auto, scalar, avx2, avx512", "auto",
      "The most capable instruction set that kernels may use. Results do not depend on it."},
     {Env::kDump, "GOSS_DUMP", "path prefix", "unset",

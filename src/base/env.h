@@ -17,6 +17,7 @@ namespace goss {
 enum class Env {
   kAddr,
   kAlgo,
+  kCodec,
   kCpuIsa,
   kDump,
   kHostId,

@@ -7,6 +7,7 @@
 #include "collectives/all_to_all.h"
 #include "collectives/barrier.h"
 #include "collectives/broadcast.h"
+#include "collectives/forwarding_schedules.h"
 #include "collectives/gather_scatter.h"
 #include "collectives/message_algorithms.h"
 #include "collectives/reduce.h"
@@ -52,6 +53,16 @@ const Row kRows[] = {
      kCopied, kAnyN, "direct exchange", by_the_root},
     {Algorithm::kScatterFlat, Kind::kScatter, "flat", scatter_flat, "1", "S, at the root 0",
      kCopied, kAnyN, "direct exchange", [](const Shape& s) { return s.rank == s.root ? 0 : 1; }},
+};
+
+const Row kForwardingRows[] = {
+    {Algorithm::kAllReduceRing, Kind::kAllReduce, "ring", forwarding_all_reduce_ring, "2 (n-1)",
+     "2 (n-1)/n S", "same bits on all ranks, summed in the order of the ring", kAnyN,
+     "Patarasuk, Yuan 2009; with codecs, bytes of results are passed on as they are",
+     [](const Shape& s) { return 2 * (s.nranks - 1); }},
+    {Algorithm::kBroadcastTwoShot, Kind::kBroadcast, "twoshot", forwarding_broadcast, "2",
+     "S, at the root 0", "bytes copied", kAnyN, "scatter + all-gather, van de Geijn 1994",
+     [](const Shape& s) { return s.rank == s.root ? 0 : s.nranks; }},
 };
 
 template <Schedule (*kMake)(const Shape&)>
@@ -125,7 +136,12 @@ const KindFacts kFacts[kNumKinds] = {
 
 std::span<const Row> registry() { return kRows; }
 
-const Row& row(Algorithm algorithm) { return kRows[static_cast<size_t>(algorithm)]; }
+std::span<const Row> forwarding_registry() { return kForwardingRows; }
+
+const Row& row(Algorithm algorithm) {
+  const auto index = static_cast<size_t>(algorithm);
+  return index < std::size(kRows) ? kRows[index] : kForwardingRows[index - std::size(kRows)];
+}
 
 std::span<const MessageRow> message_registry() { return kMessageRows; }
 

@@ -48,6 +48,9 @@ enum class Algorithm : unsigned char {
   kAllToAllFlat,
   kGatherFlat,
   kScatterFlat,
+  // Of forwarding_registry().
+  kAllReduceRing,
+  kBroadcastTwoShot,
 };
 
 struct Row {
@@ -66,6 +69,8 @@ struct Row {
 };
 
 std::span<const Row> registry();
+// What only encoded messages are for (forwarding_schedules.h).
+std::span<const Row> forwarding_registry();
 const Row& row(Algorithm algorithm);
 
 // The same over messages.

@@ -6,6 +6,7 @@ set(GOSS_COLLECTIVES_SOURCES
   collectives/all_to_all.cpp
   collectives/barrier.cpp
   collectives/broadcast.cpp
+  collectives/forwarding_schedules.cpp
   collectives/gather_scatter.cpp
   collectives/gossip.cpp
   collectives/gossip_alive.cpp

@@ -39,6 +39,44 @@ Status validate_buffers(const gossComm* handle, const Operation& operation) {
   return {};
 }
 
+// Elements that this rank encodes at the most: what its feedback is about.
+size_t own_elements(const gossComm* handle, const Operation& operation) {
+  const bool blocks = collectives::facts(operation.kind).input == collectives::Layout::kBlocks;
+  return operation.count * (blocks ? static_cast<size_t>(handle->nranks) : 1);
+}
+
+Status validate_feedback(const gossComm* handle, const Operation& operation) {
+  const Feedback* feedback = operation.options->feedback.get();
+  if (feedback == nullptr) return {};
+  const char* name = kind_name(operation.kind);
+  if (feedback->count() != own_elements(handle, operation)) {
+    return fail(gossInvalidArgument, "%s : feedback of %zu elements, but the call encodes %zu",
+                name, feedback->count(), own_elements(handle, operation));
+  }
+  const bool blocks = collectives::facts(operation.kind).input == collectives::Layout::kBlocks;
+  if (feedback->storage() == Feedback::Storage::kInt8 && blocks &&
+      operation.count % Feedback::kUnit != 0) {
+    return fail(gossInvalidArgument,
+                "%s : feedback in int8 needs blocks of a multiple of %zu elements, not of %zu; use "
+                "gossFeedbackFloat32",
+                name, Feedback::kUnit, operation.count);
+  }
+  return {};
+}
+
+Status validate_options(const gossComm* handle, const Operation& operation) {
+  const CallOptions* options = operation.options;
+  if (options == nullptr && handle->settings.codecs.empty()) return {};
+  GOSS_TRY_ASSIGN(const CompressionChoice choice,
+                  choose_compression(operation, handle->nranks, handle->settings.codecs));
+  if (options == nullptr) return {};
+  if (options->measure && !find_compute(handle->settings.device)->host_memory()) {
+    return fail(gossInvalidArgument, "%s : errors are measured in host memory only",
+                kind_name(operation.kind));
+  }
+  return choice.use ? validate_feedback(handle, operation) : Status();
+}
+
 Status validate(const gossComm* handle, const Operation& operation) {
   const collectives::KindFacts& facts = collectives::facts(operation.kind);
   if (!valid_type(operation.type)) {
@@ -62,6 +100,7 @@ Status validate(const gossComm* handle, const Operation& operation) {
                 facts.name, operation.count, type_name(operation.type),
                 blocks ? " for each rank" : "");
   }
+  GOSS_TRY(validate_options(handle, operation));
   // Buffers that are not used may be NULL; with varied counts that has been checked before.
   if (operation.count == 0 || operation.block_counts != nullptr) return {};
   return validate_buffers(handle, operation);
@@ -300,6 +339,7 @@ Status run_or_queue(gossComm* handle, const Operation& operation, gossStream* st
     prepared.operation = operation;
     prepared.transfers.assign(operation.transfers, operation.transfers + operation.ntransfers);
     prepared.blocks = copy_blocks(*handle, operation);
+    prepared.options = copy_options(operation);
     prepared.stream = stream;
     queue(handle, std::move(prepared));
     if (last) handle->finalized = true;
@@ -390,8 +430,18 @@ gossCommStats_t statistics(gossComm* handle) {
   out.waits = comm.stats.waits.value();
   out.plans = comm.plans().made() + (comm.span() != nullptr ? comm.span()->plans().made() : 0);
   out.shared_bytes = comm.segment().bytes();
-  out.private_bytes = sizeof(gossComm) + sizeof(Communicator) + comm.plans().bytes();
+  out.private_bytes =
+      sizeof(gossComm) + sizeof(Communicator) + comm.plans().bytes() + comm.compressed_bytes();
   return out;
+}
+
+Result<size_t> encoded_size(const std::string& codec, size_t count) {
+  GOSS_TRY_ASSIGN(const quant::Codec known, quant::codec_by_name(codec));
+  if (count > PTRDIFF_MAX / sizeof(double)) {
+    return fail(gossInvalidArgument, "encoded size : count %zu is larger than the address space",
+                count);
+  }
+  return quant::encoded_bytes(known, count);
 }
 
 Result<void*> allocate_memory(size_t bytes) { return device::allocate_shared(bytes); }

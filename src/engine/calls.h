@@ -61,6 +61,8 @@ Status free_memory(void* base);
 Status stream_create(gossStream** out);
 Status stream_push(gossStream* stream, std::unique_ptr<Work> work);
 
+// Of `count` elements in the codec of this name.
+Result<size_t> encoded_size(const std::string& codec, size_t count);
 gossCommStats_t statistics(gossComm* handle);
 std::string explain(gossComm* handle, collectives::Kind kind, size_t count, DataType type);
 

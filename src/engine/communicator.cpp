@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "base/log.h"
+#include "engine/compressed_execution.h"
 #include "engine/job.h"
 #include "engine/span.h"
 
@@ -74,6 +75,7 @@ Communicator::Communicator(Parts parts, std::unique_ptr<Span> span)
     inside.nranks = static_cast<int>(here.size());
     inside.job_ranks = here;
     inside.outer = this;
+    inside.settings.codecs = {};  // what is compressed is decided for all hosts
     span_->set_local(std::make_unique<Communicator>(std::move(inside)));
   }
   if (parts_.outer == nullptr) parts_.job->add(this);
@@ -82,6 +84,25 @@ Communicator::Communicator(Parts parts, std::unique_ptr<Span> span)
 Communicator::~Communicator() {
   if (parts_.outer == nullptr) parts_.job->remove(this);
   leave();
+}
+
+CompressedExecution& Communicator::compressed() {
+  if (compressed_ == nullptr) compressed_ = std::make_unique<CompressedExecution>();
+  return *compressed_;
+}
+
+size_t Communicator::compressed_bytes() const {
+  return compressed_ == nullptr ? 0 : compressed_->bytes();
+}
+
+gossErrorReport_t Communicator::last_report() {
+  const std::lock_guard<std::mutex> lock(report_mutex_);
+  return report_;
+}
+
+void Communicator::set_last_report(const gossErrorReport_t& report) {
+  const std::lock_guard<std::mutex> lock(report_mutex_);
+  report_ = report;
 }
 
 bool Communicator::remote(int peer) const {
@@ -120,8 +141,8 @@ void Communicator::leave_at_exit() {
 }
 
 uint64_t Communicator::begin_operation(const Operation& operation, int algorithm,
-                                       const OwnBuffers& own) {
-  const Signature signature = Signature::of(operation, algorithm);
+                                       const OwnBuffers& own, uint32_t codecs) {
+  const Signature signature = Signature::of(operation, algorithm, codecs);
   // Chained: who differed in an operation that nobody compared, differs in all that follow.
   uint32_t hash = signature.hash();
   if (operation.calls > 1) hash ^= static_cast<uint32_t>(operation.counts.hash >> 32);
@@ -319,15 +340,6 @@ Status Communicator::check_wait(int peer, uint64_t signature, std::chrono::milli
   return check_patience(peer, waited, what);
 }
 
-Status Communicator::check_transfer(const Transfer& transfer, std::chrono::milliseconds waited) {
-  Status reason;
-  if (interrupted(&reason)) return reason;
-  tell_waiting(transfer.peer, waited);
-  return check_patience(transfer.peer, waited, [&] {
-    return format("%s of communicator '%s'", describe(transfer).c_str(), settings().name.c_str());
-  });
-}
-
 // The rank of `outer` that is `peer` here.
 int Communicator::index_in(const Communicator& outer, int peer) const {
   return outer.span()->hosts().host(outer.rank())[static_cast<size_t>(peer)];
@@ -421,46 +433,6 @@ Status Communicator::check_patience(int peer, std::chrono::milliseconds waited,
 bool Communicator::has_left(int peer) {
   // Pairs with leave(): what it did before is visible.
   return area(peer).state.load(std::memory_order_acquire) == shm::RankState::kLeft;
-}
-
-Status Communicator::left_message(const Transfer& transfer) const {
-  return fail(gossRemoteError,
-              "%s left (it destroyed the communicator or exited) while %s waited in %s of "
-              "communicator '%s'",
-              name_of(transfer.peer).c_str(), name_of(rank()).c_str(), describe(transfer).c_str(),
-              settings().name.c_str());
-}
-
-Status Communicator::message_mismatch(int sender, uint64_t type, uint64_t count,
-                                      const Transfer& receive) const {
-  const std::string theirs = valid_type(static_cast<int>(type))
-                                 ? type_name(static_cast<DataType>(type))
-                                 : std::string("unknown type");
-  return fail(gossInvalidUsage,
-              "a message of communicator '%s' differs between ranks: %s sent %llu of %s, %s called "
-              "%s. Both sides of a message give the same count and type",
-              settings().name.c_str(), name_of(sender).c_str(),
-              static_cast<unsigned long long>(count), theirs.c_str(), name_of(rank()).c_str(),
-              describe(receive).c_str());
-}
-
-void Communicator::say_waiting(const Transfer* transfer) {
-  uint32_t value = 0;
-  if (transfer != nullptr) {
-    value = 1 + 2 * static_cast<uint32_t>(transfer->peer) + (transfer->to_peer() ? 0 : 1);
-  }
-  if (mine_->waiting.load(std::memory_order_relaxed) != value) {
-    mine_->waiting.store(value, std::memory_order_relaxed);
-  }
-}
-
-void Communicator::end_transfers(const Operation& operation) {
-  stats.operations += operation.ntransfers;
-  for (size_t i = 0; i < operation.ntransfers; ++i) {
-    if (operation.transfers[i].to_peer()) {
-      stats.payload_bytes += operation.transfers[i].bytes();
-    }
-  }
 }
 
 std::string Communicator::name_of(int rank) const {

@@ -14,22 +14,26 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/counter.h"
 #include "device/shared_memory.h"
+#include "engine/compression.h"
 #include "engine/compute.h"
 #include "engine/faults.h"
 #include "engine/news.h"
 #include "engine/operation.h"
 #include "engine/plan.h"
 #include "engine/waiter.h"
+#include "gossamer/compression.h"
 #include "transport/shm/segment.h"
 
 namespace goss::engine {
 
+class CompressedExecution;
 class Span;
 class Job;
 using JobPtr = std::shared_ptr<Job>;  // shared: communicators split from one another
@@ -45,6 +49,7 @@ struct Settings {
   std::chrono::milliseconds warn_after{30'000};     // 0: never
   std::chrono::milliseconds init_timeout{120'000};  // 0: never
   Forced forced = Forced::kAuto;
+  CodecRules codecs;  // which operations are compressed
   Transport transport = Transport::kAuto;
   std::optional<bool> far;  // GOSS_STORES; unset: measured
 
@@ -103,6 +108,9 @@ class Communicator {
   Compute& compute() const { return *compute_; }
   Faults& faults() { return faults_; }
   PlanCache& plans() { return plans_; }
+  // Made when first asked for.
+  CompressedExecution& compressed();
+  size_t compressed_bytes() const;
   bool crowded() const { return crowded_; }
   Span* span() const { return span_.get(); }  // null on one host
   bool remote(int peer) const;                // no shared memory with it
@@ -112,7 +120,8 @@ class Communicator {
   // Count an operation and record it; returns its signature word: the last 32 bits of its number,
   // then a hash. Never 0.
   // `algorithm`: its number in signatures.
-  uint64_t begin_operation(const Operation& operation, int algorithm, const OwnBuffers& own);
+  uint64_t begin_operation(const Operation& operation, int algorithm, const OwnBuffers& own,
+                           uint32_t codecs = 0);
   void end_operation(const Operation& operation);
   // For the slow part of a wait: aborted, failed, `peer` inside another operation, peer gone,
   // warned, timed out. A failure has been raised for all ranks when this returns it.
@@ -120,7 +129,7 @@ class Communicator {
   // The same for a message on its way.
   Status check_transfer(const Transfer& transfer, std::chrono::milliseconds waited);
   // What `sender` sends is not what this rank receives.
-  Status message_mismatch(int sender, uint64_t type, uint64_t count, const Transfer& receive) const;
+  Status message_mismatch(int sender, uint64_t type, uint64_t count, const Transfer& receive);
   // The other side of a message has left.
   Status left_message(const Transfer& transfer) const;
   bool has_left(int peer);
@@ -212,6 +221,11 @@ class Communicator {
   uint32_t splits = 0;                           // made from this communicator
   std::map<std::vector<int>, uint32_t> shrinks;  // attempts, by the ranks that are left out
   uint64_t signature_in_progress = 0;            // across hosts
+  // The compressed collective whose messages are on their way, by its signature word; 0: none.
+  uint64_t exchanging = 0;
+  // Of the last compressed call. Guarded, because any thread may ask.
+  gossErrorReport_t last_report();
+  void set_last_report(const gossErrorReport_t& report);
 
  private:
   News left() const;
@@ -227,6 +241,9 @@ class Communicator {
   std::unique_ptr<Span> span_;
   Faults faults_;
   PlanCache plans_;
+  std::unique_ptr<CompressedExecution> compressed_;
+  std::mutex report_mutex_;
+  gossErrorReport_t report_{};
   bool crowded_;
   std::atomic<uint64_t> sequence_{0};  // stored by the driving thread only, read by any
   uint32_t history_ = 0;               // hash of all signatures so far

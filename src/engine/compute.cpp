@@ -54,6 +54,15 @@ class HostCompute final : public Compute {
   void reduce(reduce::ReduceFn kernel, const reduce::Arguments& arguments) override {
     kernel(arguments);
   }
+  void encode(const quant::Encode& arguments) override { quant::encode(arguments); }
+  void decode(const quant::Decode& arguments) override { quant::decode(arguments); }
+  void hop(const quant::Hop& arguments) override { quant::hop(arguments); }
+  void widen(const void* src, DataType type, size_t count, float* dst) override {
+    quant::widen(src, type, count, dst);
+  }
+  void narrow(const float* src, DataType type, size_t count, void* dst) override {
+    quant::narrow(src, type, count, dst);
+  }
   bool host_memory() const override { return true; }
 };
 

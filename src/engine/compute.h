@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "engine/operation.h"
+#include "quant/operations.h"
 #include "reduce/reduce.h"
 
 namespace goss::engine {
@@ -24,6 +25,13 @@ class Compute {
   virtual void unpack(const Extent* extents, size_t first, size_t count, const std::byte* from,
                       size_t element) = 0;
   virtual void reduce(reduce::ReduceFn kernel, const reduce::Arguments& arguments) = 0;
+  // Operations of src/quant on buffers of this device; encoded bytes lie in host memory.
+  virtual void encode(const quant::Encode& arguments) = 0;
+  virtual void decode(const quant::Decode& arguments) = 0;
+  virtual void hop(const quant::Hop& arguments) = 0;
+  // Between a buffer of this device and fp32 in host memory.
+  virtual void widen(const void* src, DataType type, size_t count, float* dst) = 0;
+  virtual void narrow(const float* src, DataType type, size_t count, void* dst) = 0;
   // Whether buffers of this device may be read in place by peers (gossMemAlloc).
   virtual bool host_memory() const = 0;
 };

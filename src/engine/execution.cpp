@@ -36,16 +36,38 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
   return begin(comm, operation);
 }
 
+// An operation whose input is what is to be moved.
 Progress Execution::begin(Communicator& comm, const Operation& operation) {
+  compression_.reset();
+  if (operation.options != nullptr || !comm.settings().codecs.empty()) [[unlikely]] {
+    // What would be refused was refused before it began.
+    const Result<CompressionChoice> choice =
+        choose_compression(operation, comm.nranks(), comm.settings().codecs);
+    if (choice.ok()) compression_ = choice.value().use;
+    reporter_.begin(comm, operation_, compression_.has_value());
+    if (compression_) return begin_compressed(comm);
+  }
+  return begin_exact(comm, operation);
+}
+
+Progress Execution::begin_compressed(Communicator& comm) {
+  choice_ = {Path::kCompressed, compression_->algorithm, ""};
+  signature_ = comm.begin_operation(operation_, static_cast<int>(compression_->algorithm), {},
+                                    compression_->packed());
+  compressed_ = &comm.compressed();
+  return settle(comm, compressed_->start(comm, operation_, *compression_, signature_));
+}
+
+Progress Execution::begin_exact(Communicator& comm, const Operation& operation) {
   if (comm.span() != nullptr) [[unlikely]] {
     choice_ = {};
     choice_.path = Path::kHosts;
     if (span_ == nullptr) span_ = std::make_unique<SpanExecution>();
     return settle(comm, span_->start(comm, operation_));
   }
-  choice_ = choose(operation, comm.nranks(), comm.settings().forced);
+  choice_ = choose(operation_, comm.nranks(), comm.settings().forced);
   const Program* program = choice_.path == Path::kMapped
-                               ? &comm.plans().get(choice_.algorithm, operation.root)
+                               ? &comm.plans().get(choice_.algorithm, operation_.root)
                                : nullptr;
   mapped_.direct().offer(comm, operation, program);
   signature_ =
@@ -55,6 +77,7 @@ Progress Execution::begin(Communicator& comm, const Operation& operation) {
     case Path::kInline: return settle(comm, inline_.start(comm, operation_, signature_));
     case Path::kMapped: return settle(comm, mapped_.start(comm, operation_, *program, signature_));
     case Path::kPairs:
+    case Path::kCompressed:
     case Path::kHosts: break;  // above
   }
   return Progress::kFailed;
@@ -78,6 +101,7 @@ Progress Execution::advance(Communicator& comm) {
       const Progress messages = pairs_.advance(comm);
       return settle(comm, both(messages, one_sided_.advance(comm)));
     }
+    case Path::kCompressed: return settle(comm, compressed_->advance(comm));
     case Path::kHosts: return settle(comm, span_->advance(comm));
   }
   return Progress::kFailed;
@@ -90,6 +114,7 @@ uint64_t Execution::position() const {
     case Path::kInline: return inline_.position();
     case Path::kMapped: return mapped_.position();
     case Path::kPairs: return pairs_.position() + one_sided_.position();
+    case Path::kCompressed: return compressed_->position();
     case Path::kHosts: return span_->position();
   }
   return 0;
@@ -100,16 +125,7 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
     case Progress::kBlocked:
       if (!std::exchange(waited_, true)) comm.stats.waits += 1;
       break;
-    case Progress::kDone:
-      active_ = false;
-      scaling_.release();
-      if (operation_.suspends) comm.release_staging();
-      if (choice_.path == Path::kPairs) {
-        comm.end_transfers(operation_);
-      } else {
-        comm.end_operation(operation_);
-      }
-      break;
+    case Progress::kDone: return end(comm);
     case Progress::kFailed:
       failure_ = choice_.path == Path::kInline ? comm.mismatch(inline_.waiting_for(), signature_)
                                                : path_failure();
@@ -120,9 +136,36 @@ Progress Execution::settle(Communicator& comm, Progress progress) {
   return progress;
 }
 
+Progress Execution::end(Communicator& comm) {
+  if (choice_.path == Path::kPairs) {
+    comm.end_transfers(operation_);
+  } else {
+    comm.end_operation(operation_);
+  }
+  if (reporter_.active() || choice_.path == Path::kCompressed) [[unlikely]] {
+    if (choice_.path == Path::kCompressed) {
+      reporter_.add(comm, *compressed_, operation_, *compression_);
+    }
+    if (const Operation* exact = reporter_.exact()) {
+      if (operation_.options != exact->options) {
+        operation_ = *exact;
+        compression_.reset();
+        return begin_exact(comm, operation_);
+      }
+      reporter_.measure(comm);
+    }
+    reporter_.finish();
+  }
+  active_ = false;
+  scaling_.release();
+  if (operation_.suspends) comm.release_staging();
+  return Progress::kDone;
+}
+
 const Status& Execution::path_failure() const {
   if (choice_.path == Path::kMapped) return mapped_.failure();
   if (choice_.path == Path::kHosts) return span_->failure();
+  if (choice_.path == Path::kCompressed) return compressed_->failure();
   return one_sided_.failed() ? one_sided_.failure() : pairs_.failure();
 }
 
@@ -131,6 +174,9 @@ Progress Execution::check(Communicator& comm, std::chrono::milliseconds waited) 
   if (choice_.path == Path::kPairs) {
     const Progress messages = pairs_.check(comm, waited);
     return settle(comm, both(messages, one_sided_.check(comm, waited)));
+  }
+  if (choice_.path == Path::kCompressed) {
+    return settle(comm, compressed_->check(comm, waited));
   }
   if (choice_.path == Path::kHosts) return settle(comm, span_->check(comm, waited));
   const int peer = choice_.path == Path::kInline ? inline_.waiting_for() : mapped_.waiting_for();
@@ -145,6 +191,8 @@ void Execution::give_up(Communicator& comm) {
   scaling_.release();
   mapped_.direct().withdraw(comm);
   pairs_.give_up(comm);
+  if (choice_.path == Path::kCompressed) compressed_->give_up(comm);
+  reporter_.give_up();
   if (span_ != nullptr) span_->give_up(comm);
 }
 

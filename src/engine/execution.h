@@ -5,11 +5,14 @@
 // be done and says whether to come back. Driven by one thread at a time.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "collectives/partition.h"
 #include "engine/communicator.h"
+#include "engine/compressed_execution.h"
 #include "engine/direct_memory.h"
+#include "engine/error_report.h"
 #include "engine/one_sided.h"
 #include "engine/pair_execution.h"
 #include "engine/progress.h"
@@ -181,6 +184,9 @@ class Execution {
  private:
   Progress begin(Communicator& comm, const Operation& operation);
   Progress settle(Communicator& comm, Progress progress);
+  Progress begin_compressed(Communicator& comm);
+  Progress begin_exact(Communicator& comm, const Operation& operation);
+  Progress end(Communicator& comm);
   const Status& path_failure() const;
 
   bool active_ = false;
@@ -193,7 +199,10 @@ class Execution {
   MappedExecution mapped_;
   PairExecution pairs_;
   OneSided one_sided_;
-  std::unique_ptr<SpanExecution> span_;  // made when first needed
+  std::optional<CodecChoice> compression_;
+  CompressedExecution* compressed_ = nullptr;  // of the communicator
+  ErrorReporter reporter_;                     // of operations with options
+  std::unique_ptr<SpanExecution> span_;        // made when first needed
   Status failure_;
 };
 

@@ -14,10 +14,27 @@ const char* path_text(Path path) {
     case Path::kInline: return "shared memory, payload behind its flag";
     case Path::kMapped:
       return "shared memory, read in place from staging cells or gossMemAlloc memory";
-    case Path::kPairs: return "shared memory, messages between pairs of ranks";
+    case Path::kPairs:
+    case Path::kCompressed: return "shared memory inside hosts, messages between pairs of ranks";
     case Path::kHosts: return "shared memory inside hosts, messages between them";
   }
   return "?";
+}
+
+// Bytes that the messages of this rank have, headers left out.
+std::string compressed_text(const gossComm& handle, const Operation& operation,
+                            const CodecChoice& how, const char* reason) {
+  const collectives::Row& row = collectives::row(how.algorithm);
+  const size_t plain = operation.bytes();
+  const size_t wire = quant::encoded_bytes(how.reduce, operation.count);
+  std::string text = format(
+      "%s of %zu %s (%zu bytes) on %d ranks: compressed as %s because %s: S = %zu bytes encoded, "
+      "%.2f times fewer; algorithm %s; transport: %s; steps %s; encoded bytes received per rank %s",
+      kind_name(operation.kind), operation.count, type_name(operation.type), plain, handle.nranks,
+      describe(how).c_str(), reason, wire, static_cast<double>(plain) / static_cast<double>(wire),
+      row.name, path_text(Path::kCompressed), row.steps, row.bytes);
+  if (collectives::facts(operation.kind).reduces) text += "; gossProd goes uncompressed";
+  return text + format("; codecs %s", quant::isa_name());
 }
 
 std::string explain_across_hosts(const Communicator& comm, const Operation& operation) {
@@ -40,10 +57,21 @@ std::string explain(gossComm* handle, collectives::Kind kind, size_t count, Data
   operation.kind = kind;
   operation.type = type;
   operation.count = count;
-  if (handle->comm->span() != nullptr) return explain_across_hosts(*handle->comm, operation);
+  const CodecRules& codecs = handle->settings.codecs;
+  const Result<CompressionChoice> compression =
+      choose_compression(operation, handle->nranks, codecs);
+  if (!compression.ok()) return compression.status().message();
+  if (const auto& use = compression.value().use) {
+    return compressed_text(*handle, operation, *use, compression.value().reason);
+  }
+  const std::string uncompressed =
+      codecs.empty() ? "" : format("; not compressed because %s", compression.value().reason);
+  if (handle->comm->span() != nullptr) {
+    return explain_across_hosts(*handle->comm, operation) + uncompressed;
+  }
   const Choice choice = choose(operation, handle->nranks, handle->settings.forced);
   const collectives::Row& row = collectives::row(choice.algorithm);
-  return format(
+  const std::string text = format(
       "%s of %zu %s (%zu bytes) on %d ranks: algorithm %s because %s; transport: %s; steps %s; "
       "bytes read per rank %s with S = %zu; exactness: %s; kernels %s; CPUs %s; source: %s",
       kind_name(kind), count, type_name(type), operation.bytes(), handle->nranks, row.name,
@@ -51,6 +79,7 @@ std::string explain(gossComm* handle, collectives::Kind kind, size_t count, Data
       chosen_isa().name,
       handle->comm->crowded() ? "fewer than ranks (waits yield)" : "enough (waits spin)",
       row.source);
+  return text + uncompressed;
 }
 
 }  // namespace goss::engine

@@ -39,6 +39,15 @@ bool worth_aggregating(const Operation& operation) {
          !operation.scale.used;
 }
 
+// Such calls do not move with others: their blocks would be other ones.
+bool may_be_compressed(const gossComm& handle, const Operation& operation) {
+  if (operation.options != nullptr) return true;
+  if (handle.settings.codecs.empty()) return false;
+  const Result<CompressionChoice> choice =
+      choose_compression(operation, handle.nranks, handle.settings.codecs);
+  return !choice.ok() || choice.value().use.has_value();
+}
+
 }  // namespace
 
 [[gnu::tls_model("initial-exec")]] thread_local constinit GroupRun* open_run = nullptr;
@@ -116,17 +125,20 @@ void group_add(gossComm* handle, const Operation& operation, gossStream* stream,
     }
     return;
   }
-  group.content.items.push_back({handle, operation, stream, movement_of(operation),
-                                 worth_aggregating(operation), last, group.content.extents.size(),
-                                 copy_blocks(*handle, operation)});
+  group.content.items.push_back(
+      {handle, operation, stream, movement_of(operation),
+       worth_aggregating(operation) && !may_be_compressed(*handle, operation), last,
+       group.content.extents.size(), copy_blocks(*handle, operation), copy_options(operation)});
   Item& item = group.content.items.back();
   item.operation.counts.add(operation.count);
+  item.operation.options = item.options.get();
   if (!item.blocks.empty()) {  // the caller's arrays may be gone when the group ends
     item.operation.block_counts = item.blocks.data();
     item.operation.block_places = item.blocks.data() + item.blocks.size() / 2;
   }
   group.content.extents.push_back(operation.buffer);
-  if (item.small) begin_run(&group);
+  // Rules go by size, so every call is looked at where there are some.
+  if (item.small && handle->settings.codecs.empty()) begin_run(&group);
 }
 
 void group_add_making(gossComm* handle, std::unique_ptr<Making> making, gossComm* parent,

@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "engine/call_options.h"
 #include "engine/group.h"
 #include "engine/handle.h"
 
@@ -22,6 +23,7 @@ struct Item {
   bool last;            // of its communicator
   size_t first_extent;  // among the group's; its extents end where those of the next item begin
   std::vector<size_t> blocks;  // what the operation's counts and places of blocks refer to
+  OptionsPtr options;          // likewise
 };
 
 // A message, as called.

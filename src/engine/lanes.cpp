@@ -44,6 +44,7 @@ void append(Lane* lane, const Item& item, size_t index, const Extent* first, con
   prepared.operation = item.operation;
   prepared.extents.assign(first, last);
   prepared.blocks = item.blocks;
+  prepared.options = item.options;
   prepared.stream = item.stream;
   prepared.small = item.small;
   prepared.place = index;

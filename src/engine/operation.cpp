@@ -3,6 +3,7 @@
 #include "engine/operation.h"
 
 #include "base/status.h"
+#include "engine/compression.h"
 
 namespace goss::engine {
 
@@ -29,14 +30,33 @@ std::string describe(const Transfer& transfer) {
                 type_name(transfer.type), direction, transfer.peer);
 }
 
+namespace {
+
+// Behind those of shared memory come those of messages, or, compressed, those that pass bytes on.
+const char* algorithm_name(size_t value, bool compressed) {
+  const size_t here = collectives::registry().size();
+  if (value < here) return collectives::registry()[value].name;
+  const size_t rest = value - here;
+  if (compressed) {
+    const auto rows = collectives::forwarding_registry();
+    return rest < rows.size() ? rows[rest].name : nullptr;
+  }
+  const auto rows = collectives::message_registry();
+  return rest < rows.size() ? rows[rest].name : nullptr;
+}
+
+}  // namespace
+
 std::string describe(const Signature& signature) {
   const auto byte = [&](int shift) {
     return static_cast<unsigned>(signature.what >> shift) & 255u;
   };
   const unsigned kind = byte(0);
+  const auto codecs = static_cast<uint32_t>(signature.what >> Signature::kCodecShift & 0xfffu);
+  const char* algorithm = algorithm_name(byte(24), codecs != 0);
   // Records are shared memory that another process wrote: do not index with what they say.
   if (kind >= collectives::kNumKinds || !valid_type(static_cast<int>(byte(8))) ||
-      byte(24) >= collectives::registry().size() + collectives::message_registry().size()) {
+      algorithm == nullptr) {
     return "unknown operation";
   }
   std::string text = kind_name(static_cast<Kind>(kind));
@@ -45,9 +65,6 @@ std::string describe(const Signature& signature) {
                         : valid_op(static_cast<int>(op)) ? op_name(static_cast<RedOp>(op))
                                                          : "unknown op";
   const char* type = kTypeName[byte(8)];
-  const size_t here = collectives::registry().size();
-  const char* algorithm = byte(24) < here ? collectives::registry()[byte(24)].name
-                                          : collectives::message_registry()[byte(24) - here].name;
   const auto count = static_cast<unsigned long long>(signature.count);
   const collectives::KindFacts& kind_facts = collectives::facts(static_cast<Kind>(kind));
   if (static_cast<Kind>(kind) == Kind::kBarrier) return text;
@@ -55,10 +72,11 @@ std::string describe(const Signature& signature) {
   text += format(varied ? "(counts up to %llu, %s" : "(count %llu, %s", count, type);
   if (kind_facts.reduces) text += std::string(", ") + op_text;
   if (kind_facts.rooted) {
-    constexpr uint64_t kFlags = Signature::kGrouped | Signature::kVaried;
-    text += format(", root %u", static_cast<unsigned>((signature.what & ~kFlags) >> 32));
+    text += format(", root %u",
+                   static_cast<unsigned>(signature.what >> Signature::kRootShift & 0xffffu));
   }
   text += std::string(", ") + algorithm;
+  if (codecs != 0) text += ", compressed as " + describe_packed(codecs);
   if ((signature.what & Signature::kGrouped) != 0) text += ", grouped";
   return text + ")";
 }

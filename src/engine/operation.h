@@ -63,6 +63,8 @@ const char* way_name(Transfer::Way way);
 // "send(count 5, float, to rank 1)".
 std::string describe(const Transfer& transfer);
 
+struct CallOptions;
+
 // What a rank multiplies its input by before it is summed (gossRedOpCreatePreMulSum).
 struct PreMultiplier {
   bool used = false;         // still to be done
@@ -91,6 +93,7 @@ struct Operation {
   const size_t* block_places = nullptr;
   const Transfer* transfers = nullptr;  // outlive the operation
   size_t ntransfers = 0;
+  const CallOptions* options = nullptr;  // outlives the operation
 
   size_t bytes() const { return count * type_size(type); }
 };
@@ -103,20 +106,25 @@ struct Signature {
   static constexpr uint64_t kGrouped = uint64_t{1} << 63;
   // Likewise: a count for each rank, the largest of which is `count`.
   static constexpr uint64_t kVaried = uint64_t{1} << 62;
+  // The root takes 16 bits; behind it are 12 for how it is compressed, 0 for not.
+  static constexpr int kRootShift = 32;
+  static constexpr int kCodecShift = 48;
   // In place of an op: a sum whose inputs are multiplied first, each by its rank's own scalar.
   static constexpr int kPreMulSum = gossNumOps;
 
-  uint64_t what = 0;  // kind, type, op, algorithm, root and whether grouped, packed
+  uint64_t what = 0;  // kind, type, op, algorithm, root, codecs and whether grouped, packed
   uint64_t count = 0;
 
-  static Signature of(const Operation& operation, int algorithm) {
+  // `codecs`: CodecChoice::packed(), or 0.
+  static Signature of(const Operation& operation, int algorithm, uint32_t codecs = 0) {
     const auto field = [](auto value, int shift) {
       return static_cast<uint64_t>(static_cast<uint32_t>(value)) << shift;
     };
     const bool scaled = operation.scale.used || operation.scale.done;
     const int op = scaled ? kPreMulSum : static_cast<int>(operation.op);
     return {field(operation.kind, 0) | field(operation.type, 8) | field(op, 16) |
-                field(algorithm, 24) | field(operation.root, 32) |
+                field(algorithm, 24) | field(operation.root, kRootShift) |
+                (static_cast<uint64_t>(codecs) << kCodecShift) |
                 (operation.calls > 1 ? kGrouped : 0) |
                 (operation.block_counts != nullptr ? kVaried : 0),
             operation.count};

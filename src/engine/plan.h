@@ -76,7 +76,7 @@ struct Program {
 // The lowering for mapped memory.
 Program lower(const collectives::Row& row, const collectives::Shape& shape);
 
-enum class Path : uint8_t { kNothing, kInline, kMapped, kPairs, kHosts };
+enum class Path : uint8_t { kNothing, kInline, kMapped, kPairs, kHosts, kCompressed };
 
 struct Choice {
   Path path = Path::kNothing;

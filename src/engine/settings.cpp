@@ -50,6 +50,9 @@ Result<Settings> Settings::from(const gossConfig_t* config) {
   GOSS_TRY_ASSIGN(settings.warn_after, env_duration(Env::kWarnAfter, settings.warn_after));
   GOSS_TRY_ASSIGN(settings.init_timeout, env_duration(Env::kInitTimeout, settings.init_timeout));
   GOSS_TRY_ASSIGN(settings.forced, forced_algorithm());
+  if (const auto codec = env_text(Env::kCodec)) {
+    GOSS_TRY_ASSIGN(settings.codecs, CodecRules::parse(*codec, "GOSS_CODEC"));
+  }
   if (const auto stores = env_text(Env::kStores); stores && *stores != "auto") {
     if (*stores != "cached" && *stores != "stream") {
       return fail(gossInvalidUsage, "GOSS_STORES=%s: expected auto, cached or stream",
@@ -82,6 +85,9 @@ Result<Settings> Settings::from(const gossConfig_t* config) {
                   given.device);
     }
     settings.device = given.device;
+  }
+  if (given.codec != nullptr) {
+    GOSS_TRY_ASSIGN(settings.codecs, CodecRules::parse(given.codec, "config : codec"));
   }
   if (given.commName != nullptr) settings.name = std::string(given.commName).substr(0, 64);
   return settings;

@@ -2,12 +2,20 @@
 # SPDX-FileCopyrightText: The Gossamer authors
 set(GOSS_ENGINE_SOURCES
   engine/calls.cpp
+  engine/codec_rules.cpp
   engine/communicator.cpp
+  engine/communicator_messages.cpp
+  engine/compressed_execution.cpp
+  engine/compressed_work.cpp
+  engine/compression.cpp
   engine/compute.cpp
   engine/direct_memory.cpp
+  engine/error_report.cpp
+  engine/exchange_plan.cpp
   engine/execution.cpp
   engine/explain.cpp
   engine/faults.cpp
+  engine/feedback.cpp
   engine/gossip.cpp
   engine/gossip_calls.cpp
   engine/gossip_compression.cpp

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/call_options.h"
 #include "engine/handle.h"
 #include "engine/reactor.h"
 
@@ -27,6 +28,7 @@ struct Prepared {
   std::vector<Extent> extents;      // when aggregated; operation.extents is set from it
   std::vector<Transfer> transfers;  // likewise operation.transfers
   std::vector<size_t> blocks;       // and counts and places of the ranks' blocks
+  OptionsPtr options;               // and options
   gossStream* stream = nullptr;     // null on the library's thread: the communicator's own
   std::vector<gossStream*> joined;  // streams, as above, that wait for it as well, and it for them
   OutcomePtr outcome;               // for them; null: none
@@ -38,6 +40,7 @@ struct Prepared {
     if (operation.nextents > 0) operation.extents = extents.data();
     operation.transfers = transfers.empty() ? nullptr : transfers.data();
     operation.ntransfers = transfers.size();
+    operation.options = options.get();
     operation.block_counts = blocks.empty() ? nullptr : blocks.data();
     operation.block_places = blocks.empty() ? nullptr : blocks.data() + blocks.size() / 2;
   }
@@ -48,6 +51,11 @@ inline std::vector<size_t> copy_blocks(const gossComm& handle, const Operation& 
   std::vector<size_t> blocks(operation.block_counts, operation.block_counts + handle.nranks);
   blocks.insert(blocks.end(), operation.block_places, operation.block_places + handle.nranks);
   return blocks;
+}
+
+inline OptionsPtr copy_options(const Operation& operation) {
+  if (operation.options == nullptr) return nullptr;
+  return std::make_shared<const CallOptions>(*operation.options);
 }
 
 // Call number `number` of the communicator.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "quant/scales.h"
@@ -39,22 +40,20 @@ float or_infinity(float step) {
 
 uint16_t word(const uint8_t* bytes) { return static_cast<uint16_t>(bytes[0] | bytes[1] << 8); }
 
-// The largest number of a block of bf16 or fp16, and the sum of squares.
-struct CastBlock {
-  float largest = 0;
-  double squares = 0;
-};
-CastBlock cast_block(Codec codec, const uint8_t* payload, size_t count) {
-  CastBlock block;
-  for (size_t i = 0; i < count; ++i) {
-    const uint16_t code = word(payload + 2 * i);
-    const float value =
-        or_infinity(codec == Codec::kBf16 ? Bfloat16::decode(code) : Float16::decode(code));
-    block.largest = std::max(block.largest, value);
-    block.squares += static_cast<double>(value) * value;
+// The largest number of a block of bf16 or fp16.
+float cast_largest(Codec codec, const uint8_t* payload, size_t count) {
+  int16_t codes[kBlock] = {};
+  std::memcpy(codes, payload, 2 * count);
+  int16_t largest = 0;
+  for (int16_t code : codes) {
+    largest = std::max(largest, static_cast<int16_t>(code & 0x7fff));  // by magnitude, NaN on top
   }
-  return block;
+  const auto bits = static_cast<uint16_t>(largest);
+  return or_infinity(codec == Codec::kBf16 ? Bfloat16::decode(bits) : Float16::decode(bits));
 }
+
+// Of 32 normally distributed numbers: the expected square of the largest magnitude in variances.
+constexpr double kLargestSquare = 5.72;
 
 float scale_of(const Shape& shape, const TileBytes& bytes, size_t block) {
   if (shape.scale == Scale::kBf16) return or_infinity(step_of_bf16(word(bytes.scales + 2 * block)));
@@ -74,11 +73,11 @@ void TileError::add(Codec codec, Rounding rounding, MxScale mx_scale, const Tile
   for (size_t block = 0; block * kBlock < count; ++block) {
     const size_t elements = std::min(kBlock, count - block * kBlock);
     if (info.shape.scale == Scale::kNone) {
-      const CastBlock cast = cast_block(codec, bytes.payload + 2 * kBlock * block, elements);
+      const float largest = cast_largest(codec, bytes.payload + 2 * kBlock * block, elements);
       // Subnormals have the unit of the smallest normal number.
       const float least = codec == Codec::kFp16 ? 0x1p-14f : 0x1p-126f;
-      bounds[block] += factors.bound * std::max(cast.largest, least);
-      noise += factors.noise * cast.squares;
+      bounds[block] += factors.bound * std::max(largest, least);
+      noise += factors.noise / kLargestSquare * static_cast<double>(elements) * largest * largest;
     } else {
       const float scale = scale_of(info.shape, bytes, block);
       // There is no step above 2^127, which is too small for the largest numbers in mxint8.

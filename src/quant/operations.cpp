@@ -231,6 +231,7 @@ class Hopper {
     const Numbers sum = combine(range);
     // Peers' padding may be anything, and in sign it always is something.
     std::memset(sum_.at + range.count, 0, sizeof(float) * (kTile - range.count));
+    scale_errors();
     if (a_.encoded == nullptr) {
       m_.numbers.multiply(sum.at, a_.how.factor, sum_.at);
       store_tile(m_, sum_, a_.decoded, a_.type, range);
@@ -257,6 +258,14 @@ class Hopper {
       include(one);
     }
     return bytes;
+  }
+
+  // The contributions are scaled like the result.
+  void scale_errors() {
+    if (a_.figures == nullptr || a_.how.factor == 1) return;
+    const double factor = std::abs(static_cast<double>(a_.how.factor));
+    for (float& bound : error_.bounds) bound *= static_cast<float>(factor);
+    error_.noise *= factor * factor;
   }
 
   void include(const TileError& one) {
@@ -311,10 +320,6 @@ class Hopper {
     const TileBytes bytes =
         encode_tile(m_, a_.how, {sum.at}, a_.count, range, a_.first_element, a_.encoded, &copy_);
     if (a_.figures != nullptr) {
-      // The contributions are scaled like the result.
-      const double factor = std::abs(static_cast<double>(a_.how.factor));
-      for (float& bound : error_.bounds) bound *= static_cast<float>(factor);
-      error_.noise *= factor * factor;
       error_.add(a_.how.codec, a_.how.rounding, a_.how.mx_scale, bytes, range.count);
     }
     if (a_.decoded == nullptr) return;
@@ -341,6 +346,38 @@ void hop_with(const Machine& m, const Hop& a) {
 }
 
 }  // namespace
+
+void add_error(const EncodeOptions& how, const uint8_t* bytes, size_t count, Figures* figures) {
+  const DefaultFpMode mode;
+  const Shape& shape = codec_info(how.codec).shape;
+  TileCopy copy;
+  for_each_tile(count, [&](const Range& range) {
+    TileError error;
+    error.add(how.codec, how.rounding, how.mx_scale, whole_tile(shape, bytes, count, range, &copy),
+              range.count);
+    error.add_to(figures);
+  });
+}
+
+void widen(const void* src, DataType type, size_t count, float* dst) {
+  const DefaultFpMode mode;
+  const Machine m = best_machine();
+  TileNumbers tile;
+  for_each_tile(count, [&](const Range& range) {
+    const Numbers numbers = load_tile(m, src, type, range, &tile);
+    std::memcpy(dst + range.first, numbers.at, sizeof(float) * range.count);
+  });
+}
+
+void narrow(const float* src, DataType type, size_t count, void* dst) {
+  const DefaultFpMode mode;
+  const Machine m = best_machine();
+  TileNumbers tile;
+  for_each_tile(count, [&](const Range& range) {
+    std::memcpy(tile.at, src + range.first, sizeof(float) * range.count);
+    store_tile(m, tile, dst, type, range);
+  });
+}
 
 void encode(const Encode& a) { encode_with(best_machine(), a); }
 void decode(const Decode& a) { decode_with(best_machine(), a, false); }

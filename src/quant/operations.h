@@ -50,6 +50,14 @@ void decode(const Decode& a);
 // dst += decoded; the sum in fp32 (of fp64: rounded to fp32 first).
 void decode_add(const Decode& a);
 
+// The error of bytes that an encoder with these options made, added to *figures.
+void add_error(const EncodeOptions& how, const uint8_t* bytes, size_t count, Figures* figures);
+
+// Exact, but for fp64, which is rounded to fp32.
+void widen(const void* src, DataType type, size_t count, float* dst);
+// Rounded to nearest even.
+void narrow(const float* src, DataType type, size_t count, void* dst);
+
 enum class Combine : uint8_t { kSum, kMin, kMax };  // a NaN stays in all of them
 
 // What the owner of a part does: combines what all ranks contribute, in fp32 and in rank order,

@@ -82,6 +82,26 @@ class ProtectedDevice final : public Compute {
     const Opened opened(find(touched));
     kernel(arguments);
   }
+  void encode(const quant::Encode& a) override {
+    const Opened opened(find({a.src}));
+    host_compute().encode(a);
+  }
+  void decode(const quant::Decode& a) override {
+    const Opened opened(find({a.dst}));
+    host_compute().decode(a);
+  }
+  void hop(const quant::Hop& a) override {
+    const Opened opened(find({a.own, a.decoded}));
+    host_compute().hop(a);
+  }
+  void widen(const void* src, DataType type, size_t count, float* dst) override {
+    const Opened opened(find({src}));
+    host_compute().widen(src, type, count, dst);
+  }
+  void narrow(const float* src, DataType type, size_t count, void* dst) override {
+    const Opened opened(find({dst}));
+    host_compute().narrow(src, type, count, dst);
+  }
   bool host_memory() const override { return false; }
 
  private:

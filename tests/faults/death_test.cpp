@@ -5,6 +5,8 @@
 // doing, within a second, and can leave.
 #include <fstream>
 
+#include <gossamer/compression.h>
+
 #include "faults/ranks.h"
 
 namespace goss::faults {
@@ -63,6 +65,34 @@ INSTANTIATE_TEST_SUITE_P(Death, EveryIndexTest, ::testing::ValuesIn(every_index(
                            return "n" + std::to_string(test.param.n) + "rank" +
                                   std::to_string(test.param.victim);
                          });
+
+// Long enough that most deaths come in the middle of a call.
+void compress_until_failure(Rank& rank) {
+  if (rank.failed(rank.join())) std::exit(3);
+  std::vector<float> x(500'000, 1.0f);
+  gossCollConfig_t config = GOSS_COLL_CONFIG_INITIALIZER;
+  constexpr const char* kCodecs[] = {"int8+direct", "int4+ring", "int8+oneshot"};
+  for (;; rank.report.rounds += 1) {
+    config.codec = kCodecs[rank.report.rounds % 3];
+    if (rank.failed(gossAllReduceConfig(x.data(), x.data(), x.size(), gossFloat, gossAvg, rank.comm,
+                                        nullptr, &config))) {
+      abort_and_exit(rank);
+    }
+  }
+}
+
+TEST(DeathTest, InACompressedCallIsReportedByAll) {
+  for (int victim : {0, 2}) {
+    Ranks ranks(3, compress_until_failure);
+    ASSERT_TRUE(ranks.all_complete(2));
+    Moment moment;
+    moment.sleep_up_to(milliseconds(60));
+    const int64_t killed = ranks.kill(victim);
+    ranks.expect_same_report(gossRemoteError, killed, {victim});
+    ranks.expect_clean_end(kPromise, {victim});
+    EXPECT_THAT(ranks.report(1).text, HasSubstr(ranks.death_of(victim)));
+  }
+}
 
 TEST(DeathTest, TwoKilledAtOnceAreReportedAsOneByAll) {
   const int times = test_scale(6, 2);

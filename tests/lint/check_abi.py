@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 
-HEADERS = ("gossamer.h", "adaptive.h", "gossip.h")
+HEADERS = ("gossamer.h", "adaptive.h", "compression.h", "gossip.h")
 
 
 def without_comments(text):

@@ -36,6 +36,9 @@ EXAMPLES = {
     "adaptive_batches": (r"(epoch \d: \d+ updates\n){8}"
                          r"9[5-9]\.\d % of held-out samples right after 1166 updates; "
                          r"batches of 32 take 2000\n", [1, 2, 3]),
+    "compressed_all_reduce": (r"codec (int4: .* 7\.\d|none: .* 1\.0) times fewer bytes\n"
+                              r"after 50 steps (feedback has removed more than 4/5 of the error|"
+                              r"there is no error)\n", [1, 2]),
     "gossip": (r"(y = 3\.0 x \+ -1\.0 after 2000 steps\n)+", [1, 2, 3]),
     "hello": (r"(rank \d of \d: .*\n)+", [1]),  # and see main()
     "mpi_start": (r"Gossamer 6, MPI 6\n", [3]),

@@ -33,6 +33,7 @@ LAYERS = {
     "src/transport": ["base", "device", "transport"],
     # The engine sees of a transport what is made for it, not its sockets and frames.
     "src/engine": ["base", "device", "collectives", "mixing", "reduce", "quant", "engine",
+                   "gossamer/compression.h",
                    "transport/messenger.h", "transport/registry.h", "transport/hmac.h", "transport/shm",
                    "transport/bootstrap/bootstrap.h", "transport/bootstrap/unique_id.h",
                    "transport/bootstrap/fork_guard.h", "transport/bootstrap/process_token.h"],

@@ -16,10 +16,13 @@ std::string algorithms() {
   std::string text =
       "| collective | algorithm | steps | bytes read per rank | exact | ranks | source |\n"
       "|---|---|---|---|---|---|---|\n";
-  for (const goss::collectives::Row& row : goss::collectives::registry()) {
-    text += goss::format("| %s | %s | %s | %s | %s | %s | %s |\n",
-                         goss::collectives::kind_name(row.kind), row.name, row.steps, row.bytes,
-                         row.exact, row.ranks, row.source);
+  for (const auto rows :
+       {goss::collectives::registry(), goss::collectives::forwarding_registry()}) {
+    for (const goss::collectives::Row& row : rows) {
+      text += goss::format("| %s | %s | %s | %s | %s | %s | %s |\n",
+                           goss::collectives::kind_name(row.kind), row.name, row.steps, row.bytes,
+                           row.exact, row.ranks, row.source);
+    }
   }
   text +=
       "\nBetween ranks that share no memory:\n\n"

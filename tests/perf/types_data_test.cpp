@@ -112,10 +112,10 @@ TEST(Compare, FindsOneWrongElementAnywhere) {
     const size_t size = type_size(problem.type);
     std::vector<std::byte> data(count * size);
     fill(data.data(), count, tile);
-    EXPECT_EQ(compare(data.data(), count, tile, 0, false).wrong, 0u);
+    EXPECT_EQ(compare(data.data(), count, tile, {0}, false).wrong, 0u);
     for (const size_t at : {size_t{0}, kTileElements, count - 1}) {
       data[at * size + size - 1] ^= std::byte{0x3c};
-      const Mismatch mismatch = compare(data.data(), count, tile, 2, false);
+      const Mismatch mismatch = compare(data.data(), count, tile, {2}, false);
       EXPECT_EQ(mismatch.wrong, 1u) << type_name(problem.type);
       EXPECT_EQ(mismatch.first, at);
       data[at * size + size - 1] ^= std::byte{0x3c};
@@ -131,8 +131,8 @@ TEST(Compare, TakesABlockForNoOtherOne) {
   fill(data.data(), count, tile);
   for (const size_t from : {size_t{0}, size_t{5}, kTileElements, kTileElements + 4000}) {
     const std::byte* block = data.data() + from * 4;
-    EXPECT_EQ(compare(block, kTileElements + 9, tile, 0, true, from).wrong, 0u) << from;
-    EXPECT_EQ(compare(block, 64, tile, 0, true, from + 64).wrong, 64u) << from;
+    EXPECT_EQ(compare(block, kTileElements + 9, tile, {0}, true, from).wrong, 0u) << from;
+    EXPECT_EQ(compare(block, 64, tile, {0}, true, from + 64).wrong, 64u) << from;
   }
 }
 
@@ -143,19 +143,19 @@ TEST(Compare, AllowsUnitsInTheLastPlaceOnlyWithinTheTolerance) {
   std::memcpy(data.data(), tile.bytes.data(), tile.bytes.size());
   ASSERT_EQ(tolerance_ulp(problem), 2);
   data[1] += 2;
-  EXPECT_EQ(compare(data.data(), data.size(), tile, 2, false).wrong, 0u);
+  EXPECT_EQ(compare(data.data(), data.size(), tile, {2}, false).wrong, 0u);
   data[1] += 1;
-  EXPECT_EQ(compare(data.data(), data.size(), tile, 2, false).wrong, 1u);
-  EXPECT_EQ(compare(data.data(), data.size(), tile, 2, true).wrong, 1u);
+  EXPECT_EQ(compare(data.data(), data.size(), tile, {2}, false).wrong, 1u);
+  EXPECT_EQ(compare(data.data(), data.size(), tile, {2}, true).wrong, 1u);
 }
 
 TEST(Compare, TakesBothZerosForEqualAndNoNanForANumber) {
   Tile tile{gossFloat32, std::vector<std::byte>(kTileElements * 4)};
   std::vector<uint32_t> data(kTileElements, 0x80000000u);
-  EXPECT_EQ(compare(data.data(), data.size(), tile, 0, false).wrong, 0u);
-  EXPECT_EQ(compare(data.data(), data.size(), tile, 0, true).wrong, data.size());
+  EXPECT_EQ(compare(data.data(), data.size(), tile, {0}, false).wrong, 0u);
+  EXPECT_EQ(compare(data.data(), data.size(), tile, {0}, true).wrong, data.size());
   data[3] = 0x7fc00000u;
-  EXPECT_EQ(compare(data.data(), data.size(), tile, 2, false).wrong, 1u);
+  EXPECT_EQ(compare(data.data(), data.size(), tile, {2}, false).wrong, 1u);
 }
 
 }  // namespace

@@ -314,7 +314,7 @@ TEST_F(Hostile, AnUnknownKindIsRefused) {
 }
 TEST_F(Hostile, CreditThatNobodyOwesIsRefused) {
   PacketHeader header;
-  header.credit = 1;
+  header.credit_bytes = 1;
   hear(header);
   expect_refused();
 }

@@ -70,14 +70,16 @@ class Span {
   void sweep();  // forget what has gone
   // The library's thread sees to what has not.
   void leave_to_go();
-  // Let go what was posted, for a second at the most.
-  void flush();
+  // Let go what was posted: returns when all of it has arrived or failed, or `over`.
+  void deliver(const std::function<bool()>& over);
 
  private:
   struct Posted {
     std::vector<std::byte> bytes;
     transport::MessageRequest request;
   };
+
+  void drop();  // what was posted and has not gone
 
   Hosts hosts_;
   JobPtr job_;

@@ -17,14 +17,14 @@
 namespace goss::transport {
 
 enum class PacketKind : uint8_t {
-  kHello,    // nothing but a reason to connect
-  kFirst,    // a message begins: key, total, and its first bytes
-  kMore,     // further bytes, in order
-  kGrant,    // its receiver has a buffer: send all of it
-  kStop,     // its receiver wants no more of it
-  kAbandon,  // its sender has cancelled it
-  kCredit,   // nothing but credit; or a struck out piece: of `total` bytes and `message` messages
-  kBye,      // a rank leaves: nothing of it follows but kFarewell
+  kHello,     // nothing but a reason to connect
+  kFirst,     // a message begins: key, total, and its first bytes
+  kMore,      // further bytes, in order
+  kGrant,     // its receiver has a buffer: send all of it
+  kStop,      // its receiver wants no more of it
+  kAbandon,   // its sender has cancelled it
+  kCredit,    // nothing but credit; or a struck out piece: of `total` bytes and `message` messages
+  kBye,       // a rank leaves: nothing of it follows but kFarewell
   kFarewell,  // all before the kBye has arrived
   kCount
 };
@@ -40,8 +40,8 @@ struct PacketHeader {
   uint32_t credit_bytes : 20 = 0;
   uint32_t credit_messages : 12 = 0;
   uint64_t message = 0;  // its number, given by the sender of the message
-  uint64_t total = 0;       // kFirst: bytes of the message. kMore: bytes before this piece
-  MessageKey key;           // kFirst only
+  uint64_t total = 0;    // kFirst: bytes of the message. kMore: bytes before this piece
+  MessageKey key;        // kFirst only
 };
 static_assert(sizeof(PacketHeader) == 48, "it travels, and all its bytes are defined");
 

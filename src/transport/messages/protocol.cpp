@@ -21,8 +21,7 @@ void MessageProtocol::mark_busy(int peer) noexcept {
   busy_.push_back(peer);  // room for all was made in the beginning
 }
 
-void MessageProtocol::tell(int peer, Control* control, PacketKind kind,
-                           uint64_t message) noexcept {
+void MessageProtocol::tell(int peer, Control* control, PacketKind kind, uint64_t message) noexcept {
   Peer& p = at(peer);
   if (!p.fate.ok()) {
     if (control->ended != nullptr) outgoings_.give(control->ended);

@@ -130,8 +130,7 @@ class MessageProtocol {
   bool pump() noexcept;
   // Whether pump() would do something.
   bool has_work() const {
-    return started_ &&
-           (!busy_.empty() || !peers_[static_cast<size_t>(rank_)].pending.empty());
+    return started_ && (!busy_.empty() || !peers_[static_cast<size_t>(rank_)].pending.empty());
   }
   // Requests that have ended so far.
   uint64_t ended() const { return ended_; }
@@ -170,15 +169,15 @@ class MessageProtocol {
     uint64_t next_message = 0;
     size_t window = kWindowBytes;              // bytes that may still be sent without being asked
     size_t window_messages = kWindowMessages;  // likewise
-    size_t held = 0;               // of what the peer has sent without being asked, here
+    size_t held = 0;  // of what the peer has sent without being asked, here
     size_t held_messages = 0;
-    size_t returned = 0;           // and gone again, which the peer is to be told
+    size_t returned = 0;  // and gone again, which the peer is to be told
     size_t returned_messages = 0;
-    List<Packet> pending;          // with the wire; to this rank itself: in order
-    List<Control> controls;        // to be sent
-    List<Outgoing> queue;          // not started
-    List<Outgoing> ready;          // started, with more to hand to the wire now
-    List<Outgoing> proving;        // the wire took all packets, but may keep the end of the last
+    List<Packet> pending;    // with the wire; to this rank itself: in order
+    List<Control> controls;  // to be sent
+    List<Outgoing> queue;    // not started
+    List<Outgoing> ready;    // started, with more to hand to the wire now
+    List<Outgoing> proving;  // the wire took all packets, but may keep the end of the last
 
     bool may_begin() const { return !queue.empty() && window_messages > 0; }
   };

@@ -283,8 +283,8 @@ void MessageProtocol::gone(int peer, size_t bytes, size_t messages) noexcept {
 void MessageProtocol::offer_credit(int peer) noexcept {
   Peer& p = at(peer);
   const bool bytes = p.returned >= kWindowBytes / 2;
-  const bool messages = p.returned_messages > 0 &&
-                        p.held_messages + p.returned_messages >= kWindowMessages / 2;
+  const bool messages =
+      p.returned_messages > 0 && p.held_messages + p.returned_messages >= kWindowMessages / 2;
   if (!bytes && !messages) return;
   p.credit_due = true;
   mark_busy(peer);

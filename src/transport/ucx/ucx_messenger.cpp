@@ -100,8 +100,12 @@ UcxMessenger::~UcxMessenger() {
     worker_.release();
     return;
   }
-  const std::lock_guard lock(mutex_);
   leave();
+}
+
+void UcxMessenger::leave() {
+  const std::lock_guard lock(mutex_);
+  if (!std::exchange(left_, true)) end();
 }
 
 Status UcxMessenger::connect(std::vector<std::string> addresses) {
@@ -329,7 +333,7 @@ void UcxMessenger::collect_closed() {
 // Say good-bye, give the network what was sent, hear that it has arrived (a socket that is closed
 // with something unread in it drops what is still on its way), and close everything. UCX's own
 // orderly closing waits for the other side's progress without limit, and cannot be cut short.
-void UcxMessenger::leave() {
+void UcxMessenger::end() {
   const auto until = [this](std::chrono::milliseconds limit, auto finished) {
     const auto deadline = Clock::now() + limit;
     while (!finished() && Clock::now() < deadline) {

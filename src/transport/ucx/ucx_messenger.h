@@ -42,6 +42,7 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   bool progress() override;
   int fd() const override { return fd_; }
   bool arm() override;
+  void leave() override;
   Status fate(int peer) const override;
   uint64_t sent_bytes() const override;
 
@@ -84,7 +85,7 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   bool move();
   void watch_sockets();
   void wake_others();
-  void leave();
+  void end();
 
   // Called by UCX, which is C.
   static ucs_status_t on_packet(void* self, const void* header, size_t header_bytes, void* data,
@@ -99,6 +100,7 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   const PacketType packet_type_;
   int fd_ = -1;
   std::optional<SocketWatch> sockets_;
+  bool left_ = false;
   int idle_rounds_ = 0;  // progress that moved nothing, since the sockets were looked at
   transport::MessageProtocol protocol_;
   std::vector<Peer> peers_;
@@ -106,7 +108,7 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   std::vector<ucs_status_ptr_t> closing_;
   std::vector<std::thread::id> sleepers_;  // since arm()
   uint64_t ended_seen_ = 0;                // protocol_.ended() that sleepers have been told of
-  Worker worker_;  // last, so that its end may still call back
+  Worker worker_;                          // last, so that its end may still call back
 };
 
 }  // namespace goss::ucx

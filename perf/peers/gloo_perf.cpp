@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// The work of limit and all_reduce_perf done by Gloo over TCP, the only transport for host memory that
-// Gloo has: on the loopback interface, or between network namespaces (slow_link.sh). Starts its ranks by fork; they meet in a directory of
-// their own, which is removed at the end.
+// The work of limit and all_reduce_perf done by Gloo over TCP, the only transport for host memory
+// that Gloo has: on the loopback interface, or between network namespaces (slow_link.sh). Starts
+// its ranks by fork; they meet in a directory of their own, which is removed at the end.
 #include <gloo/allreduce.h>
 #include <gloo/barrier.h>
 #include <gloo/broadcast.h>

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <bit>
 #include <exception>
-#include <utility>
 
 #include "base/log.h"
 #include "engine/job.h"
@@ -103,24 +102,6 @@ void Communicator::leave() {
   if (span_ != nullptr) parts_.job->tell(left());
   mine_->state.store(shm::RankState::kLeft, std::memory_order_release);  // pairs with check_wait()
   ring_doorbells_if_dozing(segment());
-}
-
-void Communicator::deliver(const std::function<bool()>& over) {
-  if (span_ == nullptr) return;
-  const auto began = Waiter::Clock::now();
-  bool told = false;
-  span_->deliver([&] {
-    // Whoever waits for this rank would otherwise do so until the end of this.
-    if (!std::exchange(told, true)) leave_at_exit();
-    const bool late =
-        settings().timeout.count() > 0 && Waiter::Clock::now() - began >= settings().timeout;
-    if (late) {
-      log(LogLevel::kWarn,
-          "communicator '%s': rank %d ends, and messages that it sent were not taken",
-          settings().name.c_str(), rank());
-    }
-    return late || aborting() || faults_.any() || over();
-  });
 }
 
 News Communicator::left() const {

@@ -189,12 +189,8 @@ class Communicator {
 
   void abort();                                                                // from any thread
   bool aborting() const { return aborting_.load(std::memory_order_acquire); }  // pairs with abort()
-  // This rank will start no more operations: tell it, and return when what it has sent without
-  // waiting has arrived, as long as its receivers live, nothing fails and `over` does not say
-  // otherwise.
-  void deliver(const std::function<bool()>& over);
-  void leave();          // the end of that, without a wait
-  void leave_at_exit();  // tell it while another thread may be inside; the process is ending
+  void leave();          // this rank will start no more operations
+  void leave_at_exit();  // tell so while another thread may be inside
 
   // Counters that all ranks advance alike; used by the executions.
   uint64_t inline_turn = 0;       // inline operations started

@@ -134,16 +134,15 @@ void leave_at_exit() {
   }
   // What was sent before arrives, unless its receivers do not take it.
   const auto until = Waiter::Clock::now() + kExitPatience;
+  std::erase_if(complete, [](gossComm* handle) { return handle->comm->span() == nullptr; });
   for (gossComm* handle : complete) {
     // Nobody may be inside, nor the library's thread at work.
     if (handle->busy.exchange(true, std::memory_order_acquire)) continue;
     if (handle->finished.load(std::memory_order_acquire) != handle->queued) continue;
-    handle->comm->deliver([&] { return Waiter::Clock::now() >= until; });
+    Communicator* const comm = handle->comm.get();
+    comm->span()->deliver(comm, [&] { return Waiter::Clock::now() >= until; });
   }
-  for (gossComm* handle : complete) {
-    if (Communicator& comm = *handle->comm; comm.span() != nullptr)
-      comm.span()->messenger()->leave();
-  }
+  for (gossComm* handle : complete) handle->comm->span()->messenger()->leave();
 }
 
 Status not_ready(gossComm* handle) {
@@ -316,8 +315,8 @@ void end(gossComm* handle) {
     if (complete || cancelled) break;
     nap(round);
   }
-  if (handle->comm != nullptr) {
-    handle->comm->deliver([&] { return handle->aborting.load(std::memory_order_acquire); });
+  if (Communicator* comm = handle->comm.get(); comm != nullptr && comm->span() != nullptr) {
+    comm->span()->deliver(comm, [&] { return handle->aborting.load(std::memory_order_acquire); });
   }
   free_claimed(handle);
 }

@@ -8,6 +8,7 @@
 #include <map>
 #include <thread>
 
+#include "base/log.h"
 #include "engine/job.h"
 #include "engine/reactor.h"
 
@@ -94,8 +95,18 @@ void Span::sweep() {
   });
 }
 
-void Span::deliver(const std::function<bool()>& over) {
-  for (sweep(); !outbox_.empty() && !over(); sweep()) {
+void Span::deliver(Communicator* comm, const std::function<bool()>& over) {
+  sweep();
+  if (outbox_.empty()) return;
+  comm->leave_at_exit();  // whoever waits for this rank would otherwise do so until the end of this
+  const auto began = Waiter::Clock::now();
+  const auto limit = comm->settings().timeout;
+  for (; !outbox_.empty() && !comm->aborting() && !comm->faults().any() && !over(); sweep()) {
+    if (limit.count() > 0 && Waiter::Clock::now() - began >= limit) {
+      log(LogLevel::kWarn, "communicator '%s': rank %d ends, and %zu messages were not taken",
+          comm->settings().name.c_str(), comm->rank(), outbox_.size());
+      return;
+    }
     if (messenger_->progress() || !messenger_->arm()) continue;
     pollfd wait{messenger_->fd(), POLLIN, 0};
     ::poll(&wait, 1, kNapMs);

@@ -70,8 +70,9 @@ class Span {
   void sweep();  // forget what has gone
   // The library's thread sees to what has not.
   void leave_to_go();
-  // Let go what was posted: returns when all of it has arrived or failed, or `over`.
-  void deliver(const std::function<bool()>& over);
+  // At the end of `comm`: returns when what was posted has arrived, or cannot, or will not within
+  // the time limit, or `over`. The others know before that this rank leaves.
+  void deliver(Communicator* comm, const std::function<bool()>& over);
 
  private:
   struct Posted {

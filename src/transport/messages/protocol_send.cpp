@@ -209,8 +209,8 @@ Packet* MessageProtocol::new_packet(int peer, PacketKind kind, uint64_t message)
   return packet;
 }
 
-// Put the next piece of `message`, the first of its list, into a packet. Its first one may be empty:
-// an announcement.
+// Put the next piece of `message`, the first of its list, into a packet. The first piece may be
+// empty: an announcement.
 void MessageProtocol::hand_piece(Outgoing* message) {
   Peer& p = at(message->peer);
   const PacketKind kind = message->started ? PacketKind::kMore : PacketKind::kFirst;

@@ -151,11 +151,11 @@ Ranks::Body send_and_leave(const std::function<void(Rank&)>& leave) {
     for (size_t i = 0; i < kSends; ++i) {
       if (rank.rank == 0) data[i].assign(kSentBytes, static_cast<uint8_t>(i + 1));
       if (rank.rank == 1 && i == 0) support::sleep_for(milliseconds(2500));
-      const auto move = rank.rank == 0 ? gossSend : gossRecv;
-      if (rank.failed(
-              move(data[i].data(), kSentBytes, gossUint8, 1 - rank.rank, rank.comm, nullptr))) {
-        std::exit(4);
-      }
+      void* const bytes = data[i].data();
+      const gossResult_t result =
+          rank.rank == 0 ? gossSend(bytes, kSentBytes, gossUint8, 1, rank.comm, nullptr)
+                         : gossRecv(bytes, kSentBytes, gossUint8, 0, rank.comm, nullptr);
+      if (rank.failed(result)) std::exit(4);
       rank.expect(data[i] == std::vector<uint8_t>(kSentBytes, static_cast<uint8_t>(i + 1)));
     }
     leave(rank);

@@ -242,9 +242,12 @@ GOSS_API gossResult_t gossCommSplit(gossComm_t comm, int color, int key, gossCom
  * NULL: success. Errors: gossInvalidArgument (finalized before), those of operations. */
 GOSS_API gossResult_t gossCommFinalize(gossComm_t comm);
 /** Free the communicator once the calls that this rank has queued are complete or have failed, as
- * they do when ranks have died or GOSS_TIMEOUT is over; with none queued, at once. Other ranks are
- * not waited for: call gossCommFinalize first where all shall be done. An abort from another thread
- * ends the wait. NULL: success. Errors: gossInvalidArgument (destroyed before). */
+ * they do when ranks have died or GOSS_TIMEOUT is over; with none queued, at once. What gossSend
+ * has copied for ranks of other hosts is delivered first, for GOSS_TIMEOUT at the most, and not to
+ * ranks that have died or left or when the communicator has failed. Other ranks are not waited for
+ * beyond that: call gossCommFinalize first where all shall be done. An abort from another thread
+ * ends the wait. A process that exits without this does the same for 5 s at the most.
+ * NULL: success. Errors: gossInvalidArgument (destroyed before). */
 GOSS_API gossResult_t gossCommDestroy(gossComm_t comm);
 /** Stop running operations, drop queued ones, tell the other ranks, free the communicator, in
  * bounded time. May be called from any thread; a call running in another thread returns

@@ -62,6 +62,8 @@ struct PeerOptions {
   bool distance = false;           // limit: print the distance and nothing else
   bool direct = false;             // limit: the user's buffers are in shared memory
   std::vector<std::string> extra;  // limit: --tune NAME=VALUE
+  std::vector<int> spaces;         // gloo: processes whose network namespaces the ranks enter
+  std::string interface;           // gloo: of the network; empty: loopback
 };
 
 // "8", "8K", "64M", "1G" (binary multiples).
@@ -99,6 +101,16 @@ inline std::vector<size_t> parse_sizes(const std::string& list) {
   return sizes;
 }
 
+inline std::vector<int> parse_numbers(const std::string& list) {
+  std::vector<int> numbers;
+  for (size_t from = 0; from <= list.size();) {
+    const size_t comma = std::min(list.find(',', from), list.size());
+    numbers.push_back(std::atoi(list.substr(from, comma - from).c_str()));
+    from = comma + 1;
+  }
+  return numbers;
+}
+
 inline Collective parse_collective(const std::string& name, bool all) {
   const Collective last = all ? Collective::kSendRecv : Collective::kBarrier;
   std::string names;
@@ -121,6 +133,8 @@ inline void print_usage(const char* program, const char* what) {
       "  --block-ms MS      length of a block, at least 5 operations (default 10)\n"
       "  --pin 0|1          rank r on the r-th CPU of the affinity mask, in turn (default 1;\n"
       "                     gloo 0: its threads do better unbound)\n"
+      "  --spaces LIST      gloo: rank r enters the network namespace of the r-th process\n"
+      "  --interface NAME   gloo: of the network between the ranks (default: loopback)\n"
       "  --csv              rows for programs: the first line names the columns\n"
       "  --help             this text\n",
       program, what);
@@ -153,6 +167,10 @@ inline PeerOptions parse_peer_options(int argc, char** argv, PeerOptions options
       options.direct = true;
     else if (flag == "--tune")
       options.extra.push_back(value());
+    else if (flag == "--spaces")
+      options.spaces = parse_numbers(value());
+    else if (flag == "--interface")
+      options.interface = value();
     else if (flag == "--help" || flag == "-h")
       options.help = true;
     else

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// The work of limit and all_reduce_perf done by Gloo over TCP on the loopback interface: the only
-// transport for host memory that Gloo has. Starts its ranks by fork; they meet in a directory of
-// their own, which is removed at the end.
+// The work of limit and all_reduce_perf done by Gloo over TCP, the only transport for host memory
+// that Gloo has: on the loopback interface, or between network namespaces (slow_link.sh). Starts
+// its ranks by fork; they meet in a directory of their own, which is removed at the end.
 #include <gloo/allreduce.h>
 #include <gloo/barrier.h>
 #include <gloo/broadcast.h>
@@ -11,6 +11,10 @@
 #include <gloo/rendezvous/context.h>
 #include <gloo/rendezvous/file_store.h>
 #include <gloo/transport/tcp/device.h>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <exception>
@@ -26,13 +30,15 @@ namespace {
 
 class GlooBackend {
  public:
-  GlooBackend(size_t bytes, int rank, int nranks, const std::string& directory)
+  GlooBackend(size_t bytes, int rank, int nranks, const std::string& directory,
+              const std::string& interface)
       : rank_(rank),
         nranks_(nranks),
         send_(Buffer::Kind::kPrivate, bytes),
         recv_(Buffer::Kind::kPrivate, bytes) {
     gloo::transport::tcp::attr address;
-    address.hostname = "127.0.0.1";
+    if (interface.empty()) address.hostname = "127.0.0.1";
+    address.iface = interface;
     gloo::rendezvous::FileStore store(directory);
     auto context = std::make_shared<gloo::rendezvous::Context>(rank, nranks);
     auto device = gloo::transport::tcp::CreateDevice(address);
@@ -99,6 +105,15 @@ class TemporaryDirectory {
   std::string name_;
 };
 
+void enter_network(int pid) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/ns/net";
+  const int space = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (space < 0 || ::setns(space, CLONE_NEWNET) != 0) {
+    throw std::runtime_error("cannot enter " + path);
+  }
+  ::close(space);
+}
+
 int run(int argc, char** argv) {
   // Each rank has a thread for its connections, which waits for the CPU of a bound rank: bound,
   // small messages took up to ten times as long.
@@ -115,9 +130,10 @@ int run(int argc, char** argv) {
   SharedPage page = SharedPage::create();
   return run_children(options.ranks, [&](int rank) {
     page.join(rank, options.ranks);
+    if (!options.spaces.empty()) enter_network(options.spaces.at(static_cast<size_t>(rank)));
     if (options.pin) cpus.pin(rank);
     GlooBackend backend(*std::max_element(options.sizes.begin(), options.sizes.end()), rank,
-                        options.ranks, directory.name());
+                        options.ranks, directory.name(), options.interface);
     page.barrier();
     if (rank == 0) directory.remove();  // all are connected; a killed parent leaves nothing
     const int code = Harness(&backend, &page, cpus, options).run() == 0 ? 0 : 1;

@@ -12,12 +12,11 @@ Status::Status(Code code, std::string message) : failure_(new Failure{code, std:
   GOSS_ASSERT(code != gossSuccess, "a failure needs a code other than gossSuccess");
 }
 
-Status::Status(const Status& other)
-    : failure_(other.failure_ ? new Failure(*other.failure_) : nullptr) {}
+void Status::hold() noexcept { failure_->holders.fetch_add(1, std::memory_order_relaxed); }
 
-Status& Status::operator=(const Status& other) {
-  if (this != &other) failure_.reset(other.failure_ ? new Failure(*other.failure_) : nullptr);
-  return *this;
+void Status::drop() noexcept {
+  // Release and acquire: whoever frees it comes after all others have read it.
+  if (failure_->holders.fetch_sub(1, std::memory_order_acq_rel) == 1) delete failure_;
 }
 
 const std::string& Status::message() const {
@@ -27,8 +26,8 @@ const std::string& Status::message() const {
 }
 
 Status Status::with_context(const std::string& prefix) && {
-  if (!ok()) failure_->message = prefix + ": " + failure_->message;
-  return std::move(*this);
+  if (ok()) return {};
+  return {code(), prefix + ": " + message()};
 }
 
 std::string vformat(const char* format, va_list args) {
@@ -57,6 +56,13 @@ Status fail(Code code, const char* format, ...) {
   va_end(args);
   return status;
 }
+
+namespace {
+// Made while there is memory; never destroyed.
+const Status* const no_memory = new Status(gossSystemError, "there is no memory left");
+}  // namespace
+
+Status out_of_memory() noexcept { return *no_memory; }
 
 Status fail_errno(int error_number, const char* format, ...) {
   va_list args;

@@ -2,12 +2,14 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // Status: what an operation came to, with a sentence for the user. The success value carries no
-// allocation and is one pointer wide, so functions on the data path can return it.
+// allocation and is one pointer wide, so functions on the data path can return it. Copies share the
+// sentence, so that copying needs no memory.
 #pragma once
 
+#include <atomic>
 #include <cstdarg>
-#include <memory>
 #include <string>
+#include <utility>
 
 #include "gossamer/gossamer.h"
 
@@ -19,11 +21,17 @@ class [[nodiscard]] Status {
  public:
   Status() = default;
   Status(Code code, std::string message);
-  Status(const Status& other);
-  Status& operator=(const Status& other);
-  Status(Status&&) noexcept = default;
-  Status& operator=(Status&&) noexcept = default;
-  ~Status() = default;
+  Status(const Status& other) noexcept : failure_(other.failure_) {
+    if (failure_ != nullptr) hold();
+  }
+  Status(Status&& other) noexcept : failure_(std::exchange(other.failure_, nullptr)) {}
+  Status& operator=(Status other) noexcept {
+    std::swap(failure_, other.failure_);
+    return *this;
+  }
+  ~Status() {
+    if (failure_ != nullptr) drop();
+  }
 
   bool ok() const { return failure_ == nullptr; }
   Code code() const { return ok() ? gossSuccess : failure_->code; }
@@ -34,16 +42,24 @@ class [[nodiscard]] Status {
 
  private:
   struct Failure {
-    Code code;
-    std::string message;
+    const Code code;
+    const std::string message;
+    std::atomic<unsigned> holders{1};
   };
-  std::unique_ptr<Failure> failure_;
+
+  void hold() noexcept;
+  void drop() noexcept;
+
+  Failure* failure_ = nullptr;
 };
 
 // Formats like printf. Never call it with code gossSuccess.
 [[gnu::format(printf, 2, 3)]] Status fail(Code code, const char* format, ...);
 // gossSystemError with the text of `error_number` (an errno value) behind the message.
 [[gnu::format(printf, 2, 3)]] Status fail_errno(int error_number, const char* format, ...);
+
+// gossSystemError for want of memory. Needs none.
+Status out_of_memory() noexcept;
 
 // printf into a string.
 [[gnu::format(printf, 1, 2)]] std::string format(const char* format, ...);

@@ -120,10 +120,7 @@ Waiter::Bell Communicator::bell() const {
 
 void Communicator::leave() {
   waiter.clear_bells();
-  if (span_ != nullptr) {
-    span_->flush();
-    parts_.job->tell(left());
-  }
+  if (span_ != nullptr) parts_.job->tell(left());
   mine_->state.store(shm::RankState::kLeft, std::memory_order_release);  // pairs with check_wait()
   ring_doorbells_if_dozing(segment());
 }

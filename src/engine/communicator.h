@@ -199,7 +199,7 @@ class Communicator {
   void abort();                                                                // from any thread
   bool aborting() const { return aborting_.load(std::memory_order_acquire); }  // pairs with abort()
   void leave();          // this rank will start no more operations
-  void leave_at_exit();  // the same while another thread may be inside; the process is ending
+  void leave_at_exit();  // tell so while another thread may be inside
 
   // Counters that all ranks advance alike; used by the executions.
   uint64_t inline_turn = 0;       // inline operations started

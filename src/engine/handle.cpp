@@ -15,6 +15,7 @@
 #include "base/env.h"
 #include "base/log.h"
 #include "engine/reactor.h"
+#include "engine/span.h"
 
 using goss::Status;
 using goss::engine::Communicator;
@@ -112,6 +113,9 @@ Living& living() {
   return *instance;
 }
 
+// As long as a silent host may stay unnoticed.
+constexpr std::chrono::milliseconds kExitPatience{5000};
+
 // The end of a process that has not destroyed its communicators is no death: peers that have what
 // they need from it go on undisturbed, and the others are told that it has left.
 void leave_at_exit() {
@@ -119,12 +123,26 @@ void leave_at_exit() {
   std::unique_lock<std::mutex> lock(living().mutex, std::defer_lock);
   for (int i = 0; i < 1000 && !lock.try_lock(); ++i) ::sched_yield();
   if (!lock.owns_lock()) return;
+  std::vector<gossComm*> complete;
   for (gossComm* handle : living().handles) {
     if (!handle->made_here()) continue;
     // Pairs with adopt(): the communicator is complete, or null.
     const bool ready = handle->state.load(std::memory_order_acquire) == gossComm::State::kReady;
-    if (ready && handle->comm != nullptr) handle->comm->leave_at_exit();
+    if (!ready || handle->comm == nullptr) continue;
+    handle->comm->leave_at_exit();
+    complete.push_back(handle);
   }
+  // What was sent before arrives, unless its receivers do not take it.
+  const auto until = Waiter::Clock::now() + kExitPatience;
+  std::erase_if(complete, [](gossComm* handle) { return handle->comm->span() == nullptr; });
+  for (gossComm* handle : complete) {
+    // Nobody may be inside, nor the library's thread at work.
+    if (handle->busy.exchange(true, std::memory_order_acquire)) continue;
+    if (handle->finished.load(std::memory_order_acquire) != handle->queued) continue;
+    Communicator* const comm = handle->comm.get();
+    comm->span()->deliver(comm, [&] { return Waiter::Clock::now() >= until; });
+  }
+  for (gossComm* handle : complete) handle->comm->span()->messenger()->leave();
 }
 
 Status not_ready(gossComm* handle) {
@@ -296,6 +314,9 @@ void end(gossComm* handle) {
                            !handle->working.load(std::memory_order_acquire);
     if (complete || cancelled) break;
     nap(round);
+  }
+  if (Communicator* comm = handle->comm.get(); comm != nullptr && comm->span() != nullptr) {
+    comm->span()->deliver(comm, [&] { return handle->aborting.load(std::memory_order_acquire); });
   }
   free_claimed(handle);
 }

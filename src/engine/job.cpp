@@ -25,6 +25,8 @@ constexpr std::chrono::milliseconds kJudgePatience{300};
 
 // How many ranks that leave a communicator unknown here are remembered, as it may be in the making.
 constexpr size_t kMostEarlyLeavers = 4096;
+// Of how many communicators is kept what others have told, those of this rank not counted.
+constexpr size_t kMostTold = 4096;
 
 // Pids of another name space (another container of this host) mean other processes here.
 std::string pid_namespace() {
@@ -218,6 +220,27 @@ void Job::flood(const News& news) {
   if (mesh_ != nullptr) mesh_->flood(news.encode());
 }
 
+// With mutex_ held: what is known of a communicator, which may not be here yet, or not any more.
+Job::Told& Job::told(uint64_t communicator) {
+  const auto [entry, added] = told_.try_emplace(communicator);
+  if (!added) return entry->second;
+  told_order_.push_back(communicator);
+  if (told_.size() <= kMostTold + communicators_.size()) return entry->second;
+  const auto ended = [&](uint64_t id) {
+    return std::none_of(communicators_.begin(), communicators_.end(),
+                        [id](const Communicator* comm) { return comm->parts().id == id; });
+  };
+  const auto oldest = std::find_if(told_order_.begin(), told_order_.end(), ended);
+  if (*oldest != communicator) forget(*oldest);
+  return entry->second;
+}
+
+// With mutex_ held.
+void Job::forget(uint64_t communicator) {
+  shrinks_.forget(communicator);
+  if (told_.erase(communicator) > 0) std::erase(told_order_, communicator);
+}
+
 void Job::tell(const News& news) {
   const std::lock_guard<std::mutex> lock(mutex_);
   flood(news);
@@ -240,14 +263,14 @@ void Job::ready(uint64_t topic) {
 
 bool Job::is_ready(uint64_t topic, int rank) const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const auto entry = ready_.find(topic);
-  return entry != ready_.end() && entry->second.count(rank) != 0;
+  const auto entry = told_.find(topic);
+  return entry != told_.end() && entry->second.ready.count(rank) != 0;
 }
 
 Status Job::given_up(uint64_t topic) const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const auto entry = given_up_.find(topic);
-  return entry == given_up_.end() ? Status() : entry->second;
+  const auto entry = told_.find(topic);
+  return entry == told_.end() ? Status() : entry->second.given_up;
 }
 
 void Job::choose_shrink(uint64_t parent, const ShrinkBoard::Choice& choice) {
@@ -257,7 +280,8 @@ void Job::choose_shrink(uint64_t parent, const ShrinkBoard::Choice& choice) {
   news.signature = choice.topic;
   news.text = choice.text;
   const std::lock_guard<std::mutex> lock(mutex_);
-  shrinks_.choose(choice);
+  told(parent);  // which is forgotten with the choices
+  shrinks_.choose(parent, choice);
   flood(news);
 }
 
@@ -276,7 +300,7 @@ void Job::heard(int rank, const News& news) {
     case News::Kind::kGaveUp: {
       const Status why = fail(gossRemoteError, "rank %d (%s) gave up making a communicator: %s",
                               rank, place_of(rank).c_str(), news.text.c_str());
-      given_up_.emplace(news.communicator, why);
+      if (Told& topic = told(news.communicator); topic.given_up.ok()) topic.given_up = why;
       // On other hosts it may have been made already.
       for (Communicator* comm : communicators_) {
         if (comm->parts().id == news.communicator && comm->span() != nullptr) {
@@ -285,7 +309,7 @@ void Job::heard(int rank, const News& news) {
       }
       return;
     }
-    case News::Kind::kReady: ready_[news.communicator].insert(rank); return;
+    case News::Kind::kReady: told(news.communicator).ready.insert(rank); return;
     case News::Kind::kProposed:
       if (news.rank == rank_) decide(news.communicator, failure(), true);
       return;
@@ -296,6 +320,7 @@ void Job::heard(int rank, const News& news) {
       }
       return;
     case News::Kind::kShrinks:
+      told(news.communicator);
       return shrinks_.hear(rank, news.communicator, {news.signature, news.text});
     case News::Kind::kLeft:
     case News::Kind::kDoing: {
@@ -328,7 +353,7 @@ void Job::heard_of(Communicator* comm, int rank, const News& news) {
 
 // With mutex_ held.
 void Job::decide(uint64_t communicator, const Status& failure, bool tell_others) {
-  Agreement& agreement = agreements_[communicator];
+  Agreement& agreement = told(communicator).agreement;
   if (agreement.decided) return;
   agreement = {true, failure, {}};
   if (tell_others) {
@@ -348,7 +373,7 @@ void Job::decide(uint64_t communicator, const Status& failure, bool tell_others)
 
 // With mutex_ held: the first living rank decides. It need not know that those before it are dead.
 void Job::propose(uint64_t communicator, const std::vector<int>& ranks, const Status& failure) {
-  Agreement& agreement = agreements_[communicator];
+  Agreement& agreement = told(communicator).agreement;
   if (agreement.decided || !agreement.failure.ok()) return;
   const auto judge = std::find_if(ranks.begin(), ranks.end(),
                                   [&](int r) { return !dead_[static_cast<size_t>(r)]; });
@@ -367,7 +392,8 @@ void Job::propose(uint64_t communicator, const std::vector<int>& ranks, const St
 // With mutex_ held: a judge that does not answer.
 void Job::take_own() {
   const auto now = bootstrap::Clock::now();
-  for (auto& [communicator, agreement] : agreements_) {
+  for (auto& [communicator, topic] : told_) {
+    const Agreement& agreement = topic.agreement;
     if (agreement.decided || agreement.failure.ok() || now < agreement.until) continue;
     decide(communicator, Status(agreement.failure), true);
   }
@@ -383,7 +409,7 @@ void Job::agree(uint64_t communicator, const std::vector<int>& ranks, const Stat
     poll();  // this may be the library's thread
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      if (agreements_[communicator].decided) return;
+      if (told(communicator).agreement.decided) return;
     }
     ::usleep(200);
   }
@@ -392,15 +418,14 @@ void Job::agree(uint64_t communicator, const std::vector<int>& ranks, const Stat
 void Job::add(Communicator* comm) {
   const std::lock_guard<std::mutex> lock(mutex_);
   communicators_.push_back(comm);
-  ready_.erase(comm->parts().id);
-  const auto decided = agreements_.find(comm->parts().id);
-  if (comm->span() != nullptr && decided != agreements_.end() && decided->second.decided) {
-    comm->faults().settle(decided->second.failure);
-  }
   // What was heard before this communicator existed: who gave it up, left it, died.
-  const auto given_up = given_up_.find(comm->parts().id);
-  if (comm->span() != nullptr && given_up != given_up_.end()) {
-    decide(comm->parts().id, given_up->second, false);
+  Told& before = told(comm->parts().id);
+  before.ready.clear();
+  if (comm->span() != nullptr && before.agreement.decided) {
+    comm->faults().settle(before.agreement.failure);
+  }
+  if (comm->span() != nullptr && !before.given_up.ok()) {
+    decide(comm->parts().id, before.given_up, false);
   }
   std::erase_if(left_early_, [&](const auto& early) {
     const auto& [rank, news] = early;
@@ -416,6 +441,7 @@ void Job::add(Communicator* comm) {
 void Job::remove(Communicator* comm) {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::erase(communicators_, comm);
+  forget(comm->parts().id);
 }
 
 int Job::dead_among(const std::vector<int>& ranks) const {

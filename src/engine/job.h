@@ -121,8 +121,16 @@ class Job final : public Watched {
     Status failure;                      // proposed by this rank until it is decided
     bootstrap::Clock::time_point until;  // then this rank takes its own
   };
+  // What ranks have told of a communicator, or of one in the making.
+  struct Told {
+    Status given_up;
+    std::set<int> ready;  // ranks that have told
+    Agreement agreement;
+  };
 
   void flood(const News& news);
+  Told& told(uint64_t communicator);
+  void forget(uint64_t communicator);
   void decide(uint64_t communicator, const Status& failure, bool tell_others);
   void propose(uint64_t communicator, const std::vector<int>& ranks, const Status& failure);
   void take_own();
@@ -145,10 +153,9 @@ class Job final : public Watched {
   std::vector<Communicator*> communicators_;
   std::vector<UniqueFd> pidfds_;  // per rank; invalid: own process, unsupported, or dead
   std::vector<bool> dead_;
-  std::map<uint64_t, Status> given_up_;  // by topic
   ShrinkBoard shrinks_;
-  std::map<uint64_t, std::set<int>> ready_;      // likewise: ranks that have told
-  std::map<uint64_t, Agreement> agreements_;     // by communicator
+  std::map<uint64_t, Told> told_;                // by communicator, bounded
+  std::deque<uint64_t> told_order_;              // the oldest first
   std::deque<std::pair<int, News>> left_early_;  // rank, communicators that are not here yet
   std::map<uint64_t, Announced> announced_;
   std::vector<device::SharedMemoryPtr> imported_;  // until their owners free them

@@ -28,14 +28,19 @@ class ShrinkBoard {
   };
 
   // This rank's choice, and that of another one for communicator `parent`.
-  void choose(const Choice& choice) { own_.insert(choice.topic); }
+  void choose(uint64_t parent, const Choice& choice) { own_[parent].insert(choice.topic); }
   void hear(int rank, uint64_t parent, const Choice& choice) { heard_[parent][rank] = choice; }
+  // Communicator `parent` has ended.
+  void forget(uint64_t parent) {
+    heard_.erase(parent);
+    own_.erase(parent);
+  }
   // One of `ranks` that has chosen what this rank neither chooses nor ever chose before.
   Other differing(uint64_t parent, const std::vector<int>& ranks) const;
 
  private:
   std::map<uint64_t, std::map<int, Choice>> heard_;  // by parent and rank: the latest
-  std::set<uint64_t> own_;                           // topics, of all time
+  std::map<uint64_t, std::set<uint64_t>> own_;       // by parent: topics, of all time
 };
 
 }  // namespace goss::engine

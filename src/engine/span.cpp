@@ -2,10 +2,13 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "engine/span.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <map>
 #include <thread>
 
+#include "base/log.h"
 #include "engine/job.h"
 #include "engine/reactor.h"
 
@@ -15,7 +18,7 @@ using transport::MessageRequest;
 
 namespace {
 constexpr size_t kMostPosted = size_t{16} * 1024 * 1024;
-constexpr std::chrono::milliseconds kFlushPatience{1000};
+constexpr int kNapMs = 20;  // how often a wait for the network asks whether it is over
 }  // namespace
 
 Hosts::Hosts(const std::vector<std::string>& ids) {
@@ -56,7 +59,7 @@ Span::Span(Hosts hosts, JobPtr job, uint64_t communicator)
       messenger_(job_->messenger()) {}
 
 Span::~Span() {
-  flush();
+  drop();
   messenger_->forget(communicator_);
 }
 
@@ -92,11 +95,26 @@ void Span::sweep() {
   });
 }
 
-void Span::flush() {
-  const auto deadline = std::chrono::steady_clock::now() + kFlushPatience;
-  for (sweep(); !outbox_.empty() && std::chrono::steady_clock::now() < deadline; sweep()) {
-    if (!messenger_->progress()) std::this_thread::yield();
+void Span::deliver(Communicator* comm, const std::function<bool()>& over) {
+  sweep();
+  if (outbox_.empty()) return;
+  comm->leave_at_exit();  // whoever waits for this rank would otherwise do so until the end of this
+  const auto began = Waiter::Clock::now();
+  const auto limit = comm->settings().timeout;
+  for (; !outbox_.empty() && !comm->aborting() && !comm->faults().any() && !over(); sweep()) {
+    if (limit.count() > 0 && Waiter::Clock::now() - began >= limit) {
+      log(LogLevel::kWarn, "communicator '%s': rank %d ends, and %zu messages were not taken",
+          comm->settings().name.c_str(), comm->rank(), outbox_.size());
+      return;
+    }
+    if (messenger_->progress() || !messenger_->arm()) continue;
+    pollfd wait{messenger_->fd(), POLLIN, 0};
+    ::poll(&wait, 1, kNapMs);
   }
+}
+
+void Span::drop() {
+  sweep();
   for (Posted& posted : outbox_) cancel(messenger_.get(), &posted.request);
   job_->leave_to_go(-static_cast<int>(outbox_.size()));
   outbox_.clear();

@@ -70,14 +70,17 @@ class Span {
   void sweep();  // forget what has gone
   // The library's thread sees to what has not.
   void leave_to_go();
-  // Let go what was posted, for a second at the most.
-  void flush();
+  // At the end of `comm`: returns when what was posted has arrived, or cannot, or will not within
+  // the time limit, or `over`. The others know before that this rank leaves.
+  void deliver(Communicator* comm, const std::function<bool()>& over);
 
  private:
   struct Posted {
     std::vector<std::byte> bytes;
     transport::MessageRequest request;
   };
+
+  void drop();  // what was posted and has not gone
 
   Hosts hosts_;
   JobPtr job_;

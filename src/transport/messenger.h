@@ -58,8 +58,7 @@ struct MessengerOptions {
 
 class Messenger {
  public:
-  // Ends in bounded time, whatever the other ranks do. What was sent is first given to the network,
-  // if it takes it. In a forked child it does nothing.
+  // As leave(). In a forked child it does nothing.
   virtual ~Messenger() = default;
 
   // What the other ranks need to reach this one; they get it before they connect.
@@ -88,6 +87,10 @@ class Messenger {
   // arrived meanwhile. When another thread's progress ends requests, `fd` wakes this one.
   virtual int fd() const = 0;
   virtual bool arm() = 0;
+
+  // Say good-bye to all peers and return, in bounded time whatever they do, when they have all that
+  // was done, if they take it. Nothing can be sent or received any more.
+  virtual void leave() = 0;
 
   // Why `peer` cannot be reached any more (it died, left, or its host is silent); ok as long as
   // nothing is known, which it can only be of ranks that messages were sent to or received from.

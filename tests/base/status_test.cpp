@@ -41,6 +41,18 @@ TEST(Status, ACopyIsIndependentOfItsOriginal) {
   EXPECT_EQ(original.message(), "late");
 }
 
+// So copying needs no memory, as where there is none left.
+TEST(Status, CopiesShareTheirSentence) {
+  const Status original = fail(gossTimeout, "late");
+  const Status copy = original;
+  EXPECT_EQ(&copy.message(), &original.message());
+  EXPECT_EQ(out_of_memory().code(), gossSystemError);
+  EXPECT_EQ(&out_of_memory().message(), &out_of_memory().message());
+  const Status more = Status(copy).with_context("rank 3");
+  EXPECT_EQ(original.message(), "late");
+  EXPECT_EQ(more.message(), "rank 3: late");
+}
+
 TEST(Status, AssigningToItselfKeepsIt) {
   Status status = fail(gossTimeout, "late");
   const Status& same = status;

@@ -11,7 +11,7 @@ constexpr uint64_t kParent = 7;
 
 TEST(ShrinkBoard, KnowsWhoChoseSomethingElse) {
   ShrinkBoard board;
-  board.choose({1, "2"});
+  board.choose(kParent, {1, "2"});
   board.hear(5, kParent, {9, "3"});
   EXPECT_EQ(board.differing(kParent, {4, 5}).rank, 5);
   EXPECT_EQ(board.differing(kParent, {4, 5}).text, "3");
@@ -21,11 +21,20 @@ TEST(ShrinkBoard, KnowsWhoChoseSomethingElse) {
 
 TEST(ShrinkBoard, TakesTheLatestChoiceOfARankAndKnowsAllOfItsOwn) {
   ShrinkBoard board;
-  board.choose({1, "2"});
-  board.choose({2, "2, 3"});
+  board.choose(kParent, {1, "2"});
+  board.choose(kParent, {2, "2, 3"});
   board.hear(5, kParent, {9, "3"});
   board.hear(5, kParent, {1, "2"});
   EXPECT_EQ(board.differing(kParent, {5}).rank, -1) << "it is where this rank was before";
+}
+
+TEST(ShrinkBoard, ForgetsWhatItKnowsOfACommunicatorThatHasEnded) {
+  ShrinkBoard board;
+  board.hear(5, kParent, {9, "3"});
+  board.hear(5, kParent + 1, {8, "4"});
+  board.forget(kParent);
+  EXPECT_EQ(board.differing(kParent, {5}).rank, -1);
+  EXPECT_EQ(board.differing(kParent + 1, {5}).rank, 5);
 }
 
 }  // namespace

@@ -136,5 +136,74 @@ TEST_F(HostsFaultTest, ASilentHostIsReportedWithinFiveSeconds) {
   ranks.expect_clean_end(kPatience);
 }
 
+// ---- what was sent before the end of its sender ------------------------------------------------
+
+constexpr size_t kSends = 8;
+constexpr size_t kSentBytes = size_t{64} << 10;  // all of them are more than a window
+
+// Rank 0 sends and leaves at once, by `leave`; rank 1 takes its time.
+Ranks::Body send_and_leave(const std::function<void(Rank&)>& leave) {
+  return [leave](Rank& rank) {
+    ::setenv("GOSS_HOSTID", std::to_string(rank.rank).c_str(), 1);
+    ::setenv("UCX_TLS", "tcp", 1);
+    if (rank.failed(rank.join())) std::exit(3);
+    std::vector<std::vector<uint8_t>> data(kSends, std::vector<uint8_t>(kSentBytes));
+    for (size_t i = 0; i < kSends; ++i) {
+      if (rank.rank == 0) data[i].assign(kSentBytes, static_cast<uint8_t>(i + 1));
+      if (rank.rank == 1 && i == 0) support::sleep_for(milliseconds(2500));
+      void* const bytes = data[i].data();
+      const gossResult_t result =
+          rank.rank == 0 ? gossSend(bytes, kSentBytes, gossUint8, 1, rank.comm, nullptr)
+                         : gossRecv(bytes, kSentBytes, gossUint8, 0, rank.comm, nullptr);
+      if (rank.failed(result)) std::exit(4);
+      rank.expect(data[i] == std::vector<uint8_t>(kSentBytes, static_cast<uint8_t>(i + 1)));
+    }
+    leave(rank);
+  };
+}
+
+void expect_all_arrived(const Ranks::Body& body) {
+  if (const char* folder = std::getenv("GOSS_MODULE_DIR");
+      folder == nullptr ||
+      ::access((std::string(folder) + "/libgossamer_ucx.so").c_str(), R_OK) != 0) {
+    GTEST_SKIP() << "this build has no UCX module";
+  }
+  Ranks ranks(2, body);
+  ranks.expect_clean_end(2 * kPatience);
+  for (int r = 0; r < 2; ++r) {
+    EXPECT_STREQ(ranks.report(r).text, "") << "rank " << r;
+    EXPECT_EQ(ranks.report(r).wrong, 0) << "rank " << r;
+  }
+}
+
+TEST(SendersThatLeave, ByDestroyingTheCommunicatorDeliverWhatTheySent) {
+  expect_all_arrived(send_and_leave([](Rank& rank) {
+    if (rank.failed(gossCommDestroy(rank.comm))) std::exit(6);
+    std::exit(0);
+  }));
+}
+
+TEST(SendersThatLeave, ByExitingDeliverWhatTheySent) {
+  if (support::under_sanitizer()) GTEST_SKIP() << "what is not destroyed counts as leaked";
+  expect_all_arrived(send_and_leave([](Rank&) { std::exit(0); }));
+}
+
+// Who is waited for in vain does not hold up the end.
+TEST(SendersThatLeave, DoNotWaitForReceiversThatDie) {
+  Ranks ranks(2, [](Rank& rank) {
+    send_and_leave([](Rank& sender) {
+      sender.reach(1);
+      if (sender.failed(gossCommDestroy(sender.comm))) std::exit(6);
+      sender.report.failed_at = now_ns();
+      std::exit(0);
+    })(rank);
+  });
+  if (std::getenv("GOSS_MODULE_DIR") == nullptr) GTEST_SKIP() << "this build has no UCX module";
+  ASSERT_TRUE(support::eventually(kPatience, [&] { return ranks.report(0).stage == 1; }));
+  const int64_t at = ranks.kill(1);
+  ranks.expect_clean_end(kPatience, {1});
+  EXPECT_LE(ms_between(at, ranks.report(0).failed_at), 3 * kPromise.count());
+}
+
 }  // namespace
 }  // namespace goss::faults

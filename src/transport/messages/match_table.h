@@ -3,12 +3,13 @@
 //
 // MatchTable: finds what belongs together by (peer, key), first come first served. Holds pointers
 // to nodes that somebody else owns; Node has `peer`, `key` and `next_match`.
-// One thread at a time. A hash table with chains; each chain keeps the order of insertion.
+// One thread at a time. A hash table with chains; each chain keeps the order of insertion. Needs no
+// memory: where there is none to grow, chains get longer.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
+#include <new>
 #include <vector>
 
 #include "transport/messenger.h"
@@ -18,13 +19,20 @@ namespace goss::transport {
 template <class Node>
 class MatchTable {
  public:
-  void insert(Node* node) {
+  void insert(Node* node) noexcept {
     if (count_ >= chains_.size()) grow();
     append(node);
     ++count_;
   }
 
-  // The oldest node with this peer and key, removed; or null.
+  // The oldest node with this peer and key, or null.
+  Node* find(int peer, const MessageKey& key) const {
+    Node* node = chains_[index(peer, key)].first;
+    while (node != nullptr && (node->peer != peer || node->key != key)) node = node->next_match;
+    return node;
+  }
+
+  // The same, removed.
   Node* take(int peer, const MessageKey& key) {
     Chain& chain = chains_[index(peer, key)];
     Node* before = nullptr;
@@ -89,8 +97,14 @@ class MatchTable {
     return node;
   }
 
-  void grow() {
-    const std::vector<Chain> old = std::exchange(chains_, std::vector<Chain>(2 * chains_.size()));
+  void grow() noexcept {
+    std::vector<Chain> old;
+    try {
+      old = std::vector<Chain>(2 * chains_.size());
+    } catch (const std::bad_alloc&) {
+      return;
+    }
+    old.swap(chains_);
     for (const Chain& chain : old) {
       for (Node* node = chain.first; node != nullptr;) {
         Node* const next = node->next_match;

@@ -11,19 +11,21 @@
 #include <cstdint>
 #include <cstring>
 
+#include "transport/messages/list.h"
 #include "transport/messenger.h"
 
 namespace goss::transport {
 
 enum class PacketKind : uint8_t {
-  kHello,    // nothing but a reason to connect
-  kFirst,    // a message begins: key, total, and its first bytes
-  kMore,     // further bytes, in order
-  kGrant,    // its receiver has a buffer: send all of it
-  kStop,     // its receiver wants no more of it
-  kAbandon,  // its sender has cancelled it
-  kCredit,   // nothing but credit; or a struck out piece, of `total` bytes of the window
-  kBye,      // the last packet of a rank that leaves
+  kHello,     // nothing but a reason to connect
+  kFirst,     // a message begins: key, total, and its first bytes
+  kMore,      // further bytes, in order
+  kGrant,     // its receiver has a buffer: send all of it
+  kStop,      // its receiver wants no more of it
+  kAbandon,   // its sender has cancelled it
+  kCredit,    // nothing but credit; or a struck out piece: of `total` bytes and `message` messages
+  kBye,       // a rank leaves: nothing of it follows but kFarewell
+  kFarewell,  // all before the kBye has arrived
   kCount
 };
 
@@ -33,10 +35,13 @@ struct PacketHeader {
   uint8_t unsolicited = 0;  // 1: the payload was not granted and counts against the window
   uint32_t sequence = 0;    // of packets from this sender to this receiver
   uint32_t received = 0;    // packets of the receiver that have arrived at the sender
-  uint32_t credit = 0;      // unsolicited bytes of the receiver that have left the sender's memory
-  uint64_t message = 0;     // its number, given by the sender of the message
-  uint64_t total = 0;       // kFirst: bytes of the message. kMore: bytes before this piece
-  MessageKey key;           // kFirst only
+  // Of what the receiver has sent without being asked, bytes and messages that this rank does not
+  // keep any more.
+  uint32_t credit_bytes : 20 = 0;
+  uint32_t credit_messages : 12 = 0;
+  uint64_t message = 0;  // its number, given by the sender of the message
+  uint64_t total = 0;    // kFirst: bytes of the message. kMore: bytes before this piece
+  MessageKey key;        // kFirst only
 };
 static_assert(sizeof(PacketHeader) == 48, "it travels, and all its bytes are defined");
 
@@ -54,6 +59,7 @@ struct Packet {
   Outgoing* message = nullptr;      // whose memory `data` is
   int peer = 0;
   MessageProtocol* owner = nullptr;
+  Link<Packet> link;  // with the wire
 
   size_t wire_bytes() const { return sizeof(header) + bytes; }
   // In one piece in memory, header first.
@@ -61,6 +67,7 @@ struct Packet {
   // The message was cancelled: send something harmless of the same length.
   void strike() {
     header.total = header.unsolicited != 0 ? bytes : 0;
+    header.message = header.kind == PacketKind::kFirst ? 1 : 0;
     header.unsolicited = 0;
     header.kind = PacketKind::kCredit;
     data = nullptr;

@@ -2,24 +2,42 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "transport/messages/protocol.h"
 
+#include <exception>
+#include <utility>
+
 namespace goss::transport {
 
 MessageProtocol::MessageProtocol(int rank, int nranks, size_t fragment_bytes, Wire* wire)
-    : rank_(rank), fragment_bytes_(fragment_bytes), wire_(wire), peers_(nranks) {}
-
-void MessageProtocol::mark_busy(int peer) {
-  if (std::exchange(at(peer).busy, true)) return;
-  busy_.push_back(peer);
+    : rank_(rank),
+      fragment_bytes_(fragment_bytes),
+      wire_(wire),
+      peers_(static_cast<size_t>(nranks)) {
+  busy_.reserve(peers_.size());
+  turn_.reserve(peers_.size());
 }
 
-void MessageProtocol::control(int peer, PacketKind kind, uint64_t message) {
-  if (!at(peer).fate.ok()) return;
-  at(peer).controls.push_back({kind, message});
+void MessageProtocol::mark_busy(int peer) noexcept {
+  if (std::exchange(at(peer).busy, true)) return;
+  busy_.push_back(peer);  // room for all was made in the beginning
+}
+
+void MessageProtocol::tell(int peer, Control* control, PacketKind kind, uint64_t message) noexcept {
+  Peer& p = at(peer);
+  if (!p.fate.ok()) {
+    if (control->ended != nullptr) outgoings_.give(control->ended);
+    return;
+  }
+  control->kind = kind;
+  control->message = message;
+  if (!List<Control>::linked(control)) p.controls.push_back(control);
   mark_busy(peer);
 }
 
 void MessageProtocol::open(int peer) {
-  if (!std::exchange(at(peer).opened, true)) control(peer, PacketKind::kHello, 0);
+  Peer& p = at(peer);
+  if (std::exchange(p.opened, true)) return;
+  p.hello_due = true;
+  mark_busy(peer);
 }
 
 // Whoever waits for a peer's message must hear of its death, which only a connection tells.
@@ -31,6 +49,7 @@ void MessageProtocol::receive(int peer, const MessageKey& key, std::span<std::by
   request->handle = receive;
   if (Incoming* message = unexpected_.take(peer, key)) {
     bind(message, receive);
+    settle(message);
   } else if (!at(peer).fate.ok()) {
     finish(receive, at(peer).fate, 0);
   } else {
@@ -39,17 +58,20 @@ void MessageProtocol::receive(int peer, const MessageKey& key, std::span<std::by
   }
 }
 
-int MessageProtocol::cancel(MessageRequest* request) {
+int MessageProtocol::cancel(MessageRequest* request) noexcept {
   auto* const posting = static_cast<Posting*>(request->handle);
   if (request->state != MessageRequest::State::kPosted || posting == nullptr) return -1;
   const int peer = posting->peer;
+  request->handle = nullptr;
   if (posting->sending) {
     auto* const message = static_cast<Outgoing*>(posting);
-    if (message->started) {
-      strike_pending(message);
-      control(message->peer, PacketKind::kAbandon, message->number);
-    }
+    if (message->started) strike_pending(message);
     end_sending(message);
+    if (message->started) {
+      abandon(message);
+    } else {
+      outgoings_.give(message);
+    }
   } else {
     auto* const receive = static_cast<Receive*>(posting);
     if (receive->message != nullptr) {
@@ -57,15 +79,20 @@ int MessageProtocol::cancel(MessageRequest* request) {
     } else {
       posted_.remove(receive);
     }
+    receives_.give(receive);
   }
-  release(posting);
   request->state = MessageRequest::State::kIdle;
   return peer;
 }
 
-void MessageProtocol::finish(Posting* posting, Status failure, size_t bytes) {
+void MessageProtocol::finish(Posting* posting, Status failure, size_t bytes) noexcept {
   MessageRequest* const request = posting->request;
   release(posting);
+  conclude(request, std::move(failure), bytes);
+}
+
+void MessageProtocol::conclude(MessageRequest* request, Status failure, size_t bytes) noexcept {
+  request->handle = nullptr;
   request->bytes = bytes;
   const bool ok = failure.ok();
   request->failure = std::move(failure);
@@ -74,7 +101,7 @@ void MessageProtocol::finish(Posting* posting, Status failure, size_t bytes) {
   request->state = ok ? MessageRequest::State::kDone : MessageRequest::State::kFailed;
 }
 
-void MessageProtocol::release(Posting* posting) {
+void MessageProtocol::release(Posting* posting) noexcept {
   posting->request->handle = nullptr;
   if (posting->sending) {
     outgoings_.give(static_cast<Outgoing*>(posting));
@@ -87,44 +114,56 @@ void MessageProtocol::forget(uint64_t communicator) {
   forgotten_.insert(communicator);
   unexpected_.take_if(
       [communicator](const Incoming& message) { return message.key.communicator == communicator; },
-      [this](Incoming* message) { reject(message); });
+      [this](Incoming* message) {
+        reject(message);
+        settle(message);
+      });
 }
 
-void MessageProtocol::lost(int peer, const Status& reason) {
+void MessageProtocol::lost(int peer, const Status& reason) noexcept {
   Peer& p = at(peer);
   if (!p.fate.ok()) return;
   p.fate = reason;
-  p.controls.clear();
-  p.ready.clear();
-  std::vector<Outgoing*> sending(p.queue.begin(), p.queue.end());
-  for (const auto& [number, message] : p.outgoing) sending.push_back(message);
-  p.queue.clear();
-  p.outgoing.clear();
-  p.proving.clear();
-  for (Outgoing* message : sending) {
-    strike_pending(message);
-    finish(message, reason, 0);
+  while (Control* const control = p.controls.pop_front()) {
+    if (control->ended != nullptr) outgoings_.give(control->ended);
   }
+  while (p.ready.pop_front() != nullptr) {
+  }
+  while (p.proving.pop_front() != nullptr) {
+  }
+  while (Outgoing* const message = p.queue.pop_front()) finish(message, reason, 0);
+  using Sent = Numbered<Outgoing>;
+  outgoing_.take_if([peer](const Sent& sent) { return sent.peer == peer; },
+                    [&](Sent* sent) {
+                      strike_pending(sent->message);
+                      finish(sent->message, reason, 0);
+                    });
   posted_.take_if([peer](const Receive& receive) { return receive.peer == peer; },
                   [&](Receive* receive) { finish(receive, reason, 0); });
   // What has arrived whole can still be received.
-  std::vector<Incoming*> broken;
-  for (const auto& [number, message] : p.incoming) {
-    if (message->received < message->total) broken.push_back(message);
-  }
-  for (Incoming* message : broken) {
-    if (message->receive != nullptr) {
-      finish(std::exchange(message->receive, nullptr), reason, 0);
-    } else if (!message->unwanted) {
-      unexpected_.remove(message);
-    }
-    discard(message);
-  }
+  using Coming = Numbered<Incoming>;
+  incoming_.take_if(
+      [peer](const Coming& coming) {
+        return coming.peer == peer && coming.message->received < coming.message->total;
+      },
+      [&](Coming* coming) {
+        Incoming* const message = coming->message;
+        if (message->receive != nullptr) {
+          finish(std::exchange(message->receive, nullptr), reason, 0);
+        } else if (!message->unwanted) {
+          unexpected_.remove(message);
+        }
+        std::vector<std::byte>().swap(message->stash);
+        incomings_.give(message);
+      });
 }
 
-void MessageProtocol::say_bye() {
+void MessageProtocol::say_bye() noexcept {
   for (size_t peer = 0; peer < peers_.size(); ++peer) {
-    if (peers_[peer].opened) control(static_cast<int>(peer), PacketKind::kBye, 0);
+    Peer& p = peers_[peer];
+    if (!p.opened || !p.fate.ok() || static_cast<int>(peer) == rank_) continue;
+    p.bye_due = true;
+    mark_busy(static_cast<int>(peer));
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 
 #include "base/log.h"
 
@@ -25,7 +26,8 @@ constexpr unsigned kPacketId = 0;  // of the active message; the worker is ours 
 constexpr size_t kMaxPacketBytes = 64 << 10;
 // Fruitless polls between two looks at the clock.
 constexpr int kIdleRounds = 64;
-// How long leaving waits for a network that does not take what was sent.
+// How long leaving waits for a network that does not take what was sent, and for peers that do not
+// say that they have it: the library's thread looks four times a second.
 constexpr std::chrono::milliseconds kLeaveLimit{1000};
 // And for a network adapter to send what it has taken. TCP is done before: its kernel goes on.
 constexpr std::chrono::milliseconds kFlushLimit{20};
@@ -77,14 +79,16 @@ UcxMessenger::UcxMessenger(const transport::MessengerOptions& options, Worker wo
                            std::string address, size_t packet_bytes, ucp_datatype_t packet_type)
     : pid_(::getpid()),
       rank_(options.rank),
-      worker_(std::move(worker)),
       address_(std::move(address)),
       packet_type_(packet_type),
       // A network with tiny packets costs UCX's own fragments instead.
       protocol_(options.rank, options.nranks,
                 std::clamp<size_t>(packet_bytes, 4096, kMaxPacketBytes) - sizeof(PacketHeader),
                 this),
-      peers_(static_cast<size_t>(options.nranks)) {
+      peers_(static_cast<size_t>(options.nranks)),
+      worker_(std::move(worker)) {
+  failed_.reserve(peers_.size());
+  closing_.reserve(2 * peers_.size());  // a flush and an end of each
   for (size_t i = 0; i < peers_.size(); ++i) {
     peers_[i].messenger = this;
     peers_[i].rank = static_cast<int>(i);
@@ -96,9 +100,12 @@ UcxMessenger::~UcxMessenger() {
     worker_.release();
     return;
   }
-  const std::lock_guard lock(mutex_);
   leave();
-  ucp_dt_destroy(packet_type_);
+}
+
+void UcxMessenger::leave() {
+  const std::lock_guard lock(mutex_);
+  if (!std::exchange(left_, true)) end();
 }
 
 Status UcxMessenger::connect(std::vector<std::string> addresses) {
@@ -199,14 +206,12 @@ uint64_t UcxMessenger::sent_bytes() const {
 
 // ---- packets ----------------------------------------------------------------------------------
 
-bool UcxMessenger::transmit(int rank, Packet* packet) {
+bool UcxMessenger::transmit(int rank, Packet* packet) noexcept {
   Peer& peer = peers_[static_cast<size_t>(rank)];
   if (peer.failed) return true;
   if (peer.endpoint == nullptr) {
-    if (Status status = open(&peer); !status.ok()) {
-      note_failure(&peer, std::move(status));
-      return true;
-    }
+    note_failure(&peer, [&] { return open(&peer); });
+    if (peer.failed) return true;
   }
   ucp_request_param_t param{};
   param.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA |
@@ -219,7 +224,7 @@ bool UcxMessenger::transmit(int rank, Packet* packet) {
   size_t count = packet->wire_bytes();
   if (!packet->contiguous()) {
     param.op_attr_mask |= UCP_OP_ATTR_FIELD_DATATYPE;
-    param.datatype = packet_type_;
+    param.datatype = packet_type_.get();
     data = packet;
     count = 1;
   }
@@ -227,12 +232,14 @@ bool UcxMessenger::transmit(int rank, Packet* packet) {
       ucp_am_send_nbx(peer.endpoint, kPacketId, nullptr, 0, data, count, &param);
   if (result == nullptr) return true;
   if (!UCS_PTR_IS_ERR(result)) return false;
-  note_failure(&peer, fail(gossRemoteError, "the connection to rank %d broke: %s", rank,
-                           ucs_status_string(UCS_PTR_STATUS(result))));
+  note_failure(&peer, [&] {
+    return fail(gossRemoteError, "the connection to rank %d broke: %s", rank,
+                ucs_status_string(UCS_PTR_STATUS(result)));
+  });
   return true;
 }
 
-void UcxMessenger::on_transmitted(void* request, ucs_status_t, void* packet) {
+void UcxMessenger::on_transmitted(void* request, ucs_status_t, void* packet) noexcept {
   // What went wrong comes to on_error() as well.
   auto* const sent = static_cast<Packet*>(packet);
   ucp_request_free(request);
@@ -240,7 +247,7 @@ void UcxMessenger::on_transmitted(void* request, ucs_status_t, void* packet) {
 }
 
 ucs_status_t UcxMessenger::on_packet(void* self, const void*, size_t, void* data, size_t bytes,
-                                     const ucp_am_recv_param_t* param) {
+                                     const ucp_am_recv_param_t* param) noexcept {
   const bool whole = (param->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) == 0;
   if (!whole || bytes < sizeof(PacketHeader)) return UCS_OK;  // a stranger's
   PacketHeader header;
@@ -272,24 +279,37 @@ Status UcxMessenger::open(Peer* peer) {
               peer->rank, ucs_status_string(status));
 }
 
-void UcxMessenger::on_error(void* arg, ucp_ep_h, ucs_status_t status) {
+void UcxMessenger::on_error(void* arg, ucp_ep_h, ucs_status_t status) noexcept {
   auto* const peer = static_cast<Peer*>(arg);
-  peer->messenger->note_failure(
-      peer, fail(gossRemoteError, "the connection to rank %d was lost: %s", peer->rank,
-                 ucs_status_string(status)));
+  peer->messenger->note_failure(peer, [&] {
+    return fail(gossRemoteError, "the connection to rank %d was lost: %s", peer->rank,
+                ucs_status_string(status));
+  });
 }
 
 // The rest, which calls back into UCX and into the protocol, waits until both have returned.
-void UcxMessenger::note_failure(Peer* peer, Status reason) {
-  if (std::exchange(peer->failed, true)) return;
+// `say`: what has failed; ok: nothing. There may be no memory for that.
+template <class Say>
+void UcxMessenger::note_failure(Peer* peer, Say say) noexcept {
+  if (peer->failed) return;
+  Status reason;
+  try {
+    reason = say();
+  } catch (const std::exception&) {
+    reason = out_of_memory();
+  }
+  if (reason.ok()) return;
+  peer->failed = true;
   failed_.push_back({peer->rank, std::move(reason)});
 }
 
 void UcxMessenger::bury_failed() {
-  for (Failed& failed : std::exchange(failed_, {})) {
-    log(LogLevel::kDebug, "rank %d: %s", rank_, failed.reason.message().c_str());
+  while (!failed_.empty()) {  // closing may add to them
+    const Failed failed = std::move(failed_.back());
+    failed_.pop_back();
     protocol_.lost(failed.rank, failed.reason);
     close(&peers_[static_cast<size_t>(failed.rank)]);
+    log(LogLevel::kDebug, "rank %d: %s", rank_, failed.reason.message().c_str());
   }
 }
 
@@ -310,9 +330,10 @@ void UcxMessenger::collect_closed() {
   });
 }
 
-// Say good-bye, give the network what was sent, and close everything. UCX's own orderly closing
-// waits for the other side's progress without limit, and cannot be cut short.
-void UcxMessenger::leave() {
+// Say good-bye, give the network what was sent, hear that it has arrived (a socket that is closed
+// with something unread in it drops what is still on its way), and close everything. UCX's own
+// orderly closing waits for the other side's progress without limit, and cannot be cut short.
+void UcxMessenger::end() {
   const auto until = [this](std::chrono::milliseconds limit, auto finished) {
     const auto deadline = Clock::now() + limit;
     while (!finished() && Clock::now() < deadline) {
@@ -322,7 +343,8 @@ void UcxMessenger::leave() {
   protocol_.say_bye();
   until(kLeaveLimit, [this] {
     return !protocol_.has_work() && std::none_of(peers_.begin(), peers_.end(), [this](auto& peer) {
-      return !peer.impaired && protocol_.pending(peer.rank);
+      return !peer.impaired &&
+             (protocol_.pending(peer.rank) || protocol_.awaits_farewell(peer.rank));
     });
   });
   for (Peer& peer : peers_) {

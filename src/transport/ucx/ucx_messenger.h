@@ -42,10 +42,23 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   bool progress() override;
   int fd() const override { return fd_; }
   bool arm() override;
+  void leave() override;
   Status fate(int peer) const override;
   uint64_t sent_bytes() const override;
 
  private:
+  // Owns a datatype of UCX.
+  class PacketType {
+   public:
+    explicit PacketType(ucp_datatype_t handle) : handle_(handle) {}
+    ~PacketType() { ucp_dt_destroy(handle_); }
+    PacketType(const PacketType&) = delete;
+    PacketType& operator=(const PacketType&) = delete;
+    ucp_datatype_t get() const { return handle_; }
+
+   private:
+    const ucp_datatype_t handle_;
+  };
   struct Peer {
     UcxMessenger* messenger = nullptr;
     int rank = 0;
@@ -62,37 +75,40 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   UcxMessenger(const transport::MessengerOptions& options, Worker worker, std::string address,
                size_t packet_bytes, ucp_datatype_t packet_type);
 
-  bool transmit(int peer, transport::Packet* packet) override;
+  bool transmit(int peer, transport::Packet* packet) noexcept override;
   Status open(Peer* peer);
-  void note_failure(Peer* peer, Status reason);
+  template <class Say>
+  void note_failure(Peer* peer, Say say) noexcept;
   void bury_failed();
   void close(Peer* peer);
   void collect_closed();
   bool move();
   void watch_sockets();
   void wake_others();
-  void leave();
+  void end();
 
+  // Called by UCX, which is C.
   static ucs_status_t on_packet(void* self, const void* header, size_t header_bytes, void* data,
-                                size_t bytes, const ucp_am_recv_param_t* param);
-  static void on_transmitted(void* request, ucs_status_t status, void* packet);
-  static void on_error(void* peer, ucp_ep_h endpoint, ucs_status_t status);
+                                size_t bytes, const ucp_am_recv_param_t* param) noexcept;
+  static void on_transmitted(void* request, ucs_status_t status, void* packet) noexcept;
+  static void on_error(void* peer, ucp_ep_h endpoint, ucs_status_t status) noexcept;
 
   const pid_t pid_;
   const int rank_;
   mutable std::mutex mutex_;  // guards what follows
-  Worker worker_;
   const std::string address_;
-  const ucp_datatype_t packet_type_;
+  const PacketType packet_type_;
   int fd_ = -1;
   std::optional<SocketWatch> sockets_;
+  bool left_ = false;
   int idle_rounds_ = 0;  // progress that moved nothing, since the sockets were looked at
   transport::MessageProtocol protocol_;
   std::vector<Peer> peers_;
-  std::vector<Failed> failed_;
+  std::vector<Failed> failed_;  // with room for all peers
   std::vector<ucs_status_ptr_t> closing_;
   std::vector<std::thread::id> sleepers_;  // since arm()
   uint64_t ended_seen_ = 0;                // protocol_.ended() that sleepers have been told of
+  Worker worker_;                          // last, so that its end may still call back
 };
 
 }  // namespace goss::ucx

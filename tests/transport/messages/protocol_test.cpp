@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <random>
 
@@ -132,6 +133,55 @@ TEST(MessageProtocol, WithoutAGrantNoMoreThanTheWindowIsSent) {
     EXPECT_EQ(receives[i].state, State::kDone);
     EXPECT_EQ(got[i], data);
   }
+}
+
+// Each costs its receiver a description, also without a byte.
+TEST(MessageProtocol, EmptyMessagesThatNobodyAskedForAreBoundedInNumber) {
+  Ranks ranks(2);
+  constexpr uint64_t kCount = 5 * MessageProtocol::kWindowMessages;
+  std::vector<MessageRequest> sends(kCount);
+  for (uint64_t i = 0; i < kCount; ++i) ranks[0].send(1, {1, i}, {}, &sends[i]);
+  ranks.run();
+  const auto begun = std::count_if(sends.begin(), sends.end(),
+                                   [](const auto& send) { return send.state == State::kDone; });
+  EXPECT_EQ(static_cast<size_t>(begun), MessageProtocol::kWindowMessages);
+  EXPECT_FALSE(ranks[0].has_work()) << "there is nothing to do but to wait";
+  for (uint64_t i = 0; i < kCount; ++i) {
+    MessageRequest receive;
+    ranks[1].receive(0, {1, i}, {}, &receive);
+    ranks.run();
+    ASSERT_EQ(receive.state, State::kDone) << i;
+    ASSERT_EQ(sends[i].state, State::kDone) << i;
+  }
+}
+
+TEST(MessageProtocol, MessagesThatAreForgottenMakeRoomForOthers) {
+  Ranks ranks(2);
+  for (uint64_t round = 0; round < 3; ++round) {
+    for (uint64_t i = 0; i < MessageProtocol::kWindowMessages; ++i) {
+      MessageRequest send;
+      ranks[0].send(1, {round, i}, filled(10, 1), &send);
+      ranks.run();
+      ASSERT_EQ(send.state, State::kDone) << round << " " << i;
+    }
+    ranks[1].forget(round);
+    ranks.run();
+  }
+}
+
+TEST(MessageProtocol, WhoLeavesHearsThatAllHasArrived) {
+  Ranks ranks(3);
+  MessageRequest sends[2];
+  ranks[0].send(1, {1, 1}, filled(10, 1), &sends[0]);
+  ranks[0].send(2, {1, 1}, filled(10, 1), &sends[1]);
+  ranks[0].say_bye();
+  ranks[0].pump();
+  while (ranks.waiting(0) > 1) ranks.pass(0);
+  EXPECT_TRUE(ranks[0].awaits_farewell(1) || ranks[0].awaits_farewell(2));
+  ranks.run();
+  EXPECT_FALSE(ranks[0].awaits_farewell(1));
+  EXPECT_FALSE(ranks[0].awaits_farewell(2));
+  EXPECT_FALSE(ranks[1].fate(0).ok());
 }
 
 TEST(MessageProtocol, TheWindowComesBackWhateverHappensToMessages) {
@@ -314,7 +364,7 @@ TEST_F(Hostile, AnUnknownKindIsRefused) {
 }
 TEST_F(Hostile, CreditThatNobodyOwesIsRefused) {
   PacketHeader header;
-  header.credit = 1;
+  header.credit_bytes = 1;
   hear(header);
   expect_refused();
 }
@@ -327,6 +377,10 @@ TEST_F(Hostile, TheArrivalOfWhatWasNotSentIsRefused) {
 TEST_F(Hostile, BytesBeyondTheWindowAreRefused) {
   for (uint64_t i = 0; i < 100 && protocol_.fate(1).ok(); ++i)
     hear(first(i, kFragment, 5), kFragment);
+  expect_refused();
+}
+TEST_F(Hostile, MessagesBeyondTheWindowAreRefused) {
+  for (uint64_t i = 0; i < 5000 && protocol_.fate(1).ok(); ++i) hear(first(i, 0, 5));
   expect_refused();
 }
 TEST_F(Hostile, AHugeTotalAllocatesNothing) {

@@ -25,6 +25,9 @@ const std::map<std::string, gossPrecisionRule_t> kPrecisionRules = {
     {"flatness", gossPrecisionFlatness},
     {"epochs", gossPrecisionEpochs}};
 
+const std::map<std::string, Options::Bounds> kBounds = {{"off", Options::Bounds::kOff},
+                                                        {"measure", Options::Bounds::kMeasure},
+                                                        {"apply", Options::Bounds::kApply}};
 const std::map<std::string, gossGossipTopology_t> kTopologies = {
     {"hypercube", gossHypercube}, {"dissemination", gossDissemination},
     {"random", gossRandomPair},   {"ring", gossRing},
@@ -40,6 +43,7 @@ struct Raw {
   std::string mode = "adaptive";
   std::string lr_rule = "linear";
   std::string schedule = "cosine";
+  std::string bounds = "off";
   std::string precision = "off";
   std::string sync = "allreduce";
   std::string topology = "hypercube";
@@ -120,6 +124,13 @@ void add_batch_flags(CLI::App& app, Options& o, Raw& raw) {
   app.add_option("--batch-warmup", o.batches.warmupEpochs, "epochs before buckets are formed")
       ->group(group);
   app.add_option("--batch-max", o.batches.batchMax, "bound of all batches; 0: none")->group(group);
+  app.add_option("--batch-min", o.batches.batchMin, "smaller batches become so large")
+      ->group(group);
+  app.add_option("--bounds", raw.bounds,
+                 "measure once which shares of a batch fit into memory and which are computed "
+                 "efficiently: off, measure (for the log), apply (to all batches)")
+      ->check(CLI::IsMember(names_of(kBounds)))
+      ->group(group);
   app.add_option("--trim", o.batches.trim, "share with the highest losses in the last bucket")
       ->group(group);
   app.add_option("--loss-decay", o.batches.lossDecay, "share of the loss before")->group(group);
@@ -214,6 +225,7 @@ void translate_batches(const Raw& raw, Options& o) {
                   std::to_string(GOSS_MAX_BUCKETS));
   }
   o.batches.mode = kModes.at(raw.mode);
+  o.bounds = kBounds.at(raw.bounds);
   o.batches.buckets = static_cast<int>(raw.batches.size());
   for (size_t b = 0; b < raw.batches.size(); ++b) {
     o.batches.batch[b] = raw.batches[b];
@@ -296,6 +308,8 @@ nlohmann::json to_json(const Options& o) {
       {"shares", std::vector<double>(o.batches.share, o.batches.share + buckets)},
       {"batch_warmup", o.batches.warmupEpochs},
       {"batch_max", o.batches.batchMax},
+      {"batch_min", o.batches.batchMin},
+      {"bounds", name_in(kBounds, o.bounds)},
       {"trim", o.batches.trim},
       {"loss_decay", o.batches.lossDecay},
       {"guard", o.batches.guardPatience},

@@ -25,6 +25,8 @@ struct Options {
   OptimizerOptions optimizer;
   bool ada_scale = false;  // the rule of batches.lrRule otherwise
   gossBatchConfig_t batches = GOSS_BATCH_CONFIG_INITIALIZER;
+  enum class Bounds { kOff, kMeasure, kApply };
+  Bounds bounds = Bounds::kOff;  // of a rank's share of a batch, by memory and by throughput
   bool watch_precision = false;
   gossPrecisionConfig_t precision = GOSS_PRECISION_CONFIG_INITIALIZER;
   bool gossip = false;  // models are mixed; gradients are summed otherwise

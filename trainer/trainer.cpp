@@ -28,12 +28,6 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_;
 };
 
-gossBatchConfig_t batch_config(const Options& options, size_t samples) {
-  gossBatchConfig_t config = options.batches;
-  config.samples = samples;
-  return config;
-}
-
 }  // namespace
 
 Trainer::Trainer(const Options& options, Ranks& ranks, const Splits& data,
@@ -70,7 +64,10 @@ Trainer::Trainer(const Options& options, Ranks& ranks, const Splits& data,
     return;
   }
   if (ranks.rank() == 0) log_.emplace(options.log, options.quiet, 0);
-  planner_.emplace(batch_config(options, data.train.count()), ranks);
+  if (options.bounds != Options::Bounds::kOff) {
+    bounds_ = measure_bounds(*model_, data.train, ranks);
+  }
+  planner_.emplace(batch_config(), ranks);
   if (options.watch_precision) precision_.emplace(options.precision);
   header_ = header();
   introduce();

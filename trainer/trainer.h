@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "ada_scale.h"
+#include "bounds.h"
 #include "checkpoint.h"
 #include "epoch_record.h"
 #include "evaluation.h"
@@ -46,6 +47,7 @@ class Trainer {
   Snapshot snapshot();
   void restore(const Snapshot& snapshot);
   void notice_deaths();
+  gossBatchConfig_t batch_config() const;
   nlohmann::json header();
   void introduce();
   uint64_t weights_hash();
@@ -58,6 +60,7 @@ class Trainer {
   std::unique_ptr<Sync> sync_;
   Mixing* mixing_ = nullptr;  // sync_, where models are mixed
   Optimizer optimizer_;
+  std::optional<Bounds> bounds_;
   std::optional<AdaScale> ada_scale_;
   std::optional<Planner> planner_;
   std::optional<Precision> precision_;

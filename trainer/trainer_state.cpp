@@ -4,6 +4,7 @@
 // The trainer's book-keeping: checkpoints, the log's first and last line, when to stop.
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -81,7 +82,25 @@ nlohmann::json Trainer::header() {
           {"initial_weights", hex(weights_hash())},
           {"version", GOSS_VERSION_CODE},
           {"cpu", cpu_name()},
+          {"bounds", bounds_ ? nlohmann::json(*bounds_) : nlohmann::json()},
           {"precision", precision_ ? precision_->header() : ""}};
+}
+
+gossBatchConfig_t Trainer::batch_config() const {
+  gossBatchConfig_t config = options_.batches;
+  config.samples = data_.train.count();
+  if (options_.bounds != Options::Bounds::kApply) return config;
+  const auto of_all = [this](uint64_t share) {
+    const auto ranks = static_cast<uint64_t>(ranks_.count());
+    return static_cast<int>(std::min(share * ranks, uint64_t{1} << 30));
+  };
+  config.batchMin = std::max(config.batchMin, of_all(bounds_->compute));
+  if (bounds_->memory != 0) {
+    const int most = of_all(bounds_->memory);
+    config.batchMax = config.batchMax == 0 ? most : std::min(config.batchMax, most);
+  }
+  if (config.batchMax != 0) config.batchMin = std::min(config.batchMin, config.batchMax);
+  return config;
 }
 
 void Trainer::introduce() {
@@ -94,6 +113,11 @@ void Trainer::introduce() {
       options_.network.c_str(), model_->weights().size(), ranks_.count(),
       ranks_.count() == 1 ? "" : "s", to_json(options_)["mode"].get<std::string>().c_str());
   log_->say(line);
+  if (!bounds_) return;
+  log_->say("a rank's share of a batch: " + std::to_string(bounds_->compute) +
+            " samples or more are efficient, " +
+            (bounds_->memory == 0 ? "any number fits" : std::to_string(bounds_->memory) + " fit") +
+            (options_.bounds == Options::Bounds::kApply ? "" : " (not applied)"));
 }
 
 // Rank 0 writes the log. When it has died, the next one goes on in it: with the line of the last
@@ -166,6 +190,7 @@ Snapshot Trainer::snapshot() {
                      {"sent_bytes", total.sent_bytes},
                      {"best_validation", best_validation_},
                      {"log_bytes", log_ ? log_->bytes() : 0}};
+  if (bounds_) snapshot.values["bounds"] = *bounds_;
   snapshot.put<float>("weights", model_->weights());
   for (size_t i = 0; i < optimizer_.buffers().size(); ++i) {
     snapshot.put<float>("optimizer" + std::to_string(i), optimizer_.buffers()[i]);
@@ -198,6 +223,7 @@ void Trainer::restore(const Snapshot& snapshot) {
   snapshot.get<float>("sample_losses", sample_losses_);
   snapshot.get<EpochRecord>("record", std::span(&record_, 1));
   planner_.emplace(snapshot.bytes.at("batches"), ranks_);
+  if (values.contains("bounds")) bounds_ = values.at("bounds").get<Bounds>();
   if (options_.watch_precision) precision_.emplace(snapshot.bytes.at("precision"));
   if (ada_scale_) snapshot.get<gossAdaScale_t>("ada_scale", ada_scale_->state());
   updates_ = values.at("updates");

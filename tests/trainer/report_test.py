@@ -78,9 +78,9 @@ class Report(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         rows = list(csv.DictReader(table.read_text().splitlines()))
         self.assertEqual([(row["arm"], row["runs"], row["test accuracy %"]) for row in rows],
-                         [("ranks 2, complete yes", "1", "90.00"),
-                          ("ranks 4, complete yes", "1", "70.00"),
-                          ("ranks 2, complete no", "1", "20.00")])
+                         [("complete yes, ranks 2", "1", "90.00"),
+                          ("complete yes, ranks 4", "1", "70.00"),
+                          ("complete no, ranks 2", "1", "20.00")])
 
     def test_the_page_is_offline_and_its_figures_are_well_formed(self):
         done, page = self.report(self.write("a", log_text("fixed", 1, [.5, .9, .8])))

@@ -171,13 +171,20 @@ void add_gossip_flags(CLI::App& app, Options& o, Raw& raw) {
       ->group(group);
 }
 
-void translate_gossip(const Raw& raw, Options& o) {
+void translate_gossip(const CLI::App& app, const Raw& raw, Options& o) {
   o.gossip = raw.sync == "gossip";
   o.gossip_config.topology = kTopologies.at(raw.topology);
   o.gossip_config.compression = kCompressions.at(raw.compression);
   o.gossip_config.seed = o.seed;
   o.mix_order = kOrders.at(raw.order);
-  if (!o.gossip) return;
+  if (!o.gossip) {
+    for (const CLI::Option* flag : app.get_options()) {
+      if (flag->count() != 0 && flag->get_name().starts_with("--gossip")) {
+        throw Failure(flag->get_name() + " says nothing without --sync gossip");
+      }
+    }
+    return;
+  }
   if (o.watch_precision) {
     throw Failure(
         "--precision with --sync gossip: the controller decides bits of gradients, down to 2, and "
@@ -277,7 +284,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
   if (options.watch_precision) options.precision.rule = kPrecisionRules.at(raw.precision);
   if (options.ada_scale) options.bucket_kib = 0;  // the norm of the own gradient comes first
   translate_batches(raw, options);
-  translate_gossip(raw, options);
+  translate_gossip(app, raw, options);
   return options;
 }
 

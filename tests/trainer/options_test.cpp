@@ -70,6 +70,10 @@ TEST(Options, MistakesAreNamed) {
   EXPECT_THAT(failure_of([] { parse({"--mode", "best"}); }), HasSubstr("best"));
   EXPECT_THAT(failure_of([] { parse({"--resume"}); }), HasSubstr("--checkpoint"));
   EXPECT_THAT(failure_of([] { parse({"--what"}); }), HasSubstr("--what"));
+  EXPECT_THAT(failure_of([] {
+                parse({"--gossip-order", "cta"});
+              }),
+              HasSubstr("--gossip-order says nothing without --sync gossip"));
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ double square(std::span<const float> values) {
 
 }  // namespace
 
-AdaScale::AdaScale(const Ranks& ranks) : ranks_(ranks) {
+AdaScale::AdaScale(Ranks& ranks) : ranks_(ranks) {
   if (ranks.count() < 2) {
     throw Failure("--lr-rule adascale compares the gradients of ranks: start two or more");
   }

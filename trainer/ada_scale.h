@@ -15,7 +15,7 @@ namespace goss::train {
 
 class AdaScale {
  public:
-  explicit AdaScale(const Ranks& ranks);  // throws Failure with one rank
+  explicit AdaScale(Ranks& ranks);  // throws Failure with one rank
 
   // The own gradient, a sum over this rank's samples, before it is reduced; and the sum of all.
   // `learning_rate_factor` is what the rate of this batch is multiplied by.
@@ -25,7 +25,7 @@ class AdaScale {
   std::span<gossAdaScale_t> state() { return estimates_; }
 
  private:
-  const Ranks& ranks_;
+  Ranks& ranks_;
   std::array<gossAdaScale_t, GOSS_MAX_BUCKETS> estimates_;
   double local_square_ = 0;
 };

@@ -116,8 +116,7 @@ Snapshot read_snapshot(const std::string& path) {
   return snapshot;
 }
 
-Checkpoints::Checkpoints(const std::string& folder, const Ranks& ranks)
-    : folder_(folder), ranks_(ranks) {
+Checkpoints::Checkpoints(const std::string& folder, Ranks& ranks) : folder_(folder), ranks_(ranks) {
   fs::create_directories(folder);
 }
 
@@ -127,19 +126,23 @@ std::string Checkpoints::folder_of(uint64_t step) const {
   return (fs::path(folder_) / name).string();
 }
 
-void Checkpoints::save(uint64_t step, const Snapshot& snapshot) {
+void Checkpoints::save(uint64_t step, const std::function<Snapshot()>& snapshot) {
   const fs::path folder = folder_of(step);
-  fs::create_directories(folder);
-  write_snapshot(snapshot, (folder / ("rank-" + std::to_string(ranks_.rank()))).string());
-  ranks_.barrier();
+  int written = 0;  // files
+  ranks_.gather({}, [&](std::span<float>) {
+    fs::create_directories(folder);
+    write_snapshot(snapshot(), (folder / ("rank-" + std::to_string(ranks_.rank()))).string());
+    written = ranks_.count();
+  });
+  // When rank 0 dies here there is no manifest: this one was begun and not completed.
   if (ranks_.rank() == 0) {
-    const nlohmann::json manifest = {{"step", step}, {"ranks", ranks_.count()}};
+    const nlohmann::json manifest = {{"step", step}, {"ranks", written}};
     const std::string text = manifest.dump() + "\n";
     write_durably((folder / kManifest).string(),
                   {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
     remove_old(step);
   }
-  ranks_.barrier();
+  ranks_.max(0);  // nobody goes on before it is complete
 }
 
 bool Checkpoints::any() const { return ranks_.max(complete_steps().empty() ? 0 : 1) != 0; }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -46,10 +47,11 @@ Snapshot read_snapshot(const std::string& path);
 
 class Checkpoints {
  public:
-  Checkpoints(const std::string& folder, const Ranks& ranks);
+  Checkpoints(const std::string& folder, Ranks& ranks);
 
-  // Collective. `step` counts over the whole run.
-  void save(uint64_t step, const Snapshot& snapshot);
+  // Collective. `step` counts over the whole run. `snapshot` is asked again when a rank was lost
+  // meanwhile: the others have other numbers then.
+  void save(uint64_t step, const std::function<Snapshot()>& snapshot);
   // Collective: the newest that is good on all ranks. Nothing when there is none at all; throws
   // Failure when there are some and none is good, or they are of another number of ranks.
   std::optional<Snapshot> load() const;
@@ -63,7 +65,7 @@ class Checkpoints {
   void remove_old(uint64_t newest) const;
 
   std::string folder_;
-  const Ranks& ranks_;
+  Ranks& ranks_;
 };
 
 }  // namespace goss::train

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "hash.h"
+
 namespace goss::train {
 
 namespace {
@@ -44,12 +46,6 @@ nlohmann::json to_json(const gossBucket_t& b) {
           {"p10", b.p10},     {"p50", b.p50},         {"p90", b.p90}};
 }
 
-std::string hex(uint64_t number) {
-  char text[20];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
-  return text;
-}
-
 }  // namespace
 
 nlohmann::json to_json(const EpochReport& r) {
@@ -77,6 +73,13 @@ nlohmann::json to_json(const EpochReport& r) {
       {"loss_curve", r.curve},
       {"difficulty_correlation", r.difficulty_correlation},
   };
+  if (r.mixed) {
+    line["ranks"] = r.ranks;
+    line["worst_validation_accuracy"] = r.mixed->worst_accuracy;
+    line["evaluate_bytes"] = r.mixed->evaluate_bytes;
+    line["disagreement"] = r.mixed->mixing.disagreement;
+    line["skipped"] = r.mixed->mixing.skipped;
+  }
   if (r.decision) {
     line["bits"] = r.bits;
     line["precision_event"] = name_of(r.decision->event);
@@ -99,6 +102,11 @@ std::string to_line(const EpochReport& r) {
   std::string line(text, static_cast<size_t>(used));
   for (const gossBucket_t& b : r.buckets) {
     line += " " + std::to_string(b.steps) + "x" + std::to_string(b.batch);
+  }
+  if (r.mixed) {
+    std::snprintf(text, sizeof text, "  worst %5.2f %%  ranks %d", 100 * r.mixed->worst_accuracy,
+                  r.ranks);
+    line += text;
   }
   if (r.decision) {
     line += "  bits";

@@ -25,8 +25,16 @@ struct EpochRecord {
   uint64_t payload_before = 0;
   uint64_t sent_before = 0;
   double step_s = 0;     // of the updates, everything included
-  double exposed_s = 0;  // of that, posting gradients and waiting for them
+  double exposed_s = 0;  // of that, posting what is exchanged and waiting for it
   double evaluate_s = 0;
+  uint64_t trained = 0;  // samples whose losses this rank has recorded
+};
+
+// What only models that are mixed have.
+struct MixedEpoch {
+  double worst_accuracy = 0;    // of validation, of the worst of the ranks' own models
+  uint64_t evaluate_bytes = 0;  // handed to the library by a rank to average copies of the models
+  MixReport mixing;
 };
 
 // Everything there is to say about an epoch.
@@ -43,6 +51,8 @@ struct EpochReport {
   double difficulty_correlation;  // 0 where there are no difficulties
   std::optional<gossDecision_t> decision;
   std::string precision_line;  // of the controller's own log
+  std::optional<MixedEpoch> mixed;
+  int ranks = 1;  // living
 };
 
 nlohmann::json to_json(const EpochReport& report);

@@ -18,6 +18,23 @@ struct Evaluation {
 };
 
 // Collective.
-Evaluation evaluate(Model& model, const Dataset& data, const Ranks& ranks);
+Evaluation evaluate(Model& model, const Dataset& data, Ranks& ranks);
+
+// Accuracy of this rank's own model on all samples. Not collective.
+double accuracy_alone(Model& model, const Dataset& data);
+
+// While it lives, the model is the mean of the ranks' models; then it is this rank's again.
+// Collective when made.
+class AverageModel {
+ public:
+  AverageModel(Model& model, Ranks& ranks);
+  ~AverageModel();
+  AverageModel(const AverageModel&) = delete;
+  AverageModel& operator=(const AverageModel&) = delete;
+
+ private:
+  Model& model_;
+  std::vector<float> own_;
+};
 
 }  // namespace goss::train

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "data/dataset.h"
@@ -13,7 +14,7 @@
 namespace goss::train {
 
 Log::Log(const std::string& path, bool quiet, uint64_t keep_bytes)
-    : quiet_(quiet), terminal_(!quiet && isatty(STDERR_FILENO) != 0) {
+    : path_(path), quiet_(quiet), terminal_(!quiet && isatty(STDERR_FILENO) != 0) {
   if (path.empty()) return;
   file_.reset(std::fopen(path.c_str(), keep_bytes == 0 ? "w" : "r+"));
   if (!file_) throw Failure("--log " + path + ": " + std::strerror(errno));
@@ -26,6 +27,22 @@ Log::Log(const std::string& path, bool quiet, uint64_t keep_bytes)
     throw Failure("--log " + path + ": " + std::strerror(errno));
   }
   std::fseek(file_.get(), 0, SEEK_END);
+}
+
+Log Log::take_over(const std::string& path, bool quiet) {
+  std::ifstream in(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  return Log(path, quiet, text.rfind('\n') + 1);  // 0 without one
+}
+
+nlohmann::json Log::newest(const std::string& type) const {
+  nlohmann::json found;
+  std::ifstream in(path_);
+  for (std::string line; std::getline(in, line);) {
+    nlohmann::json record = nlohmann::json::parse(line, nullptr, false);
+    if (!record.is_discarded() && record.value("type", "") == type) found = std::move(record);
+  }
+  return found;
 }
 
 void Log::write(const nlohmann::json& record) {

@@ -20,6 +20,12 @@ class Log {
   // path empty: no file. keep_bytes: a resumed run cuts off what was written behind its checkpoint.
   Log(const std::string& path, bool quiet, uint64_t keep_bytes);
 
+  // The log of a run whose rank 0 has died, for another rank to go on in. A line that was not
+  // written to its end is cut off.
+  static Log take_over(const std::string& path, bool quiet);
+  // The newest line of a type; null when there is none.
+  nlohmann::json newest(const std::string& type) const;
+
   void write(const nlohmann::json& record);  // a line of the file, on disk when it returns
   uint64_t bytes();                          // of the file so far
   void say(const std::string& line);         // for people; not when quiet
@@ -30,6 +36,7 @@ class Log {
     void operator()(FILE* file) const { fclose(file); }
   };
 
+  std::string path_;
   std::unique_ptr<FILE, Close> file_;
   bool quiet_;
   bool terminal_;

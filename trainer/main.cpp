@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// goss-train. Exit codes: 0 trained, 1 an error, 2 a wrong command line, 3 stopped by a signal
-// after a checkpoint.
+// goss-train. Exit codes: 0 trained, 1 an error, 2 a wrong command line, 3 stopped by SIGTERM with
+// a checkpoint to go on from, 4 stopped by SIGTERM without one.
 #include <csignal>
 #include <cstdio>
 
@@ -17,7 +17,7 @@ void request_stop(int) { stop_requested = true; }
 
 int train(const goss::train::Options& options) {
   using namespace goss::train;
-  Ranks ranks;
+  Ranks ranks(options.gossip);
   std::signal(SIGTERM, request_stop);
   try {
     const Splits data = load_data(options.data);
@@ -31,9 +31,13 @@ int train(const goss::train::Options& options) {
     Trainer trainer(options, ranks, data, make_model(network));
     const bool complete = trainer.run(stop_requested);
     ranks.finalize();
-    return complete ? 0 : 3;
+    if (complete) return 0;
+    if (!options.checkpoint.empty()) return 3;
+    std::fprintf(stderr, "goss-train: rank %d: stopped; without --checkpoint nothing is kept\n",
+                 ranks.first_rank());
+    return 4;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "goss-train: rank %d: %s\n", ranks.rank(), error.what());
+    std::fprintf(stderr, "goss-train: rank %d: %s\n", ranks.first_rank(), error.what());
     std::fflush(nullptr);
     std::_Exit(1);  // MPI_Finalize would wait for ranks that go on; mpirun ends them
   }

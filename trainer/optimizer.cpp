@@ -26,29 +26,28 @@ Optimizer::Optimizer(const OptimizerOptions& options, size_t parameters) : optio
   buffers_.assign(options.name == "sgd" ? 1 : 2, std::vector<float>(parameters));
 }
 
-void Optimizer::apply(const Step& step, std::span<float> weights) {
-  ++steps_;
+void Optimizer::apply(const Step& step, std::span<float> weights, size_t begin, size_t end) {
   if (options_.name == "sgd") {
-    sgd(step, weights);
+    sgd(step, weights, begin, end);
   } else {
-    adam(step, weights);
+    adam(step, weights, begin, end);
   }
 }
 
-void Optimizer::sgd(const Step& step, std::span<float> weights) {
+void Optimizer::sgd(const Step& step, std::span<float> weights, size_t begin, size_t end) {
   const auto momentum = static_cast<float>(options_.momentum);
   const auto gradient_factor = static_cast<float>(step.rate / step.real);
   const auto decay = static_cast<float>(step.rate * options_.weight_decay);
   float* v = buffers_[0].data();
   const float* g = step.gradient.data();
   float* w = weights.data();
-  for (size_t i = 0; i < weights.size(); ++i) {
+  for (size_t i = begin; i < end; ++i) {
     v[i] = momentum * v[i] + gradient_factor * g[i] + decay * w[i];
     w[i] -= v[i];
   }
 }
 
-void Optimizer::adam(const Step& step, std::span<float> weights) {
+void Optimizer::adam(const Step& step, std::span<float> weights, size_t begin, size_t end) {
   const auto n = static_cast<double>(steps_);
   const auto rate = static_cast<float>(step.rate / (1 - std::pow(kBeta1, n)));
   const auto correction = static_cast<float>(1 / std::sqrt(1 - std::pow(kBeta2, n)));
@@ -56,7 +55,7 @@ void Optimizer::adam(const Step& step, std::span<float> weights) {
   const auto decay = static_cast<float>(step.rate * options_.weight_decay);  // as AdamW
   float* m = buffers_[0].data();
   float* v = buffers_[1].data();
-  for (size_t i = 0; i < weights.size(); ++i) {
+  for (size_t i = begin; i < end; ++i) {
     const float g = step.gradient[i] * scale;
     m[i] = static_cast<float>(kBeta1) * m[i] + static_cast<float>(1 - kBeta1) * g;
     v[i] = static_cast<float>(kBeta2) * v[i] + static_cast<float>(1 - kBeta2) * g * g;
@@ -65,8 +64,7 @@ void Optimizer::adam(const Step& step, std::span<float> weights) {
   }
 }
 
-double Schedule::at(double samples) const {
-  const double part = samples / total_samples;
+double Schedule::at(double part) const {
   if (part < warmup) return rate * (part / warmup);
   if (!cosine) return rate;
   const double rest = std::min(1.0, (part - warmup) / (1 - warmup));

@@ -31,29 +31,36 @@ class Optimizer {
 
   // sgd: v = momentum * v + rate * gradient / real; weights -= v. The velocity is in units of
   // updates: a batch with another learning rate does not change what earlier batches weigh.
-  void apply(const Step& step, std::span<float> weights);
+  void apply(const Step& step, std::span<float> weights) {
+    advance();
+    apply(step, weights, 0, weights.size());
+  }
+  // The same in parts, [begin, end) of weights and gradient; advance() comes before the first.
+  void advance() { ++steps_; }
+  void apply(const Step& step, std::span<float> weights, size_t begin, size_t end);
 
   // What a checkpoint holds.
   std::vector<std::vector<float>>& buffers() { return buffers_; }
   uint64_t& steps() { return steps_; }
 
  private:
-  void sgd(const Step& step, std::span<float> weights);
-  void adam(const Step& step, std::span<float> weights);
+  void sgd(const Step& step, std::span<float> weights, size_t begin, size_t end);
+  void adam(const Step& step, std::span<float> weights, size_t begin, size_t end);
 
   OptimizerOptions options_;
   std::vector<std::vector<float>> buffers_;  // velocity, or first and second moments
   uint64_t steps_ = 0;
 };
 
-// Indexed by samples and not by steps, so that runs with other batches decay alike.
+// Indexed by samples and not by steps, so that runs with other batches decay alike; and by the
+// share of an epoch's samples, so that an epoch that leaves some out is still a whole one.
 struct Schedule {
   double rate = 0.05;    // of the reference batch
   double warmup = 0.05;  // share of the run in which the rate rises from 0
   bool cosine = true;    // then falls to 0, or stays
-  double total_samples = 1;
 
-  double at(double samples) const;
+  // `part` of the run is done, 0 to 1.
+  double at(double part) const;
 };
 
 }  // namespace goss::train

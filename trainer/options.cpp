@@ -25,12 +25,30 @@ const std::map<std::string, gossPrecisionRule_t> kPrecisionRules = {
     {"flatness", gossPrecisionFlatness},
     {"epochs", gossPrecisionEpochs}};
 
+const std::map<std::string, Options::Bounds> kBounds = {{"off", Options::Bounds::kOff},
+                                                        {"measure", Options::Bounds::kMeasure},
+                                                        {"apply", Options::Bounds::kApply}};
+const std::map<std::string, gossGossipTopology_t> kTopologies = {
+    {"hypercube", gossHypercube}, {"dissemination", gossDissemination},
+    {"random", gossRandomPair},   {"ring", gossRing},
+    {"radix", gossMixedRadix},    {"fold", gossFold}};
+const std::map<std::string, gossGossipCompression_t> kCompressions = {
+    {"none", gossGossipFull}, {"modulo", gossGossipModulo}, {"edge", gossGossipEdgeDifference}};
+const std::map<std::string, MixOrder> kOrders = {{"cta", MixOrder::kCombineThenAdapt},
+                                                 {"atc", MixOrder::kAdaptThenCombine},
+                                                 {"layerwise", MixOrder::kLayerwise}};
+
 // Flags as written, before they are translated.
 struct Raw {
   std::string mode = "adaptive";
   std::string lr_rule = "linear";
   std::string schedule = "cosine";
+  std::string bounds = "off";
   std::string precision = "off";
+  std::string sync = "allreduce";
+  std::string topology = "hypercube";
+  std::string compression = "none";
+  std::string order = "atc";
   std::vector<int> batches = {32, 64, 256};
   std::vector<double> shares = {.25, .25, .5};
 };
@@ -106,6 +124,13 @@ void add_batch_flags(CLI::App& app, Options& o, Raw& raw) {
   app.add_option("--batch-warmup", o.batches.warmupEpochs, "epochs before buckets are formed")
       ->group(group);
   app.add_option("--batch-max", o.batches.batchMax, "bound of all batches; 0: none")->group(group);
+  app.add_option("--batch-min", o.batches.batchMin, "smaller batches become so large")
+      ->group(group);
+  app.add_option("--bounds", raw.bounds,
+                 "measure once which shares of a batch fit into memory and which are computed "
+                 "efficiently: off, measure (for the log), apply (to all batches)")
+      ->check(CLI::IsMember(names_of(kBounds)))
+      ->group(group);
   app.add_option("--trim", o.batches.trim, "share with the highest losses in the last bucket")
       ->group(group);
   app.add_option("--loss-decay", o.batches.lossDecay, "share of the loss before")->group(group);
@@ -115,6 +140,69 @@ void add_batch_flags(CLI::App& app, Options& o, Raw& raw) {
   app.add_option("--growth-factor", o.batches.growthFactor)->group(group);
   app.add_option("--info-prune", o.batches.infoPrune)->group(group);
   app.add_option("--info-full", o.batches.infoFull)->group(group);
+}
+
+void add_gossip_flags(CLI::App& app, Options& o, Raw& raw) {
+  const std::string group = "Gossip (docs/gossip.md)";
+  app.add_option("--sync", raw.sync, "sum gradients, or mix models with one other rank per step")
+      ->check(CLI::IsMember({"allreduce", "gossip"}))
+      ->group(group);
+  app.add_option("--gossip-topology", raw.topology, "who mixes with whom")
+      ->check(CLI::IsMember(names_of(kTopologies)))
+      ->group(group);
+  app.add_option("--gossip-order", raw.order,
+                 "combine then adapt, adapt then combine, or that layer by layer")
+      ->check(CLI::IsMember(names_of(kOrders)))
+      ->group(group);
+  app.add_option("--gossip-global-every", o.gossip_config.globalEvery,
+                 "an exact mean every so many steps; 0: never")
+      ->check(CLI::NonNegativeNumber)
+      ->group(group);
+  app.add_option("--gossip-compression", raw.compression, "of the models that are sent")
+      ->check(CLI::IsMember(names_of(kCompressions)))
+      ->group(group);
+  app.add_option("--gossip-bits", o.gossip_config.bits, "of compressed models")
+      ->check(CLI::Range(3, 8))
+      ->group(group);
+  app.add_flag("--gossip-rotate", o.gossip_config.rotate, "other partners in every period")
+      ->group(group);
+  app.add_flag("--gossip-deterministic", o.gossip_config.deterministic,
+               "never go on without a living partner: the same bits in every run")
+      ->group(group);
+}
+
+void translate_gossip(const CLI::App& app, const Raw& raw, Options& o) {
+  o.gossip = raw.sync == "gossip";
+  o.gossip_config.topology = kTopologies.at(raw.topology);
+  o.gossip_config.compression = kCompressions.at(raw.compression);
+  o.gossip_config.seed = o.seed;
+  o.mix_order = kOrders.at(raw.order);
+  if (!o.gossip) {
+    for (const CLI::Option* flag : app.get_options()) {
+      if (flag->count() != 0 && flag->get_name().starts_with("--gossip")) {
+        throw Failure(flag->get_name() + " says nothing without --sync gossip");
+      }
+    }
+    return;
+  }
+  if (o.watch_precision) {
+    throw Failure(
+        "--precision with --sync gossip: the controller decides bits of gradients, down to 2, and "
+        "gossip sends models, which have no error feedback: they need 3 bits or more, the same for "
+        "the whole run (--gossip-compression, --gossip-bits)");
+  }
+  if (o.ada_scale) {
+    throw Failure(
+        "--lr-rule adascale with --sync gossip: it compares each rank's gradient with the mean of "
+        "all, and no rank has that");
+  }
+  if (o.gossip_config.deterministic != 0 && o.gossip_config.compression != gossGossipFull &&
+      !o.checkpoint.empty()) {
+    throw Failure(
+        "--gossip-deterministic with --gossip-compression and --checkpoint: what partners know of "
+        "one another's models is not in a checkpoint, so a resumed run would not have the same "
+        "bits; leave one of them out");
+  }
 }
 
 void add_other_flags(CLI::App& app, Options& o, Raw& raw) {
@@ -144,6 +232,7 @@ void translate_batches(const Raw& raw, Options& o) {
                   std::to_string(GOSS_MAX_BUCKETS));
   }
   o.batches.mode = kModes.at(raw.mode);
+  o.bounds = kBounds.at(raw.bounds);
   o.batches.buckets = static_cast<int>(raw.batches.size());
   for (size_t b = 0; b < raw.batches.size(); ++b) {
     o.batches.batch[b] = raw.batches[b];
@@ -176,6 +265,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
   add_data_flags(app, options);
   add_training_flags(app, options, raw);
   add_batch_flags(app, options, raw);
+  add_gossip_flags(app, options, raw);
   add_other_flags(app, options, raw);
   try {
     app.parse(argc, argv);
@@ -194,12 +284,13 @@ std::optional<Options> parse_options(int argc, char** argv) {
   if (options.watch_precision) options.precision.rule = kPrecisionRules.at(raw.precision);
   if (options.ada_scale) options.bucket_kib = 0;  // the norm of the own gradient comes first
   translate_batches(raw, options);
+  translate_gossip(app, raw, options);
   return options;
 }
 
 nlohmann::json to_json(const Options& o) {
   const int buckets = o.batches.buckets;
-  return {
+  nlohmann::json json = {
       {"data", o.data.name},
       {"data_seed", o.data.seed},
       {"train", o.data.train},
@@ -224,6 +315,8 @@ nlohmann::json to_json(const Options& o) {
       {"shares", std::vector<double>(o.batches.share, o.batches.share + buckets)},
       {"batch_warmup", o.batches.warmupEpochs},
       {"batch_max", o.batches.batchMax},
+      {"batch_min", o.batches.batchMin},
+      {"bounds", name_in(kBounds, o.bounds)},
       {"trim", o.batches.trim},
       {"loss_decay", o.batches.lossDecay},
       {"guard", o.batches.guardPatience},
@@ -232,7 +325,18 @@ nlohmann::json to_json(const Options& o) {
       {"info_prune", o.batches.infoPrune},
       {"info_full", o.batches.infoFull},
       {"precision", o.watch_precision ? name_in(kPrecisionRules, o.precision.rule) : "off"},
+      {"sync", o.gossip ? "gossip" : "allreduce"},
   };
+  if (o.gossip) {
+    json["gossip_topology"] = name_in(kTopologies, o.gossip_config.topology);
+    json["gossip_order"] = name_in(kOrders, o.mix_order);
+    json["gossip_global_every"] = o.gossip_config.globalEvery;
+    json["gossip_compression"] = name_in(kCompressions, o.gossip_config.compression);
+    json["gossip_bits"] = o.gossip_config.bits;
+    json["gossip_rotate"] = o.gossip_config.rotate;
+    json["gossip_deterministic"] = o.gossip_config.deterministic;
+  }
+  return json;
 }
 
 }  // namespace goss::train

@@ -12,6 +12,7 @@
 
 #include "data/source.h"
 #include "optimizer.h"
+#include "sync.h"
 
 namespace goss::train {
 
@@ -24,8 +25,13 @@ struct Options {
   OptimizerOptions optimizer;
   bool ada_scale = false;  // the rule of batches.lrRule otherwise
   gossBatchConfig_t batches = GOSS_BATCH_CONFIG_INITIALIZER;
+  enum class Bounds { kOff, kMeasure, kApply };
+  Bounds bounds = Bounds::kOff;  // of a rank's share of a batch, by memory and by throughput
   bool watch_precision = false;
   gossPrecisionConfig_t precision = GOSS_PRECISION_CONFIG_INITIALIZER;
+  bool gossip = false;  // models are mixed; gradients are summed otherwise
+  gossGossipConfig_t gossip_config = GOSS_GOSSIP_CONFIG_INITIALIZER;
+  MixOrder mix_order = MixOrder::kAdaptThenCombine;
   size_t bucket_kib = 1024;  // parts of the gradient that are exchanged; 0: all at once, after
   size_t micro_batch = 0;
   std::string checkpoint;         // folder; empty: none

@@ -8,14 +8,14 @@
 
 namespace goss::train {
 
-Planner::Planner(const gossBatchConfig_t& config, const Ranks& ranks) : ranks_(ranks) {
+Planner::Planner(const gossBatchConfig_t& config, Ranks& ranks) : ranks_(ranks) {
   gossBatchPlanner_t planner = nullptr;
   check(gossBatchPlannerCreate(&planner, &config), "batches");
   planner_.reset(planner);
   exchange();
 }
 
-Planner::Planner(std::span<const uint8_t> state, const Ranks& ranks) : ranks_(ranks) {
+Planner::Planner(std::span<const uint8_t> state, Ranks& ranks) : ranks_(ranks) {
   gossBatchPlanner_t planner = nullptr;
   check(gossBatchPlannerRestore(&planner, state.data(), state.size()), "batches of the checkpoint");
   planner_.reset(planner);
@@ -26,8 +26,7 @@ void Planner::exchange() {
     gossExchange_t x;
     check(gossBatchPlannerExchange(planner_.get(), &x), "batches");
     if (x.count == 0) return;
-    check(gossAllReduce(x.buffer, x.buffer, x.count, x.datatype, x.op, ranks_.control(), nullptr),
-          "gossAllReduce", ranks_.control());
+    ranks_.all_reduce(x.buffer, x.count, x.datatype, x.op);
   }
 }
 
@@ -47,18 +46,30 @@ std::vector<gossBucket_t> Planner::buckets() const {
   return buckets;
 }
 
+gossBatch_t Planner::describe(uint64_t step) {
+  gossBatch_t batch{};
+  batch.size = sizeof batch;
+  check(gossBatchPlannerGetBatch(planner_.get(), step, ranks_.rank(), ranks_.count(), &batch,
+                                 nullptr, nullptr, 0),
+        "batches");
+  return batch;
+}
+
+double Planner::epochs_before(const gossBatch_t& batch) {
+  const gossEpoch_t now = epoch();
+  return static_cast<double>(now.epoch) +
+         static_cast<double>(batch.samples_before - describe(0).samples_before) /
+             static_cast<double>(now.samples);
+}
+
 Batch Planner::batch(uint64_t step) {
   Batch batch;
-  batch.info.size = sizeof batch.info;
-  const auto get = [&](uint32_t* samples, float* weights, size_t capacity) {
-    check(gossBatchPlannerGetBatch(planner_.get(), step, ranks_.rank(), ranks_.count(), &batch.info,
-                                   samples, weights, capacity),
-          "batches");
-  };
-  get(nullptr, nullptr, 0);
+  batch.info = describe(step);
   samples_.resize(batch.info.slots);
   weights_.resize(batch.info.slots);
-  get(samples_.data(), weights_.data(), samples_.size());
+  check(gossBatchPlannerGetBatch(planner_.get(), step, ranks_.rank(), ranks_.count(), &batch.info,
+                                 samples_.data(), weights_.data(), samples_.size()),
+        "batches");
   batch.samples = samples_;
   batch.weights = weights_;
   return batch;

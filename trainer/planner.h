@@ -23,13 +23,15 @@ struct Batch {
 
 class Planner {
  public:
-  Planner(const gossBatchConfig_t& config, const Ranks& ranks);
+  Planner(const gossBatchConfig_t& config, Ranks& ranks);
   // Goes on where the saved one was; its config comes with it.
-  Planner(std::span<const uint8_t> state, const Ranks& ranks);
+  Planner(std::span<const uint8_t> state, Ranks& ranks);
 
   gossEpoch_t epoch() const;
   std::vector<gossBucket_t> buckets() const;
   Batch batch(uint64_t step);
+  // Epochs of the run before a batch: whole ones, and of the running one the share of its samples.
+  double epochs_before(const gossBatch_t& batch);
   void record(uint64_t step, std::span<const float> losses);
   // Ends the epoch and agrees with the other ranks on the next one. `validation` are the losses of
   // the held-out samples, for the guard; empty: it is not asked.
@@ -42,8 +44,9 @@ class Planner {
   };
 
   void exchange();
+  gossBatch_t describe(uint64_t step);
 
-  const Ranks& ranks_;
+  Ranks& ranks_;
   std::unique_ptr<gossBatchPlanner, Destroy> planner_;
   std::vector<uint32_t> samples_;
   std::vector<float> weights_;

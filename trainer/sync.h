@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The Gossamer authors
 //
-// How the ranks come to one model. The loop tells when parts of the gradient are final and when the
-// model was updated; what is exchanged, how and when is up to the implementation.
+// How the ranks come to one model. The loop tells when parts of the gradient are final; what is
+// exchanged, how and when, and when the optimizer makes its step, is up to the implementation.
+// Exact all-reduce sums gradients (all_reduce.cpp), gossip mixes models (gossip.cpp).
 #pragma once
 
 #include <gossamer/adaptive.h>
+#include <gossamer/gossip.h>
 
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -14,31 +17,71 @@
 
 namespace goss::train {
 
-// Of all ranks alike, but for the times.
+// With all-reduce the same on all ranks.
 struct SyncCounters {
-  uint64_t messages = 0;       // collectives
+  uint64_t messages = 0;       // calls of the library
   uint64_t payload_bytes = 0;  // handed to the library by this rank
   uint64_t sent_bytes = 0;     // written by this rank for others to read
 };
 
+// Elements [begin, end) of weights and gradient.
+struct Part {
+  size_t begin = 0;
+  size_t end = 0;
+  size_t size() const { return end - begin; }
+};
+
 class Sync {
  public:
+  // Makes the optimizer's step for a part of the weights, with the gradient that is there.
+  using Update = std::function<void(Part)>;
+
   virtual ~Sync() = default;
 
-  // A step begins; `bits` is what the precision controller asks for in this batch.
-  virtual void begin(const gossBatch_t& batch, int bits) = 0;
-  // `part` of this rank's gradient is final. May return before it was exchanged.
-  virtual void post(std::span<float> part) = 0;
-  // The parts are what the optimizer shall see: sums over all ranks.
+  // Step `step` of the run begins. `bits` is what the precision controller asks for in this batch.
+  // `update` is called once for every element until finish() returns.
+  virtual void begin(uint64_t step, int bits, const Update& update) = 0;
+  // This rank's gradient is final there. The same parts in the same order on every rank.
+  virtual void post(Part part) = 0;
+  // All parts were posted; behind it, all were updated.
   virtual void finish() = 0;
-  // The optimizer has made its step. Where models are mixed, here is the place.
-  virtual void updated(std::span<float> weights) = 0;
+  // Behind it the weights are at rest until the next begin(), not only to compute gradients.
+  virtual void settle() {}
 
+  // By what the loop divides the gradient that it sees in `update`.
+  virtual double samples(const gossBatch_t& batch) const = 0;
   virtual SyncCounters counters() const = 0;
+};
+
+// Where the models are: weights and gradient, flat, for the life of the model.
+struct Flat {
+  std::span<float> weights;
+  std::span<float> gradient;
 };
 
 // Exact all-reduce of every part in fp32. With `overlap` parts travel on the library's thread while
 // the rest is computed; without, each is complete when post() returns.
-std::unique_ptr<Sync> make_all_reduce(const Ranks& ranks, bool overlap);
+std::unique_ptr<Sync> make_all_reduce(const Ranks& ranks, const Flat& flat, bool overlap);
+
+// When the models are mixed; W is the mixing matrix of the step, g the optimizer's step.
+enum class MixOrder {
+  kCombineThenAdapt,  // x <- W x - g(x): the model travels while the gradient is computed
+  kAdaptThenCombine,  // x <- W (x - g(x)): models stay nearer to one another
+  kLayerwise          // the same part by part, each as soon as its gradient is final
+};
+
+struct MixReport {
+  double disagreement = 0;  // root mean square of (partner - own) in the last mix
+  uint64_t skipped = 0;     // exchanges without a partner, of this process
+};
+
+class Mixing : public Sync {
+ public:
+  virtual MixReport report() const = 0;
+};
+
+// The loop's rank numbers follow the living; the mixing itself knows who lives by its own means.
+std::unique_ptr<Mixing> make_gossip(const Ranks& ranks, const Flat& flat,
+                                    const gossGossipConfig_t& config, MixOrder order);
 
 }  // namespace goss::train

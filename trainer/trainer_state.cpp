@@ -4,12 +4,14 @@
 // The trainer's book-keeping: checkpoints, the log's first and last line, when to stop.
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "check.h"
+#include "hash.h"
 #include "trainer.h"
 
 namespace goss::train {
@@ -28,21 +30,12 @@ std::string cpu_name() {
   return names.machine;
 }
 
-std::string hex(uint64_t number) {
-  char text[20];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
-  return text;
-}
-
 }  // namespace
 
-// FNV-1a over the bits of the weights.
 uint64_t Trainer::weights_hash() {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (const std::byte byte : std::as_bytes(model_->weights())) {
-    hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3u;
-  }
-  return hash;
+  const auto weights = model_->weights();
+  return hash_bytes(kHashStart,
+                    {reinterpret_cast<const uint8_t*>(weights.data()), weights.size_bytes()});
 }
 
 SyncCounters Trainer::counters() const {
@@ -62,8 +55,9 @@ void Trainer::begin_record() {
 
 void Trainer::describe_losses(EpochReport& report) {
   report.curve = loss_curve(sample_losses_);
-  report.loss = std::accumulate(sample_losses_.begin(), sample_losses_.end(), 0.0) /
-                static_cast<double>(report.plan.samples);
+  auto trained = static_cast<double>(record_.trained);
+  ranks_.sum(std::span(&trained, 1));
+  report.loss = std::accumulate(sample_losses_.begin(), sample_losses_.end(), 0.0) / trained;
   report.difficulty_correlation =
       data_.train.difficulty.empty() ? 0 : rank_correlation(sample_losses_, data_.train.difficulty);
 }
@@ -77,19 +71,41 @@ void Trainer::show_progress(const gossEpoch_t& epoch, uint64_t step) {
   log_->progress(line);
 }
 
-void Trainer::log_header() {
+nlohmann::json Trainer::header() {
+  return {{"type", "run"},
+          {"format", 1},
+          {"options", to_json(options_)},
+          {"ranks", ranks_.count()},
+          {"parameters", model_->weights().size()},
+          {"train_samples", data_.train.count()},
+          {"data_hash", hex(data_.hash)},
+          {"initial_weights", hex(weights_hash())},
+          {"version", GOSS_VERSION_CODE},
+          {"cpu", cpu_name()},
+          {"bounds", bounds_ ? nlohmann::json(*bounds_) : nlohmann::json()},
+          {"precision", precision_ ? precision_->header() : ""}};
+}
+
+gossBatchConfig_t Trainer::batch_config() const {
+  gossBatchConfig_t config = options_.batches;
+  config.samples = data_.train.count();
+  if (options_.bounds != Options::Bounds::kApply) return config;
+  const auto of_all = [this](uint64_t share) {
+    const auto ranks = static_cast<uint64_t>(ranks_.count());
+    return static_cast<int>(std::min(share * ranks, uint64_t{1} << 30));
+  };
+  config.batchMin = std::max(config.batchMin, of_all(bounds_->compute));
+  if (bounds_->memory != 0) {
+    const int most = of_all(bounds_->memory);
+    config.batchMax = config.batchMax == 0 ? most : std::min(config.batchMax, most);
+  }
+  if (config.batchMax != 0) config.batchMin = std::min(config.batchMin, config.batchMax);
+  return config;
+}
+
+void Trainer::introduce() {
   if (!log_) return;
-  log_->write({{"type", "run"},
-               {"format", 1},
-               {"options", to_json(options_)},
-               {"ranks", ranks_.count()},
-               {"parameters", model_->weights().size()},
-               {"train_samples", data_.train.count()},
-               {"data_hash", hex(data_.hash)},
-               {"initial_weights", hex(weights_hash())},
-               {"version", GOSS_VERSION_CODE},
-               {"cpu", cpu_name()},
-               {"precision", precision_ ? precision_->header() : ""}});
+  log_->write(header_);
   char line[200];
   std::snprintf(
       line, sizeof line, "%s: %zu samples (hash %s), %s with %zu parameters, %d rank%s, %s batches",
@@ -97,11 +113,42 @@ void Trainer::log_header() {
       options_.network.c_str(), model_->weights().size(), ranks_.count(),
       ranks_.count() == 1 ? "" : "s", to_json(options_)["mode"].get<std::string>().c_str());
   log_->say(line);
+  if (!bounds_) return;
+  log_->say("a rank's share of a batch: " + std::to_string(bounds_->compute) +
+            " samples or more are efficient, " +
+            (bounds_->memory == 0 ? "any number fits" : std::to_string(bounds_->memory) + " fit") +
+            (options_.bounds == Options::Bounds::kApply ? "" : " (not applied)"));
+}
+
+// Rank 0 writes the log. When it has died, the next one goes on in it: with the line of the last
+// epoch, unless that was still written.
+void Trainer::notice_deaths() {
+  if (noticed_ == ranks_.generation()) return;
+  noticed_ = ranks_.generation();
+  if (ranks_.rank() != 0) return;
+  if (!log_) {
+    log_.emplace(Log::take_over(options_.log, options_.quiet));
+    if (log_->bytes() == 0) log_->write(header_);
+    if (!last_epoch_.is_null() && log_->newest("epoch")["epoch"] != last_epoch_["epoch"]) {
+      log_->write(last_epoch_);
+    }
+  }
+  const nlohmann::json line = {{"type", "lost"},
+                               {"ranks", ranks_.lost()},
+                               {"living", ranks_.count()},
+                               {"updates", updates_}};
+  log_->write(line);
+  log_->say("rank " + line["ranks"].dump() + " lost; " + std::to_string(ranks_.count()) +
+            " go on after " + std::to_string(updates_) + " updates");
 }
 
 void Trainer::finish() {
+  std::optional<AverageModel> average;
+  sync_->settle();
+  if (mixing_ != nullptr) average.emplace(*model_, ranks_);
   const uint64_t hash = weights_hash();
   ranks_.expect_equal(hash, "the trained model");
+  notice_deaths();
   if (!log_) return;
   const SyncCounters total = counters();
   log_->write({{"type", "end"},
@@ -115,13 +162,22 @@ void Trainer::finish() {
 }
 
 // Signals come to the ranks at different steps; they stop at the same one.
-bool Trainer::stop_agreed(const std::atomic<bool>& stop, uint64_t step) const {
-  return step % kStepsBetweenQuestions == 0 && ranks_.max(stop ? 1 : 0) != 0;
+bool Trainer::stop_agreed(const std::atomic<bool>& stop, uint64_t step) {
+  if (step % kStepsBetweenQuestions != 0) return false;
+  const bool stops = ranks_.max(stop ? 1 : 0) != 0;
+  notice_deaths();
+  return stops;
 }
 
 void Trainer::save() {
-  if (saved_at_ == updates_) return;
+  if (!checkpoints_ || saved_at_ == updates_) return;
   saved_at_ = updates_;
+  sync_->settle();
+  checkpoints_->save(updates_, [this] { return snapshot(); });
+}
+
+Snapshot Trainer::snapshot() {
+  notice_deaths();
   const SyncCounters total = counters();
   Snapshot snapshot;
   snapshot.values = {{"options", to_json(options_)},
@@ -134,6 +190,7 @@ void Trainer::save() {
                      {"sent_bytes", total.sent_bytes},
                      {"best_validation", best_validation_},
                      {"log_bytes", log_ ? log_->bytes() : 0}};
+  if (bounds_) snapshot.values["bounds"] = *bounds_;
   snapshot.put<float>("weights", model_->weights());
   for (size_t i = 0; i < optimizer_.buffers().size(); ++i) {
     snapshot.put<float>("optimizer" + std::to_string(i), optimizer_.buffers()[i]);
@@ -143,16 +200,17 @@ void Trainer::save() {
   snapshot.bytes["batches"] = planner_->save();
   if (precision_) snapshot.bytes["precision"] = precision_->save();
   if (ada_scale_) snapshot.put<gossAdaScale_t>("ada_scale", ada_scale_->state());
-  checkpoints_->save(updates_, snapshot);
+  return snapshot;
 }
 
 void Trainer::restore(const Snapshot& snapshot) {
   const nlohmann::json& values = snapshot.values;
   const nlohmann::json mine = to_json(options_);
   for (const auto& [key, value] : values.at("options").items()) {
-    if (mine.at(key) != value) {
+    const nlohmann::json own = mine.value(key, nlohmann::json());
+    if (own != value) {
       throw Failure("the checkpoint was made with " + key + " " + value.dump() + ", this run has " +
-                    mine.at(key).dump());
+                    own.dump());
     }
   }
   if (values.at("version") != GOSS_VERSION_CODE || values.at("data_hash") != data_.hash) {
@@ -165,9 +223,11 @@ void Trainer::restore(const Snapshot& snapshot) {
   snapshot.get<float>("sample_losses", sample_losses_);
   snapshot.get<EpochRecord>("record", std::span(&record_, 1));
   planner_.emplace(snapshot.bytes.at("batches"), ranks_);
+  if (values.contains("bounds")) bounds_ = values.at("bounds").get<Bounds>();
   if (options_.watch_precision) precision_.emplace(snapshot.bytes.at("precision"));
   if (ada_scale_) snapshot.get<gossAdaScale_t>("ada_scale", ada_scale_->state());
-  updates_ = saved_at_ = values.at("updates");
+  updates_ = values.at("updates");
+  saved_at_ = updates_;
   optimizer_.steps() = values.at("optimizer_steps");
   before_ = {values.at("messages"), values.at("payload_bytes"), values.at("sent_bytes")};
   best_validation_ = values.at("best_validation");

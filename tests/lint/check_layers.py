@@ -72,7 +72,8 @@ OUTSIDE = {
     "hip/": (["src/device/gpu_runtime.h"], "GPU runtimes are behind src/device"),
     "cuda": (["src/device/gpu_runtime.h"], "GPU runtimes are behind src/device"),
     "torch/": (["bindings/python", "trainer/networks.h", "trainer/networks.cpp",
-                "trainer/torch_model.cpp"], "the library must not need torch, and it compiles slowly"),
+                "trainer/torch_model.cpp", "trainer/examples"],
+               "the library must not need torch, and it compiles slowly"),
 }
 
 # Folders that must stay pure: no clocks, threads, chance or output.

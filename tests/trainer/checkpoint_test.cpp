@@ -56,6 +56,9 @@ TEST(Snapshot, EveryTruncationAndEveryFlippedByteIsRefused) {
 // One rank: without a launcher's environment.
 class CheckpointFolder : public ::testing::Test {
  protected:
+  void save(int step) {
+    checkpoints_.save(static_cast<uint64_t>(step), [&] { return example(step); });
+  }
   int loaded() { return Checkpoints(folder_.path(), ranks_).load()->values.at("number"); }
 
   TemporaryFolder folder_;
@@ -65,22 +68,22 @@ class CheckpointFolder : public ::testing::Test {
 
 TEST_F(CheckpointFolder, TheNewestIsLoadedAndTwoAreKept) {
   EXPECT_FALSE(checkpoints_.load().has_value());
-  for (const int step : {5, 10, 20}) checkpoints_.save(static_cast<uint64_t>(step), example(step));
+  for (const int step : {5, 10, 20}) save(step);
   EXPECT_EQ(loaded(), 20);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "step-000000000005"));
   EXPECT_TRUE(std::filesystem::exists(folder_ / "step-000000000010"));
 }
 
 TEST_F(CheckpointFolder, WhatWasBegunAndNotCompletedIsIgnored) {
-  checkpoints_.save(10, example(10));
+  save(10);
   std::filesystem::create_directories(folder_ / "step-000000000020");
   write_snapshot(example(20), folder_ / "step-000000000020/rank-0");  // no manifest
   EXPECT_EQ(loaded(), 10);
 }
 
 TEST_F(CheckpointFolder, ADamagedOneFallsBackToTheOneBefore) {
-  checkpoints_.save(10, example(10));
-  checkpoints_.save(20, example(20));
+  save(10);
+  save(20);
   folder_.write("step-000000000020/rank-0", "damaged");
   EXPECT_EQ(loaded(), 10);
   folder_.write("step-000000000010/rank-0", "damaged too");
@@ -88,7 +91,7 @@ TEST_F(CheckpointFolder, ADamagedOneFallsBackToTheOneBefore) {
 }
 
 TEST_F(CheckpointFolder, AnotherNumberOfRanksIsRefused) {
-  checkpoints_.save(10, example(10));
+  save(10);
   folder_.write("step-000000000010/manifest.json", R"({"step":10,"ranks":4})");
   EXPECT_THAT(failure_of([&] { loaded(); }), HasSubstr("is of 4 ranks, this run has 1"));
 }

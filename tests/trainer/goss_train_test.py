@@ -4,63 +4,16 @@
 """goss-train as a program, on several ranks: what is counted, what is learnt, what survives a kill."""
 
 import math
-import os
-import pathlib
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
-import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "trainer" / "report"))
-import runs  # noqa: E402
-
-PROGRAM = None
-MPIRUN = None
-SAMPLES = 1500
-# Of validation: the two arms come to .45 and .86, a rank that does not hear of the others to 2.2,
-# no training to log(10) = 2.3.
-BOUND = 1.3
-SMALL = {"--data": "glyphs", "--network": "lenet", "--train": SAMPLES, "--validation": 300,
-         "--test": 300, "--epochs": 4, "--batch-warmup": 1, "--batches": "16,32,64", "--lr": 0.005}
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def words(options):
-    """SMALL with other options, as a command line; None: a flag without a value."""
-    return [str(word) for option in {**SMALL, **options}.items() for word in option
-            if word is not None]
-
-
-def start(ranks, options):
-    """The processes of a run, by environment start."""
-    common = dict(os.environ, GOSS_NRANKS=str(ranks), GOSS_ADDR="127.0.0.1",
-                  GOSS_PORT=str(free_port()))
-    return [subprocess.Popen([PROGRAM, *words(options)], env=dict(common, GOSS_RANK=str(rank)),
-                             text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE)
-            for rank in range(ranks)]
-
-
-def finish(processes, timeout=100):
-    """Exit codes, and standard error of all."""
-    errors = [process.communicate(timeout=timeout)[1] for process in processes]
-    return [process.returncode for process in processes], "".join(errors)
-
-
-def steady(run):
-    """Everything in a log that does not depend on the clock."""
-    clock = {"step_s", "exposed_s", "evaluate_s"}
-    return ([{k: v for k, v in epoch.items() if k not in clock} for epoch in run.epochs], run.end)
+import launch
+from launch import BOUND, SAMPLES, finish, start, steady, words
+import runs
 
 
 def updates_of(mode):
@@ -73,25 +26,7 @@ def updates_of(mode):
     return [fixed] + [bucketed] * 3
 
 
-class GossTrain(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-
-    def train(self, ranks, **options):
-        log = self.folder / "log.jsonl"
-        dashed = {"--" + name.replace("_", "-"): value for name, value in options.items()}
-        codes, errors = finish(start(ranks, {**dashed, "--log": log}))
-        self.assertEqual(codes, [0] * ranks, errors)
-        return runs.read_run(log)
-
-    def wait_for_checkpoint(self):
-        deadline = time.monotonic() + 60
-        while not list(self.folder.glob("checkpoints/*/manifest.json")):
-            self.assertLess(time.monotonic(), deadline, "no checkpoint appears")
-            time.sleep(0.05)
-
+class GossTrain(launch.TrainerCase):
     def test_updates_and_bytes_equal_the_formula_and_the_loss_its_bound(self):
         for mode in ("fixed", "adaptive"):
             run = self.train(2, mode=mode)
@@ -177,22 +112,34 @@ class GossTrain(unittest.TestCase):
         codes, errors = finish(processes)
         self.assertEqual(codes, [3, 3], errors)
 
-    def test_when_a_rank_is_killed_the_others_say_which_and_end_within_five_seconds(self):
-        processes = start(2, {"--epochs": 400, "--checkpoint": self.folder / "checkpoints"})
-        self.wait_for_checkpoint()
-        processes[1].send_signal(signal.SIGKILL)
-        begin = time.monotonic()
+    def test_sigterm_without_a_place_for_a_checkpoint_is_not_taken_for_one(self):
+        log = self.folder / "run.jsonl"
+        processes = start(2, {"--epochs": 400, "--log": log})
+        self.wait_for_epochs(log, 1)
+        processes[0].send_signal(signal.SIGTERM)
         codes, errors = finish(processes)
-        self.assertLess(time.monotonic() - begin, 5)
-        self.assertEqual(codes, [1, -signal.SIGKILL])
-        self.assertRegex(errors, r"rank 0: .*rank 1")
+        self.assertEqual(codes, [4, 4], errors)
+        self.assertIn("nothing is kept", errors)
+
+    def test_when_a_rank_is_killed_all_others_say_which_and_end_within_five_seconds(self):
+        for victim in (0, 1):
+            log = self.folder / f"{victim}.jsonl"
+            processes = start(3, {"--epochs": 400, "--log": log})
+            self.wait_for_epochs(log, 1)
+            processes[victim].send_signal(signal.SIGKILL)
+            begin = time.monotonic()
+            codes, errors = finish(processes)
+            self.assertLess(time.monotonic() - begin, 5)
+            for rank in {0, 1, 2} - {victim}:
+                self.assertEqual(codes[rank], 1)
+                self.assertRegex(errors, rf"goss-train: rank {rank}: .*rank {victim}")
 
     def test_under_mpirun(self):
-        if not MPIRUN:
+        if not launch.MPIRUN:
             self.skipTest("no mpirun")
-        env = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
         options = words({"--epochs": 2, "--log": self.folder / "mpi.jsonl"})
-        done = subprocess.run([MPIRUN, "-np", "2", "--oversubscribe", PROGRAM, *options], env=env,
+        done = subprocess.run([launch.MPIRUN, "-np", "2", "--oversubscribe", launch.PROGRAM,
+                               *options], env=launch.mpirun_environment(),
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(runs.read_run(self.folder / "mpi.jsonl").header["ranks"], 2)
@@ -200,11 +147,10 @@ class GossTrain(unittest.TestCase):
 
     def test_mistakes_end_with_two_and_a_sentence(self):
         for args, text in ((["--mode", "best"], "best"), (["--batches", "3"], "--shares")):
-            done = subprocess.run([PROGRAM, *args], capture_output=True, text=True, timeout=60)
+            done = subprocess.run([launch.PROGRAM, *args], capture_output=True, text=True, timeout=60)
             self.assertEqual(done.returncode, 2)
             self.assertIn(text, done.stderr)
 
 
 if __name__ == "__main__":
-    PROGRAM, MPIRUN = sys.argv[1:3]
-    unittest.main(argv=sys.argv[:1] + sys.argv[3:])
+    launch.main()

@@ -45,10 +45,24 @@ TEST(Options, WhatIsComputedIsInTheJson) {
                                                 {"--lr-rule", "adascale"},
                                                 {"--guard", "0"},
                                                 {"--momentum", "0"},
-                                                {"--trim", "0"}}) {
+                                                {"--trim", "0"},
+                                                {"--bounds", "apply"},
+                                                {"--sync", "gossip"}}) {
     EXPECT_NE(to_json(parse(words)), base) << words[0];
   }
   EXPECT_EQ(to_json(parse({"--log", "x", "--quiet"})), base);
+  const auto mixed = to_json(parse({"--sync", "gossip"}));
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"--gossip-order", "cta"},
+                                                {"--gossip-topology", "ring"},
+                                                {"--gossip-global-every", "9"},
+                                                {"--gossip-compression", "modulo"},
+                                                {"--gossip-bits", "3"},
+                                                {"--gossip-rotate"},
+                                                {"--gossip-deterministic"}}) {
+    std::vector<std::string> all = words;
+    all.insert(all.end(), {"--sync", "gossip"});
+    EXPECT_NE(to_json(parse(all)), mixed) << words[0];
+  }
 }
 
 TEST(Options, MistakesAreNamed) {
@@ -56,6 +70,10 @@ TEST(Options, MistakesAreNamed) {
   EXPECT_THAT(failure_of([] { parse({"--mode", "best"}); }), HasSubstr("best"));
   EXPECT_THAT(failure_of([] { parse({"--resume"}); }), HasSubstr("--checkpoint"));
   EXPECT_THAT(failure_of([] { parse({"--what"}); }), HasSubstr("--what"));
+  EXPECT_THAT(failure_of([] {
+                parse({"--gossip-order", "cta"});
+              }),
+              HasSubstr("--gossip-order says nothing without --sync gossip"));
 }
 
 }  // namespace

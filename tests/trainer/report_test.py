@@ -28,8 +28,8 @@ def epoch(number, accuracy, updates=10):
             "precision_event": "reset" if number == 1 else "watching"}
 
 
-def log_text(mode, seed, accuracies):
-    header = {"type": "run", "format": 1, "ranks": 2, "parameters": 1000, "cpu": "<cpu>",
+def log_text(mode, seed, accuracies, ranks=2):
+    header = {"type": "run", "format": 1, "ranks": ranks, "parameters": 1000, "cpu": "<cpu>",
               "options": {"mode": mode, "seed": seed, "data_seed": seed, "data": "glyphs",
                           "network": "lenet"}}
     records = [header] + [epoch(i, a) for i, a in enumerate(accuracies)] + [{"type": "end"}]
@@ -68,6 +68,19 @@ class Report(unittest.TestCase):
         self.assertEqual(rows[0]["updates to 85.0 %"], "20.0 (1 of 2 never)")
         self.assertEqual(rows[1]["updates to 85.0 %"], " (1 of 1 never)")
         self.assertIn("&lt;cpu&gt;", page)
+
+    def test_runs_of_other_numbers_of_ranks_and_runs_that_are_not_complete_are_arms_of_their_own(self):
+        cut = log_text("fixed", 3, [.1, .2]).rsplit("\n", 2)[0] + "\n"
+        logs = [self.write("a", log_text("fixed", 1, [.5, .9])),
+                self.write("b", log_text("fixed", 2, [.5, .7], ranks=4)), self.write("c", cut)]
+        table = self.folder / "table.csv"
+        done, _ = self.report(*logs, arguments=["--csv", table])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = list(csv.DictReader(table.read_text().splitlines()))
+        self.assertEqual([(row["arm"], row["runs"], row["test accuracy %"]) for row in rows],
+                         [("complete yes, ranks 2", "1", "90.00"),
+                          ("complete yes, ranks 4", "1", "70.00"),
+                          ("complete no, ranks 2", "1", "20.00")])
 
     def test_the_page_is_offline_and_its_figures_are_well_formed(self):
         done, page = self.report(self.write("a", log_text("fixed", 1, [.5, .9, .8])))

@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "data/generate.h"
 #include "data/idx.h"
 #include "temporary_folder.h"
@@ -53,6 +56,22 @@ TEST(Source, CachedDataIsTheData) {
     EXPECT_EQ(cached.hash, fresh.hash);
     EXPECT_EQ(cached.train.difficulty, fresh.train.difficulty);
   }
+}
+
+TEST(Source, ACacheIsReadAndNotDrawnAnew) {
+  TemporaryFolder folder;
+  DataOptions options = small("glyphs");
+  options.cache = folder / "cache";
+  const Splits first = load_data(options);
+  std::string images;
+  for (const auto& entry : std::filesystem::directory_iterator(options.cache)) {
+    if (entry.path().string().ends_with("-images.idx")) images = entry.path().string();
+  }
+  std::fstream file(images, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(-1, std::ios::end);
+  file.put(static_cast<char>(first.test.pixels.back() ^ 1));
+  file.close();
+  EXPECT_EQ(load_data(options).test.pixels.back(), first.test.pixels.back() ^ 1);
 }
 
 TEST(Source, ValidationIsHeldOutOfTrainingFiles) {

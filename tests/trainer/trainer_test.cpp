@@ -7,7 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "softmax_model.h"
 #include "temporary_folder.h"
@@ -127,8 +129,8 @@ TEST_F(TrainerTest, AStopLeavesACheckpointFromWhichTheRunGoesOn) {
   options_.log = folder_ / "log2";
   options_.checkpoint = folder_ / "checkpoints";
   options_.resume = true;
-  EXPECT_FALSE(run(true));  // before the first update: nothing to keep
-  EXPECT_TRUE(std::filesystem::is_empty(options_.checkpoint));
+  EXPECT_FALSE(run(true));  // before the first update, which is a place to go on from, too
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "checkpoints/step-000000000000/manifest.json"));
 
   std::atomic<bool> stop = false;
   class Stops : public SoftmaxModel {
@@ -150,6 +152,46 @@ TEST_F(TrainerTest, AStopLeavesACheckpointFromWhichTheRunGoesOn) {
   EXPECT_TRUE(std::filesystem::exists(folder_ / "checkpoints/step-000000000016"));
   ASSERT_TRUE(run());
   EXPECT_EQ(log(), whole);
+}
+
+TEST_F(TrainerTest, BoundsAreMeasuredOnceAndHoldForTheWholeRun) {
+  options_.bounds = Options::Bounds::kApply;
+  options_.checkpoint = folder_ / "checkpoints";
+  options_.checkpoint_every = 7;
+  options_.resume = true;
+  // Every call costs so much that small shares do not pay.
+  class Slow : public SoftmaxModel {
+   public:
+    Slow(int& passes, int limit) : SoftmaxModel(784, 10), passes_(passes), limit_(limit) {}
+    void backward(const Dataset& data, std::span<const uint32_t> samples,
+                  std::span<const float> weights, std::span<float> losses,
+                  const Ready& ready) override {
+      if (passes_++ == limit_) throw Failure("died");
+      std::this_thread::sleep_for(std::chrono::milliseconds(3));
+      SoftmaxModel::backward(data, samples, weights, losses, ready);
+    }
+
+   private:
+    int& passes_;
+    int limit_;
+  };
+  const Splits data = load_data(options_.data);
+  const std::atomic<bool> never = false;
+  const int trials = 9 * 3;  // 1, 2, ... 256 samples
+  int passes = 0;
+  EXPECT_EQ(
+      failure_of([&] {
+        Trainer(options_, ranks_, data, std::make_unique<Slow>(passes, trials + 8)).run(never);
+      }),
+      "died");
+  passes = 0;
+  ASSERT_TRUE(Trainer(options_, ranks_, data, std::make_unique<Slow>(passes, 1 << 30)).run(never));
+  const auto lines = log();
+  EXPECT_EQ(passes, lines.back().at("updates").get<int>() - 7);  // no trial among them
+  const int compute = lines[0].at("bounds").at("compute");
+  EXPECT_EQ(lines[0].at("bounds").at("trials").size(), 9u);
+  EXPECT_EQ(lines[1].at("buckets")[0].at("batch"), std::max(32, compute));
+  for (const auto& bucket : lines[3].at("buckets")) EXPECT_GE(bucket.at("batch"), compute);
 }
 
 TEST_F(TrainerTest, ACheckpointOfOtherOptionsIsRefusedNamingThem) {

@@ -2,19 +2,16 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "data/dataset.h"
 
+#include "hash.h"
+
 namespace goss::train {
 
 namespace {
 
-uint64_t fnv(uint64_t hash, std::span<const uint8_t> bytes) {
-  for (const uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3u;
-  return hash;
-}
-
-uint64_t fnv(uint64_t hash, uint32_t number) {
+uint64_t hash_number(uint64_t hash, uint32_t number) {
   const uint8_t bytes[4] = {static_cast<uint8_t>(number), static_cast<uint8_t>(number >> 8),
                             static_cast<uint8_t>(number >> 16), static_cast<uint8_t>(number >> 24)};
-  return fnv(hash, bytes);
+  return hash_bytes(hash, bytes);
 }
 
 std::vector<uint8_t> part(const std::vector<uint8_t>& all, size_t begin, size_t size) {
@@ -25,12 +22,12 @@ std::vector<uint8_t> part(const std::vector<uint8_t>& all, size_t begin, size_t 
 }  // namespace
 
 uint64_t hash_of(const Dataset& data) {
-  uint64_t hash = 0xcbf29ce484222325u;
+  uint64_t hash = kHashStart;
   for (const uint32_t number :
        {data.shape.channels, data.shape.height, data.shape.width, data.classes}) {
-    hash = fnv(hash, number);
+    hash = hash_number(hash, number);
   }
-  return fnv(fnv(hash, data.pixels), data.labels);
+  return hash_bytes(hash_bytes(hash, data.pixels), data.labels);
 }
 
 Dataset slice(const Dataset& data, size_t first, size_t count) {

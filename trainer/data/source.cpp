@@ -9,6 +9,7 @@
 #include "data/cifar.h"
 #include "data/generate.h"
 #include "data/idx.h"
+#include "hash.h"
 
 namespace goss::train {
 
@@ -115,7 +116,7 @@ Splits load_data(const DataOptions& options) {
   for (const Dataset* part : parts) classes = std::max(classes, part->classes);
   splits.train.classes = splits.validation.classes = splits.test.classes = classes;
   add_label_noise(splits.train, options.label_noise, options.seed);
-  for (const Dataset* part : parts) splits.hash = splits.hash * 0x100000001b3u + hash_of(*part);
+  for (const Dataset* part : parts) splits.hash = splits.hash * kHashPrime + hash_of(*part);
   return splits;
 }
 

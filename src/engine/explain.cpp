@@ -34,7 +34,7 @@ std::string compressed_text(const gossComm& handle, const Operation& operation,
       describe(how).c_str(), reason, wire, static_cast<double>(plain) / static_cast<double>(wire),
       row.name, path_text(Path::kCompressed), row.steps, row.bytes);
   if (collectives::facts(operation.kind).reduces) text += "; gossProd goes uncompressed";
-  return text + format("; codecs %s", quant::isa_name());
+  return text + format("; codecs %s", chosen_isa().name);
 }
 
 std::string explain_across_hosts(const Communicator& comm, const Operation& operation) {

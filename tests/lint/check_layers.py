@@ -27,13 +27,14 @@ LAYERS = {
     "src/adaptive": ["base", "adaptive", PUBLIC],
     "src/mixing": ["base", "mixing"],
     "src/reduce": ["base", "reduce"],
+    "src/topology": ["base", "topology"],
     "src/quant": ["base", "quant"],
     "src/quant/gpu": ["base", "quant", "device"],
     # A transport may not include another transport: the folder of each is added below.
     "src/transport": ["base", "device", "transport"],
     # The engine sees of a transport what is made for it, not its sockets and frames.
-    "src/engine": ["base", "device", "collectives", "mixing", "reduce", "quant", "engine",
-                   "transport/messenger.h", "transport/registry.h", "transport/hmac.h", "transport/shm",
+    "src/engine": ["base", "device", "collectives", "mixing", "reduce", "quant", "topology",
+                   "engine", "transport/messenger.h", "transport/registry.h", "transport/hmac.h", "transport/shm",
                    "transport/bootstrap/bootstrap.h", "transport/bootstrap/unique_id.h",
                    "transport/bootstrap/fork_guard.h", "transport/bootstrap/process_token.h"],
     # The matrices of gossip schedules are for users only; the engine has no use for them.
@@ -63,7 +64,7 @@ OUTSIDE = {
     "immintrin.h": (["src/quant/x86", "src/reduce/x86", "perf"], "use Highway"),
     "arm_neon.h": (["src/quant/arm"], "use Highway"),
     "openssl/": (["src/transport/hmac.cpp", "tests/transport"], "use transport/hmac.h"),
-    "hwloc.h": (["src/transport", "src/engine"], "only placement needs the topology"),
+    "hwloc": (["src/topology"], "use topology/read.h"),
     "mpi.h": (["include/gossamer/gossamer_mpi.h", "src/api/mpi.cpp", "perf", "tests/api"],
               "the library must not need MPI"),
     "ucp/": (["src/transport/ucx"], "UCX is a module"),

@@ -7,6 +7,7 @@ set(GOSS_ENGINE_SOURCES
   engine/direct_memory.cpp
   engine/execution.cpp
   engine/explain.cpp
+  engine/explain_peer.cpp
   engine/faults.cpp
   engine/gossip.cpp
   engine/gossip_calls.cpp
@@ -34,6 +35,7 @@ set(GOSS_ENGINE_SOURCES
   engine/pair_execution.cpp
   engine/parent_exchange.cpp
   engine/plan.cpp
+  engine/reach.cpp
   engine/reactor.cpp
   engine/recovery.cpp
   engine/remote_channel.cpp

@@ -18,7 +18,7 @@ struct MessengerModule {
 };
 
 // To be raised with every change of messenger.h or of the classes that it uses.
-constexpr uint64_t kInterfaceNumber = 1;
+constexpr uint64_t kInterfaceNumber = 2;
 constexpr const char* kModuleSymbol = "goss_messenger_module";
 
 }  // namespace goss::transport

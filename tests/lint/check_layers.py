@@ -45,6 +45,8 @@ LAYERS = {
     "perf": [PUBLIC, "perf"],
     "perf/bench": [PUBLIC, "perf", "bench", "base", "device", "collectives", "mixing", "reduce", "quant", "engine",
                    "transport"],
+    # goss-info shows what the library sees of a machine.
+    "tools": [PUBLIC, "tools", "topology", "base"],
     # The trainer is a user, too.
     "trainer": [PUBLIC],
     # A model of schedules on a network needs the schedules, and no library.
@@ -65,7 +67,7 @@ OUTSIDE = {
     "arm_neon.h": (["src/quant/arm"], "use Highway"),
     "openssl/": (["src/transport/hmac.cpp", "tests/transport"], "use transport/hmac.h"),
     "hwloc": (["src/topology"], "use topology/read.h"),
-    "mpi.h": (["include/gossamer/gossamer_mpi.h", "src/api/mpi.cpp", "perf", "tests/api"],
+    "mpi.h": (["include/gossamer/gossamer_mpi.h", "src/api/mpi.cpp", "perf", "tools", "tests/api"],
               "the library must not need MPI"),
     "ucp/": (["src/transport/ucx"], "UCX is a module"),
     "ucs/": (["src/transport/ucx"], "UCX is a module"),
@@ -90,7 +92,7 @@ MAX_LINES = 600
 MAX_COLUMNS = 100
 CODE = {".h", ".cpp", ".c", ".hip"}
 SPDX_ALSO = {".py", ".sh", ".cmake"}
-SEARCHED = ["include", "src", "bindings", "examples", "trainer", "perf", "tests", "scripts", "cmake", ".ci"]
+SEARCHED = ["include", "src", "bindings", "examples", "trainer", "perf", "tools", "tests", "scripts", "cmake", ".ci"]
 SHARED = re.compile(r"//.*\bshared: \S")
 
 

@@ -103,7 +103,7 @@ EXTENSIONS = """
 
 `gossBarrier`, `gossAllGatherv`, `gossReduceScatterv`, `gossAlltoAllv`; streams and events on host memory
 (`gossStreamCreate`, `gossEventCreate`, ...); `gossCommInitEnv`, `gossCommInitMpi`; `gossCommGetLostRanks`;
-`gossCommGetStats`, `gossExplain`.
+`gossCommGetStats`, `gossExplain`, `gossExplainPeer`.
 """
 
 HEAD = """# Porting from NCCL

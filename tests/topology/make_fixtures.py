@@ -3,7 +3,7 @@
 # SPDX-FileCopyrightText: The Gossamer authors
 """make_fixtures.py [--check]: the hwloc v2 XML files of machines that the tests read (fixtures/).
 
-Three servers as hwloc would describe them: packages, NUMA nodes, caches, cores, threads, and the PCI
+Three servers and a toy as hwloc would describe them: packages, NUMA nodes, caches, cores, threads, and the PCI
 trees with GPUs and network adapters, with the bandwidth between GPUs as a distance matrix. Ids, link
 speeds and the places of devices are those of real products. --check writes nothing and fails where
 a file is not what this script makes.
@@ -259,6 +259,15 @@ def h200_server():
     return top, ("NVLinkBandwidth", "nvml", lambda a, b: 1_000_000 if a == b else 450_000)
 
 
+def two_cpus():
+    """Two sockets of one core, an adapter at the second: what threads on CPUs 0 and 1 can stand on."""
+    def socket(number, *devices):
+        return package(number, "One core", node(number, GIB), core(number, MIB, [number]), *devices)
+    return machine("two", socket(0), socket(1, host_bridge(
+        0x00, 0x01, bridge(1, 0x00, 1, "8086:352a", "7.876923", 0x01, 0x01,
+                           pci(0x01, "0200", "8086:1572", "7.876923", os_device("network", "eth0")))))), None
+
+
 def gpus_of(root, prefix):
     found = [root] if root.kind == "OSDev" and root.attributes["name"].startswith(prefix) else []
     return found + [gpu for child in root.children for gpu in gpus_of(child, prefix)]
@@ -286,13 +295,14 @@ def render(root, links):
 def main():
     folder = pathlib.Path(__file__).resolve().parent / "fixtures"
     stale = []
-    for name, make in (("mi300x_8", mi300x_server), ("cpu_2s", cpu_server), ("h200_8", h200_server)):
+    for name, make in (("mi300x_8", mi300x_server), ("cpu_2s", cpu_server), ("h200_8", h200_server),
+                       ("two_cpus", two_cpus)):
         file, text = folder / f"{name}.xml", render(*make())
         if sys.argv[1:] != ["--check"]:
             file.write_text(text, encoding="utf-8")
         elif not file.exists() or file.read_text(encoding="utf-8") != text:
             stale.append(file.name)
-    print("stale: " + ", ".join(stale) if stale else f"3 files in {folder}")
+    print("stale: " + ", ".join(stale) if stale else f"all current in {folder}")
     return 1 if stale else 0
 
 

@@ -43,6 +43,7 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   int fd() const override { return fd_; }
   bool arm() override;
   Status fate(int peer) const override;
+  std::string describe(int peer) const override;
   uint64_t sent_bytes() const override;
 
  private:

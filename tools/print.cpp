@@ -160,7 +160,7 @@ std::string peers_text(const json& ranks) {
       said.erase("peer");
       auto known = kinds.begin();
       while (known != kinds.end() && known->first != said) ++known;
-      if (known == kinds.end()) known = kinds.insert(known, {said, {}});
+      if (known == kinds.end()) known = kinds.emplace(known, said, std::vector<int>());
       known->second.push_back(peer);
     }
     for (const auto& [said, peers] : kinds) {

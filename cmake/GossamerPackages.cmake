@@ -53,9 +53,9 @@ if(TARGET gossamer_ucx)
     "Communication collectives with the NCCL API: messages between hosts, by UCX"
     "libgossamer0 ${same}")
 endif()
-if(TARGET all_reduce_perf)
+if(TARGET all_reduce_perf OR TARGET goss-info)
   goss_package(tools gossamer-tools science
-    "Communication collectives with the NCCL API: tools that measure, with the flags of nccl-tests"
+    "Communication collectives with the NCCL API: goss-info, and tools that measure as nccl-tests do"
     "${tools_depend}")
 endif()
 set(CPACK_COMPONENTS_ALL ${goss_components})

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 folders=()
-for folder in include src tests perf bindings examples trainer; do
+for folder in include src tests perf tools bindings examples trainer; do
     if [[ -d $folder ]]; then folders+=("$folder"); fi
 done
 mapfile -d '' files < <(find "${folders[@]}" \( -name '*.h' -o -name '*.c' -o -name '*.cpp' \) -print0)

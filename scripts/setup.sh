@@ -13,6 +13,7 @@ cmake                   build, 3.25 or later
 ninja-build             the presets build with it
 pkg-config              finds Highway
 libhwy-dev              Highway: vector kernels for every instruction set
+libhwloc-dev            hwloc: packages, memory nodes, caches, GPUs and network adapters of hosts
 libssl-dev              OpenSSL: HMAC and SHA-256 of the start-up handshake
 libucx-dev              UCX: the module for several hosts
 iproute2                networks of the tests with several hosts

@@ -557,6 +557,15 @@ GOSS_API gossResult_t gossEventSynchronize(gossEvent_t event);
  */
 GOSS_API gossResult_t gossExplain(gossComm_t comm, const char* collective, size_t count,
                                   gossDataType_t datatype, char* text, size_t size);
+/**
+ * Say how this rank reaches `peer`, and why not by something better: one fact per line, as
+ * "name: value". `peer` (rank, host, process), `by` (shared memory, messages, nothing), `over`
+ * (what carries it; the transport and device of UCX once they have exchanged messages), `shares`
+ * (the caches and memory nodes that both use, on one host), `why`. Other lines may be added. Local;
+ * looks at the machine once per process, which takes milliseconds. The text is cut to `size` bytes
+ * with NUL. Errors: gossInvalidArgument (NULL, no such rank, size 0).
+ */
+GOSS_API gossResult_t gossExplainPeer(gossComm_t comm, int peer, char* text, size_t size);
 
 #ifdef __cplusplus
 }

@@ -24,6 +24,12 @@ namespace engine = goss::engine;
 
 namespace {
 
+void put_text(const std::string& from, char* text, size_t size) {
+  const size_t length = std::min(from.size(), size - 1);
+  std::memcpy(text, from.data(), length);
+  text[length] = '\0';
+}
+
 Status init(gossComm_t* comm, int nranks, const gossUniqueId& id, int rank,
             const gossConfig_t* config) {
   if (comm == nullptr) return null_argument("gossCommInitRank", "comm");
@@ -395,6 +401,19 @@ gossResult_t gossEventSynchronize(gossEvent_t event) {
   });
 }
 
+gossResult_t gossExplainPeer(gossComm_t comm, int peer, char* text, size_t size) {
+  return guarded([&]() -> Status {
+    if (text == nullptr) return null_argument("gossExplainPeer", "text");
+    if (size == 0) return fail(gossInvalidArgument, "gossExplainPeer : size is 0");
+    GOSS_TRY(engine::check_ready(comm));
+    if (peer < 0 || peer >= comm->nranks) {
+      return fail(gossInvalidArgument, "gossExplainPeer : peer %d of %d ranks", peer, comm->nranks);
+    }
+    put_text(engine::explain_peer(comm, peer), text, size);
+    return {};
+  });
+}
+
 gossResult_t gossExplain(gossComm_t comm, const char* collective_name, size_t count,
                          gossDataType_t datatype, char* text, size_t size) {
   return guarded([&]() -> Status {
@@ -417,10 +436,7 @@ gossResult_t gossExplain(gossComm_t comm, const char* collective_name, size_t co
       const auto kind = static_cast<Kind>(k);
       known += std::string(k == 0 ? "" : ", ") + kind_name(kind);
       if (std::strcmp(collective_name, kind_name(kind)) != 0) continue;
-      const std::string answer = engine::explain(comm, kind, count, datatype);
-      const size_t length = std::min(answer.size(), size - 1);
-      std::memcpy(text, answer.data(), length);
-      text[length] = '\0';
+      put_text(engine::explain(comm, kind, count, datatype), text, size);
       return {};
     }
     return fail(gossInvalidArgument, "gossExplain : unknown collective '%s' (%s)", collective_name,

@@ -74,6 +74,9 @@ constexpr EnvEntry kTable[] = {
      "CPUs share none. auto measures the distance. Local; changes no result."},
     {Env::kTimeout, "GOSS_TIMEOUT", "duration", "600s",
      "How long an operation waits for a rank before it fails; 0 waits for ever."},
+    {Env::kTopologyFile, "GOSS_TOPOLOGY_FILE", "path", "unset: this machine",
+     "What hosts are made of is read from this file, which lstopo of hwloc 2 has written "
+     "(`lstopo machine.xml`)."},
     {Env::kTransport, "GOSS_TRANSPORT", "auto, shm, ucx", "auto",
      "How ranks reach each other: auto by shared memory on one host and by UCX between hosts, shm "
      "by shared memory only, ucx by UCX also on one host. Must be equal on all ranks."},
@@ -159,10 +162,17 @@ char** make_environment(size_t entries) {
   return kept->arrays.emplace_back(new char*[entries + 1]).get();
 }
 
+// Overlays of two threads could not be taken away in the order in which they came.
+std::recursive_mutex& overlay_turn() {
+  static std::recursive_mutex* const mutex = new std::recursive_mutex;
+  return *mutex;
+}
+
 }  // namespace
 
 // One store of a pointer: a reader sees the one environment or the other.
-EnvOverlay::EnvOverlay(std::span<const char* const> additions) : before_(environ) {
+EnvOverlay::EnvOverlay(std::span<const char* const> additions)
+    : turn_(overlay_turn()), before_(environ) {
   size_t count = 0;
   while (before_ != nullptr && before_[count] != nullptr) ++count;
   char** at = during_ = make_environment(count + additions.size());

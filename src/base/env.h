@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,6 +35,7 @@ enum class Env {
   kSecretFile,
   kStores,
   kTimeout,
+  kTopologyFile,
   kTransport,
   kWarnAfter,
 };
@@ -68,6 +70,7 @@ std::optional<std::string> launcher_text(const char* name);
 // Adds variables to the environment of the process for as long as it lives, where the user has set
 // none of the name: for libraries that read their settings when they are loaded. Other threads may
 // read the environment meanwhile. A thread that changes it may lose its change, or keep ours.
+// One thread at a time has overlays, several within one another; others wait.
 class EnvOverlay {
  public:
   // "NAME=value", which outlive the overlay: string literals.
@@ -77,6 +80,7 @@ class EnvOverlay {
   EnvOverlay& operator=(const EnvOverlay&) = delete;
 
  private:
+  std::unique_lock<std::recursive_mutex> turn_;
   char** before_;
   char** during_;
 };

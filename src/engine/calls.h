@@ -65,5 +65,6 @@ Status stream_push(gossStream* stream, std::unique_ptr<Work> work);
 Result<size_t> encoded_size(const std::string& codec, size_t count);
 gossCommStats_t statistics(gossComm* handle);
 std::string explain(gossComm* handle, collectives::Kind kind, size_t count, DataType type);
+std::string explain_peer(gossComm* handle, int peer);
 
 }  // namespace goss::engine

@@ -37,17 +37,26 @@ std::string compressed_text(const gossComm& handle, const Operation& operation,
   return text + format("; codecs %s", chosen_isa().name);
 }
 
+// Who sends for each host where not all do; the root does for its own.
+std::string speakers(const Hosts& hosts) {
+  std::string ranks;
+  for (const int rank : hosts.speaker) ranks += format("%s%d", ranks.empty() ? "" : ", ", rank);
+  return format(" (a root for its own, else ranks %s, nearest to the network)", ranks.c_str());
+}
+
 std::string explain_across_hosts(const Communicator& comm, const Operation& operation) {
   const Hosts& hosts = comm.span()->hosts();
   const SpanChoice choice = choose_across_hosts(operation, hosts, comm.settings().forced);
   const collectives::MessageRow& row = collectives::row(choice.messages.algorithm);
   return format(
-      "%s of %zu %s (%zu bytes) on %d ranks of %d hosts: %s; between hosts algorithm %s because "
+      "%s of %zu %s (%zu bytes) on %d ranks of %d hosts: %s%s; between hosts algorithm %s because "
       "%s; "
       "transport: %s; steps %s; bytes sent %s; exactness: %s; kernels %s; source: %s",
       kind_name(operation.kind), operation.count, type_name(operation.type), operation.bytes(),
-      comm.nranks(), hosts.count(), choice.reason, row.name, choice.messages.reason,
-      path_text(Path::kHosts), row.steps, row.bytes, row.exact, chosen_isa().name, row.source);
+      comm.nranks(), hosts.count(), choice.reason,
+      choice.way == SpanChoice::Way::kLeaders ? speakers(hosts).c_str() : "", row.name,
+      choice.messages.reason, path_text(Path::kHosts), row.steps, row.bytes, row.exact,
+      chosen_isa().name, row.source);
 }
 
 }  // namespace

@@ -38,6 +38,8 @@ struct Member {
   std::string mailbox;  // address of the rank's Mailbox
   std::string cpus;     // a cpu_set_t: where the rank may run
   int pid = 0;
+  // To the network adapter (topology::Reach); all alike where nobody said otherwise: reach.h.
+  unsigned char reach = 0;
 
   static Result<Member> self(const shm::Mailbox& mailbox);
   std::string serialize() const;

@@ -10,6 +10,7 @@
 #include "base/isa.h"
 #include "base/log.h"
 #include "engine/messengers.h"
+#include "engine/reach.h"
 #include "engine/reactor.h"
 #include "transport/hmac.h"
 
@@ -32,8 +33,12 @@ namespace {
 
 Hosts hosts_of(const Job& job, const std::vector<int>& ranks) {
   std::vector<std::string> ids;
-  for (int r : ranks) ids.push_back(job.host_of(r));
-  return Hosts(ids);
+  std::vector<int> reaches;
+  for (int r : ranks) {
+    ids.push_back(job.host_of(r));
+    reaches.push_back(job.member(r).reach);
+  }
+  return Hosts(ids, reaches);
 }
 
 uint64_t topic_of(const std::string& nonce) {
@@ -271,9 +276,9 @@ class Joining final : public Making {
     }
     if (messenger_ != nullptr) {
       std::vector<std::string> addresses;
-      GOSS_TRY_ASSIGN(const bool gathered,
-                      bootstrap_->allgather(messenger_->address(), &addresses));
+      GOSS_TRY_ASSIGN(const bool gathered, bootstrap_->allgather(address_, &addresses));
       if (!gathered) return false;
+      GOSS_TRY(unpack_reaches(&addresses, &members_));
       GOSS_TRY(messenger_->connect(std::move(addresses)));
     }
     if (setup_ == nullptr) make_job();
@@ -310,6 +315,8 @@ class Joining final : public Making {
                   other->host.c_str(), other->host_id.c_str());
     }
     GOSS_TRY_ASSIGN(messenger_, make_messenger(options_.rank, options_.nranks));
+    GOSS_TRY_ASSIGN(const std::string reaches, reaches_to_tell(members_, options_.rank));
+    address_ = pack_reaches(reaches, messenger_->address());
     return {};
   }
 
@@ -337,6 +344,7 @@ class Joining final : public Making {
   bool connected_ = false;
   std::vector<Member> members_;
   transport::MessengerPtr messenger_;
+  std::string address_;  // and what goes with it
   std::unique_ptr<SegmentSetup> setup_;
 };
 

@@ -14,6 +14,7 @@ set(GOSS_ENGINE_SOURCES
   engine/exchange_plan.cpp
   engine/execution.cpp
   engine/explain.cpp
+  engine/explain_peer.cpp
   engine/faults.cpp
   engine/feedback.cpp
   engine/gossip.cpp
@@ -42,6 +43,7 @@ set(GOSS_ENGINE_SOURCES
   engine/pair_execution.cpp
   engine/parent_exchange.cpp
   engine/plan.cpp
+  engine/reach.cpp
   engine/reactor.cpp
   engine/recovery.cpp
   engine/remote_channel.cpp

@@ -21,7 +21,7 @@ constexpr size_t kMostPosted = size_t{16} * 1024 * 1024;
 constexpr int kNapMs = 20;  // how often a wait for the network asks whether it is over
 }  // namespace
 
-Hosts::Hosts(const std::vector<std::string>& ids) {
+Hosts::Hosts(const std::vector<std::string>& ids, const std::vector<int>& reaches) {
   std::map<std::string, int> known;
   for (size_t r = 0; r < ids.size(); ++r) {
     const auto [entry, added] = known.emplace(ids[r], count());
@@ -30,6 +30,12 @@ Hosts::Hosts(const std::vector<std::string>& ids) {
     host_of.push_back(entry->second);
     index_of.push_back(static_cast<int>(host.size()));
     host.push_back(static_cast<int>(r));
+  }
+  for (const std::vector<int>& host : members) {
+    const auto nearer = [&](int a, int b) {
+      return !reaches.empty() && reaches[static_cast<size_t>(a)] < reaches[static_cast<size_t>(b)];
+    };
+    speaker.push_back(*std::min_element(host.begin(), host.end(), nearer));
   }
 }
 
@@ -48,7 +54,13 @@ std::vector<int> Hosts::column(int rank) const {
 
 std::vector<int> Hosts::leaders(int root) const {
   std::vector<int> ranks;
-  for (const auto& host : members) ranks.push_back(together(root, host.front()) ? root : host[0]);
+  for (const int first : speaker) ranks.push_back(together(root, first) ? root : first);
+  return ranks;
+}
+
+std::vector<int> Hosts::in_turn() const {
+  std::vector<int> ranks;
+  for (const auto& host : members) ranks.insert(ranks.end(), host.begin(), host.end());
   return ranks;
 }
 

@@ -30,8 +30,10 @@ struct Hosts {
   std::vector<int> host_of;               // rank -> host
   std::vector<int> index_of;              // rank -> place among the ranks of its host
   std::vector<std::vector<int>> members;  // host -> ranks, ascending
+  std::vector<int> speaker;               // host -> the rank nearest to the network, and the first
 
-  explicit Hosts(const std::vector<std::string>& ids);
+  // `reaches`: how far each rank is from the network; none: all are as far.
+  explicit Hosts(const std::vector<std::string>& ids, const std::vector<int>& reaches = {});
   int count() const { return static_cast<int>(members.size()); }
   const std::vector<int>& host(int rank) const {
     return members[static_cast<size_t>(host_of[static_cast<size_t>(rank)])];
@@ -44,8 +46,10 @@ struct Hosts {
   int per_host() const;
   // The ranks with the same place as `rank` on every host; per_host() > 0.
   std::vector<int> column(int rank) const;
-  // One rank of each host: `root` of its own, the first of the others.
+  // One rank of each host: `root` of its own, the speakers of the others.
   std::vector<int> leaders(int root) const;
+  // All ranks, those of a host one after the other.
+  std::vector<int> in_turn() const;
 };
 
 class Span {

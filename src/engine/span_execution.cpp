@@ -110,8 +110,14 @@ void SpanExecution::plan(Communicator& comm, const SpanChoice& choice) {
     case Way::kLeaders: return plan_leaders(comm, choice);
     case Way::kFlat: break;
   }
-  std::vector<int> everyone(static_cast<size_t>(comm.nranks()));
-  for (size_t r = 0; r < everyone.size(); ++r) everyone[r] = static_cast<int>(r);
+  // A ring through the ranks of one host after the other crosses between hosts as seldom as it can.
+  std::vector<int> everyone = comm.span()->hosts().in_turn();
+  if (!std::is_sorted(everyone.begin(), everyone.end())) {
+    if (operation_.kind == Kind::kAllGather) {
+      return add_messages(choice, operation_, everyone, 0, blocks_of(operation_, everyone));
+    }
+    std::sort(everyone.begin(), everyone.end());
+  }
   add_messages(choice, operation_, everyone, operation_.root);
 }
 

@@ -96,6 +96,8 @@ class Messenger {
   // nothing is known, which it can only be of ranks that messages were sent to or received from.
   // Requests with the peer fail with it; what had arrived whole before can still be received.
   virtual Status fate(int peer) const = 0;
+  // What carries messages to `peer`, such as "tcp/eth0"; empty where nothing is open yet.
+  virtual std::string describe(int peer) const = 0;
   // Bytes that have been handed to a network so far, headers included as far as they are known.
   virtual uint64_t sent_bytes() const = 0;
 };

@@ -24,8 +24,13 @@ struct Layout {
 std::ostream& operator<<(std::ostream& out, const Layout& layout) { return out << layout.name; }
 
 const Layout kLayouts[] = {
-    {"TwoAlone", {0, 1}},        {"TwoOfTwo", {0, 0, 1, 1}},  {"TwoOfTwoInTurn", {0, 1, 0, 1}},
-    {"FourAlone", {0, 1, 2, 3}}, {"Uneven", {0, 0, 0, 1, 2}}, {"ThreeOfTwo", {0, 0, 1, 1, 2, 2}},
+    {"TwoAlone", {0, 1}},
+    {"TwoOfTwo", {0, 0, 1, 1}},
+    {"TwoOfTwoInTurn", {0, 1, 0, 1}},
+    {"FourAlone", {0, 1, 2, 3}},
+    {"Uneven", {0, 0, 0, 1, 2}},
+    {"ThreeOfTwo", {0, 0, 1, 1, 2, 2}},
+    {"UnevenInTurn", {0, 1, 0, 1, 0}},
 };
 
 // Sums of these are exact in any order.

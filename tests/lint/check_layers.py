@@ -27,13 +27,14 @@ LAYERS = {
     "src/adaptive": ["base", "adaptive", PUBLIC],
     "src/mixing": ["base", "mixing"],
     "src/reduce": ["base", "reduce"],
+    "src/topology": ["base", "topology"],
     "src/quant": ["base", "quant"],
     "src/quant/gpu": ["base", "quant", "device"],
     # A transport may not include another transport: the folder of each is added below.
     "src/transport": ["base", "device", "transport"],
     # The engine sees of a transport what is made for it, not its sockets and frames.
-    "src/engine": ["base", "device", "collectives", "mixing", "reduce", "quant", "engine",
-                   "gossamer/compression.h",
+    "src/engine": ["base", "device", "collectives", "mixing", "reduce", "quant", "topology",
+                   "engine", "gossamer/compression.h",
                    "transport/messenger.h", "transport/registry.h", "transport/hmac.h", "transport/shm",
                    "transport/bootstrap/bootstrap.h", "transport/bootstrap/unique_id.h",
                    "transport/bootstrap/fork_guard.h", "transport/bootstrap/process_token.h"],
@@ -45,6 +46,8 @@ LAYERS = {
     "perf": [PUBLIC, "perf"],
     "perf/bench": [PUBLIC, "perf", "bench", "base", "device", "collectives", "mixing", "reduce", "quant", "engine",
                    "transport"],
+    # goss-info shows what the library sees of a machine.
+    "tools": [PUBLIC, "tools", "topology", "base"],
     # The trainer is a user, too.
     "trainer": [PUBLIC],
     # A model of schedules on a network needs the schedules, and no library.
@@ -64,8 +67,8 @@ OUTSIDE = {
     "immintrin.h": (["src/quant/x86", "src/reduce/x86", "perf"], "use Highway"),
     "arm_neon.h": (["src/quant/arm"], "use Highway"),
     "openssl/": (["src/transport/hmac.cpp", "tests/transport"], "use transport/hmac.h"),
-    "hwloc.h": (["src/transport", "src/engine"], "only placement needs the topology"),
-    "mpi.h": (["include/gossamer/gossamer_mpi.h", "src/api/mpi.cpp", "perf", "tests/api"],
+    "hwloc": (["src/topology"], "use topology/read.h"),
+    "mpi.h": (["include/gossamer/gossamer_mpi.h", "src/api/mpi.cpp", "perf", "tools", "tests/api"],
               "the library must not need MPI"),
     "ucp/": (["src/transport/ucx"], "UCX is a module"),
     "ucs/": (["src/transport/ucx"], "UCX is a module"),
@@ -91,7 +94,7 @@ MAX_LINES = 600
 MAX_COLUMNS = 100
 CODE = {".h", ".cpp", ".c", ".hip"}
 SPDX_ALSO = {".py", ".sh", ".cmake"}
-SEARCHED = ["include", "src", "bindings", "examples", "trainer", "perf", "tests", "scripts", "cmake", ".ci"]
+SEARCHED = ["include", "src", "bindings", "examples", "trainer", "perf", "tools", "tests", "scripts", "cmake", ".ci"]
 SHARED = re.compile(r"//.*\bshared: \S")
 
 

@@ -18,13 +18,13 @@ import tempfile
 # Package: what it must have, and what its Depends must name.
 PACKAGES = {
     "libgossamer0": ([r"/usr/lib/libgossamer\.so\.0\.\d+\.\d+", r"/usr/lib/libgossamer\.so\.0"],
-                     ["libc6", "libssl3"]),
+                     ["libc6", "libssl3", "libhwloc15"]),
     "libgossamer-dev": ([r"/usr/include/gossamer/gossamer\.h", r"/usr/include/gossamer/recovery\.h",
                          r"/usr/lib/libgossamer\.so", r"/usr/lib/pkgconfig/gossamer\.pc",
                          r"/usr/lib/cmake/gossamer/gossamerConfig\.cmake"],
                         ["libgossamer0"]),
-    "gossamer-tools": ([r"/usr/bin/all_reduce_perf", r"/usr/bin/alltoallv_perf"],
-                       ["libgossamer0", "libc6"]),
+    "gossamer-tools": ([r"/usr/bin/all_reduce_perf", r"/usr/bin/alltoallv_perf", r"/usr/bin/goss-info"],
+                       ["libgossamer0", "libc6", "libhwloc15"]),
     "libgossamer-ucx": ([r"/usr/lib/gossamer/libgossamer_ucx\.so"], ["libgossamer0", "libucx0"]),
     "libgossamer-mpi0": ([r"/usr/lib/libgossamer_mpi\.so\.0"], ["libgossamer0"]),
     "libgossamer-mpi-dev": ([r"/usr/include/gossamer/gossamer_mpi\.h", r"/usr/lib/libgossamer_mpi\.so"],

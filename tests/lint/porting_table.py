@@ -105,7 +105,8 @@ EXTENSIONS = """
 
 `gossBarrier`, `gossAllGatherv`, `gossReduceScatterv`, `gossAlltoAllv`; streams and events on host memory
 (`gossStreamCreate`, `gossEventCreate`, ...); `gossCommInitEnv`, `gossCommInitMpi`; `gossCommGetLostRanks`;
-`gossCommGetStats`, `gossExplain`; compression (`gossamer/compression.h`): codecs, errors that can be read, error feedback.
+`gossCommGetStats`, `gossExplain`, `gossExplainPeer`; compression (`gossamer/compression.h`): codecs, errors that can be
+read, error feedback.
 """
 
 HEAD = """# Porting from NCCL

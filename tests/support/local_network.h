@@ -162,6 +162,7 @@ class LocalNetwork : public std::enable_shared_from_this<LocalNetwork> {
       if (network_->lost_.count(peer_at(peer)) == 0) return {};
       return fail(gossRemoteError, "the connection was lost");
     }
+    std::string describe(int) const override { return "a local network"; }
     uint64_t sent_bytes() const override { return sent_; }
 
    private:

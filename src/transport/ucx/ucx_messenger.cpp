@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <sstream>
 
 #include "base/log.h"
 
@@ -197,6 +200,29 @@ void UcxMessenger::wake_others() {
 Status UcxMessenger::fate(int peer) const {
   const std::lock_guard lock(mutex_);
   return protocol_.fate(peer);
+}
+
+// UCX 1.13 tells it in print only: lines like "#   lane[0]:  1:tcp/eth0.0 md[2] -> ...".
+std::string UcxMessenger::describe(int peer) const {
+  const std::lock_guard lock(mutex_);
+  const ucp_ep_h endpoint = peers_[static_cast<size_t>(peer)].endpoint;
+  char* print = nullptr;
+  size_t bytes = 0;
+  std::FILE* const stream = endpoint == nullptr ? nullptr : ::open_memstream(&print, &bytes);
+  if (stream == nullptr) return "";
+  ucp_ep_print_info(endpoint, stream);
+  std::fclose(stream);
+  std::istringstream lines(std::string(print, bytes));
+  std::free(print);
+  std::string lanes;
+  for (std::string line; std::getline(lines, line);) {
+    const size_t colon = line.find(':', std::min(line.find("lane["), line.size()));
+    const size_t number = colon == std::string::npos ? colon : line.find(':', colon + 1);
+    if (number == std::string::npos) continue;
+    const std::string lane = line.substr(number + 1, line.find_first_of(". ", number) - number - 1);
+    if (lanes.find(lane) == std::string::npos) lanes += (lanes.empty() ? "" : ", ") + lane;
+  }
+  return lanes;
 }
 
 uint64_t UcxMessenger::sent_bytes() const {

@@ -44,6 +44,7 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   bool arm() override;
   void leave() override;
   Status fate(int peer) const override;
+  std::string describe(int peer) const override;
   uint64_t sent_bytes() const override;
 
  private:

@@ -41,6 +41,22 @@ TEST(Messenger, DeliversEveryLengthAtEveryAlignment) {
   }
 }
 
+TEST(Messenger, SaysWhatCarriesItsMessagesOnceItIsOpen) {
+  GOSS_MESSENGERS(ranks, 2);
+  EXPECT_EQ(ranks[0].describe(1), "");
+  std::vector<std::byte> sent(10), received(10);
+  MessageRequest send, receive;
+  ranks[1].receive(0, {1, 1}, received, &receive);
+  ranks[0].send(1, {1, 1}, sent, &send);
+  ASSERT_TRUE(ranks.ended(receive) && ranks.ended(send));
+  const std::string told = ranks[0].describe(1);  // "tcp/lo", "posix/memory"
+  const char* networks = std::getenv("UCX_TLS");
+  ASSERT_NE(networks, nullptr);
+  const std::string first = std::string(networks).substr(0, std::string(networks).find(','));
+  EXPECT_EQ(told.rfind(first + "/", 0), 0u) << told;
+  EXPECT_EQ(told.find_first_of("[]#:>"), std::string::npos) << told;
+}
+
 TEST(Messenger, DeliversSixtyFourMebibytesBothWaysAtOnce) {
   GOSS_MESSENGERS(ranks, 2);
   const size_t bytes = static_cast<size_t>(test_scale(64, 4)) << 20;

@@ -190,13 +190,17 @@ void JsonFile::add_row(const Options& options, const Row& row, const char* progr
     const Half& half = row.halves[i];
     json[kNames[i]] = half_json(options, half);
     if (half.timing.stats) json[std::string(kNames[i]) + "_per_iter"] = per_iter(half.timing);
-    const gossErrorReport_t& report = half.compression;
+    const gossErrorReport_t& report = half.compression.report;
     if (report.codec[0] == '\0') continue;
     json[std::string(kNames[i]) + "_compression"] = {
-        {"codec", report.codec},          {"algorithm", report.algorithm},
-        {"wire_bytes", report.sentBytes}, {"plain_bytes", report.plainBytes},
-        {"bound", number(report.bound)},  {"expected_rms", number(report.expectedRms)},
-        {"max_error", number(half.error)}};
+        {"codec", report.codec},
+        {"algorithm", report.algorithm},
+        {"wire_bytes", report.sentBytes},
+        {"plain_bytes", report.plainBytes},
+        {"bound", number(report.bound)},
+        {"expected_rms", number(report.expectedRms)},
+        {"max_error", number(half.compression.largest_error)},
+        {"nmse", number(half.compression.nmse())}};
   }
   if (row.overlap) json["overlap"] = overlap_json(*row.overlap);
   json["actual_iterations"] = options.iters;

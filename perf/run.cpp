@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstdio>
-#include <cstring>
 #include <optional>
 
 #include "collective.h"
@@ -148,20 +147,12 @@ class Session {
     const int nranks = crew_.group_nranks();
     if (collective_.alg_factor != nullptr) half.alg_bw *= collective_.alg_factor(nranks);
     half.bus_bw = half.alg_bw * collective_.bus_factor(nranks);
-    if (options_.check > 0) half.wrong = count_wrong(*runner_, work, &half.error);
-    note_compression(&half);
+    if (options_.check > 0) half.wrong = count_wrong(*runner_, work, &half.compression);
+    compressed_ |= half.compression.report.codec[0] != '\0';
     if (half.wrong.value_or(0) > 0) ++failed_checks_;
     bus_bw_sum_ += half.bus_bw;
     ++halves_;
     return half;
-  }
-
-  // Of the checked operation, where there was one.
-  void note_compression(Half* half) {
-    if (!collective_.moves_data || options_.check == 0) return;
-    half->compression = runner_->compression(0);
-    if (std::strcmp(half->compression.codec, "none") == 0) half->compression.codec[0] = '\0';
-    compressed_ |= half->compression.codec[0] != '\0';
   }
 
   bool keep_rows() const { return options_.overlap || compressed_ || !options_.plot_file.empty(); }

@@ -180,19 +180,22 @@ void print_overlaps(const std::vector<Row>& rows) {
 }
 
 void print_compression(const std::vector<Row>& rows) {
-  std::printf("#\n# Compression, out of place, rank 0: bytes sent and their ratio to plain ones\n");
-  std::printf("# %10s  %8s  %6s  %14s  %9s  %12s  %6s  %10s  %10s  %10s\n", "size", "type", "redop",
-              "codec", "algorithm", "wire", "ratio", "max error", "bound", "rms");
+  std::printf(
+      "#\n# Compression, out of place, rank 0: bytes sent, their ratio to plain ones, bus "
+      "bandwidth of the plain bytes\n");
+  std::printf("# %10s  %8s  %6s  %14s  %9s  %12s  %6s  %7s  %10s  %10s  %10s\n", "size", "type",
+              "redop", "codec", "algorithm", "wire", "ratio", "busbw", "max error", "bound",
+              "NMSE");
   for (const Row& row : rows) {
     const Half& half = row.halves[0];
-    const gossErrorReport_t& report = half.compression;
+    const gossErrorReport_t& report = half.compression.report;
     if (report.codec[0] == '\0') continue;
     const double ratio = static_cast<double>(report.plainBytes) /
                          static_cast<double>(std::max<uint64_t>(1, report.sentBytes));
-    std::printf("# %10zu  %8s  %6s  %14s  %9s  %12llu  %6.2f  %10.3g  %10.3g  %10.3g\n",
+    std::printf("# %10zu  %8s  %6s  %14s  %9s  %12llu  %6.2f  %7.2f  %10.3g  %10.3g  %10.3g\n",
                 row.work.bytes(), type_name(row.work.type), op_name(row.work.op), report.codec,
                 report.algorithm, static_cast<unsigned long long>(report.sentBytes), ratio,
-                half.error, report.bound, report.expectedRms);
+                half.bus_bw, half.compression.largest_error, report.bound, half.compression.nmse());
   }
 }
 

@@ -14,6 +14,7 @@
 #include "overlap.h"
 #include "rank_info.h"
 #include "timing.h"
+#include "verify.h"
 
 namespace goss::perf {
 
@@ -24,9 +25,8 @@ struct Half {
   double time_us = 0;  // what the column shows: timing.seconds, or call_seconds with -C
   double alg_bw = 0;   // GB/s
   double bus_bw = 0;
-  std::optional<int64_t> wrong;     // nothing: not checked
-  gossErrorReport_t compression{};  // of rank 0 in the checked operation; codec "": not compressed
-  double error = 0;                 // the largest of its process's ranks there
+  std::optional<int64_t> wrong;  // nothing: not checked
+  Compression compression;       // of the checked operation
 };
 
 struct Row {

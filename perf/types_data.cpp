@@ -161,16 +161,17 @@ int64_t position(uint64_t bits, size_t size) {
   return (bits & sign) != 0 ? -magnitude : magnitude;
 }
 
+// What is compressed is also added in fp32 and rounded to the type: as exact numbers are not.
+double allowed(double exact, gossDataType_t type, const Tolerance& tolerance) {
+  return tolerance.distance + std::abs(exact) * (type_size(type) == 2 ? 0x1p-7 : 0x1p-20);
+}
+
 bool close(uint64_t a, uint64_t b, gossDataType_t type, const Tolerance& tolerance) {
   const size_t size = type_size(type);
   const double u = decode_float(a, type);
   const double v = decode_float(b, type);
   if (std::isnan(u) || std::isnan(v)) return a == b;
-  if (tolerance.distance > 0) {
-    // What is compressed is also added in fp32 and rounded to the type: as exact numbers are not.
-    const double roundings = std::abs(v) * (size == 2 ? 0x1p-7 : 0x1p-20);
-    return std::abs(u - v) <= tolerance.distance + roundings;
-  }
+  if (tolerance.distance > 0) return std::abs(u - v) <= allowed(v, type, tolerance);
   const int64_t x = position(a, size);
   const int64_t y = position(b, size);
   const uint64_t distance = x > y ? static_cast<uint64_t>(x) - static_cast<uint64_t>(y)
@@ -241,16 +242,19 @@ Mismatch compare(const void* data, size_t count, const Tile& tile, const Toleran
     n = std::min(count - begin, kTileElements - at);
     const std::byte* part = in + begin * size;
     const std::byte* wanted = tile.bytes.data() + at * size;
-    if (std::memcmp(part, wanted, n * size) == 0) continue;
+    const bool measures = tolerance.distance > 0 && is_float(tile.type);
+    if (!measures && std::memcmp(part, wanted, n * size) == 0) continue;
     for (size_t i = 0; i < n; ++i) {
       const uint64_t got = load(part, i, size);
       const uint64_t expected = load(wanted, i, size);
-      if (got == expected) continue;
-      if (is_float(tile.type)) {
-        const double error =
-            std::abs(decode_float(got, tile.type) - decode_float(expected, tile.type));
+      if (measures) {
+        const double number = decode_float(expected, tile.type);
+        const double error = std::abs(decode_float(got, tile.type) - number);
         result.largest_error = std::max(result.largest_error, error);
+        result.noise += error * error;
+        result.squares += number * number;
       }
+      if (got == expected) continue;
       if (!exact_bits && is_float(tile.type) && close(got, expected, tile.type, tolerance)) {
         continue;
       }
@@ -262,6 +266,19 @@ Mismatch compare(const void* data, size_t count, const Tile& tile, const Toleran
     }
   }
   return result;
+}
+
+void spoil(std::byte* element, gossDataType_t type, const Tolerance& tolerance) {
+  const size_t size = type_size(type);
+  if (tolerance.distance <= 0 || !is_float(type)) {
+    element[size - 1] ^= std::byte{0x3c};  // bits of the exponent
+    return;
+  }
+  const double number = decode_float(load(element, 0, size), type);
+  // Away from zero: rounding to the type cannot bring it back.
+  const double by = 3 * allowed(number, type, tolerance);
+  const uint64_t bits = encode_float(number < 0 ? number - by : number + by, type);
+  std::memcpy(element, &bits, size);
 }
 
 int tolerance_ulp(const Problem& problem) {

@@ -50,6 +50,8 @@ void fill(void* dst, size_t count, const Tile& tile);
 struct Mismatch {
   size_t wrong = 0;
   double largest_error = 0;   // of floats
+  double noise = 0;           // squared errors of floats, where a distance is allowed
+  double squares = 0;         // and squares of what they should be
   size_t first = 0;           // index of the first wrong element
   std::string got, expected;  // its value and what it should be
 };
@@ -65,6 +67,10 @@ struct Tolerance {
 // makes of the tile.
 Mismatch compare(const void* data, size_t count, const Tile& tile, const Tolerance& tolerance,
                  bool exact_bits, size_t phase = 0);
+
+// Makes an element wrong: a float that may be off by a distance by more than that, anything else by
+// bits of its top byte.
+void spoil(std::byte* element, gossDataType_t type, const Tolerance& tolerance);
 
 // 2 for averages of floats, 0 for all else, as nccl-tests.
 int tolerance_ulp(const Problem& problem);

@@ -107,11 +107,9 @@ Tile tile_of(const Problem& problem, int source) {
                                                static_cast<std::byte>(kStaleByte))};
 }
 
-// Errors of rank i of the crew; *error becomes the largest of its result.
-size_t check_rank(Runner& runner, const Work& work, uint32_t round, int i, double* error) {
-  // Of this operation, and not of an earlier one, where this is not compressed.
-  const gossErrorReport_t compressed = runner.compression(i);
-  const double bound = compressed.elements == work.recv_count() ? compressed.bound : 0;
+// Errors of rank i of the crew, whose result may be off by `bound`.
+size_t check_rank(Runner& runner, const Work& work, uint32_t round, int i, double bound,
+                  Compression* compression) {
   const Problem problem = runner.problem(work, round);
   const int rank = runner.crew().first_rank() + i;
   size_t wrong = 0;
@@ -122,11 +120,14 @@ size_t check_rank(Runner& runner, const Work& work, uint32_t round, int i, doubl
       tile.emplace(piece.source, tile_of(problem, piece.source));
     }
     const bool reduced = piece.source == Piece::kReduced;
-    const bool result = std::strcmp(segment.what, "result") == 0;
+    const bool result =
+        std::strcmp(segment.what, "result") == 0 && piece.source != Piece::kUntouched;
     const Tolerance tolerance{reduced ? tolerance_ulp(problem) : 0, result ? bound : 0};
     Mismatch found = compare(segment.data, piece.count, tile->second, tolerance,
                              !reduced && tolerance.distance == 0, piece.from);
-    if (result && error != nullptr) *error = std::max(*error, found.largest_error);
+    compression->largest_error = std::max(compression->largest_error, found.largest_error);
+    compression->noise += found.noise;
+    compression->squares += found.squares;
     found.first += segment.at;
     if (found.wrong > 0) report(runner, work, rank, segment.what, found);
     wrong += found.wrong;
@@ -140,7 +141,7 @@ size_t check_rank(Runner& runner, const Work& work, uint32_t round, int i, doubl
 }
 
 // One element of the last rank that has a result.
-void spoil_one_element(Runner& runner, const Work& work) {
+void spoil_one_element(Runner& runner, const Work& work, const std::vector<double>& bounds) {
   Crew& crew = runner.crew();
   int last = -1;
   for (int i = 0; i < crew.size(); ++i) {
@@ -149,26 +150,44 @@ void spoil_one_element(Runner& runner, const Work& work) {
   const int own = last < 0 ? -1 : crew.first_rank() + last;
   if (crew.combine(own, Combine::kMax) != own || own < 0 || work.count == 0) return;
   std::byte* element = runner.output(work, last) + work.recv_count() / 2 * type_size(work.type);
-  // The top byte: the bits of the exponent, far beyond any tolerance.
-  element[type_size(work.type) - 1] ^= std::byte{0x3c};
+  spoil(element, work.type, {0, bounds[static_cast<size_t>(last)]});
+}
+
+// How far results of the operation that has just been made may be off, by rank of the crew; 0 where
+// it was not compressed: then the last report is the one of `before`.
+std::vector<double> bounds_of(Runner& runner, const std::vector<gossErrorReport_t>& before,
+                              Compression* compression) {
+  std::vector<double> bounds;
+  for (int i = 0; i < runner.crew().size(); ++i) {
+    const gossErrorReport_t report = runner.compression(i);
+    const bool compressed = report.operation != before[static_cast<size_t>(i)].operation;
+    bounds.push_back(compressed ? report.bound : 0);
+    if (i == 0 && compressed) compression->report = report;
+  }
+  return bounds;
 }
 
 }  // namespace
 
-int64_t count_wrong(Runner& runner, const Work& work, double* error) {
+int64_t count_wrong(Runner& runner, const Work& work, Compression* compression) {
   Crew& crew = runner.crew();
   for (int round = 1; round <= runner.options().check; ++round) {
     double wrong = 0;
     if (const auto custom = runner.collective().count_wrong_ranks) {
       wrong = custom(crew, runner.options(), static_cast<unsigned>(round));
     } else {
+      std::vector<gossErrorReport_t> before;
+      for (int i = 0; i < crew.size(); ++i) before.push_back(runner.compression(i));
+      Compression ignored;
+      Compression* found = round == 1 ? compression : &ignored;
       prepare(runner, work, static_cast<uint32_t>(round));
       runner.start(work, 0, runner.options().stream);
       runner.synchronize();
-      if (runner.options().inject_error) spoil_one_element(runner, work);
+      const std::vector<double> bounds = bounds_of(runner, before, found);
+      if (runner.options().inject_error) spoil_one_element(runner, work, bounds);
       for (int i = 0; i < crew.size(); ++i) {
-        wrong +=
-            static_cast<double>(check_rank(runner, work, static_cast<uint32_t>(round), i, error));
+        wrong += static_cast<double>(check_rank(runner, work, static_cast<uint32_t>(round), i,
+                                                bounds[static_cast<size_t>(i)], found));
       }
     }
     const double all = crew.combine(wrong, Combine::kSum);

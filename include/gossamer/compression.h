@@ -49,6 +49,7 @@ typedef struct {
   double measuredNmse; /**< likewise */
   uint64_t sentBytes;  /**< to other ranks, headers included */
   uint64_t plainBytes; /**< that the same messages would have had uncompressed */
+  uint64_t operation;  /**< number of the call in its communicator, as in messages of errors */
 } gossErrorReport_t;
 
 /**

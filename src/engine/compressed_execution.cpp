@@ -48,22 +48,23 @@ quant::Figures read_figures(const uint8_t* from) {
 
 // ---- geometry -----------------------------------------------------------------------------------
 
-void CompressedExecution::choose_program(Communicator& comm, const Operation& operation) {
+void CompressedExecution::choose_program(const collectives::Shape& shape) {
   const auto matches = [&](size_t i) {
-    return programs_[i]->algorithm == how_.algorithm && roots_[i] == operation.root;
+    const collectives::Shape& made = shapes_[i];
+    return programs_[i]->algorithm == how_.algorithm && made.rank == shape.rank &&
+           made.nranks == shape.nranks && made.root == shape.root;
   };
   size_t i = 0;
   while (i < programs_.size() && !matches(i)) ++i;
   if (i == programs_.size()) {
     if (programs_.size() == kMostPrograms) {  // a program for each root, perhaps
       programs_.clear();
-      roots_.clear();
+      shapes_.clear();
       i = 0;
     }
-    programs_.push_back(std::make_unique<ExchangeProgram>(
-        lower_exchange(collectives::row(how_.algorithm),
-                       collectives::Shape{comm.rank(), comm.nranks(), operation.root})));
-    roots_.push_back(operation.root);
+    programs_.push_back(
+        std::make_unique<ExchangeProgram>(lower_exchange(collectives::row(how_.algorithm), shape)));
+    shapes_.push_back(shape);
   }
   program_ = programs_[i].get();
 }
@@ -163,21 +164,30 @@ void CompressedExecution::open(Slot* slot, size_t chunk) {
 // ---- the operation ------------------------------------------------------------------------------
 
 Progress CompressedExecution::start(Communicator& comm, const Operation& operation,
-                                    const CodecChoice& compression, uint64_t signature) {
+                                    const CodecChoice& compression, const MessageFrame& frame,
+                                    const Members& members) {
   operation_ = operation;
   how_ = compression;
-  signature_ = signature;
-  number_ = comm.number_of(signature);
+  frame_ = frame;
+  number_ = comm.number_of(frame.signature);
   element_ = type_size(operation.type);
   failure_ = {};
-  figures_ = {};
-  elements_ = sent_bytes_ = plain_bytes_ = 0;
+  outcome_ = {};
+  outcome_.operation = number_;
   chunks_done_ = 0;
   const bool average = collectives::facts(operation.kind).reduces && operation.op == gossAvg;
   result_factor_ = average ? 1.0f / static_cast<float>(comm.nranks()) : 1.0f;
-  dither_ = dither(comm);
+  group_.assign(members.group.begin(), members.group.end());
+  offset_ = members.offset;
+  collectives::Shape shape{comm.rank(), comm.nranks(), operation.root};
+  if (!group_.empty()) {
+    const auto self = std::find(group_.begin(), group_.end(), comm.rank());
+    shape.rank = static_cast<int>(self - group_.begin());
+    shape.nranks = static_cast<int>(group_.size());
+  }
+  dither_ = dither(shape.rank);
   feedback_ = operation.options != nullptr ? operation.options->feedback.get() : nullptr;
-  choose_program(comm, operation);
+  choose_program(shape);
   divide(operation);
   slots_.resize(std::min(kSlots, chunks_));
   for (size_t i = 0; i < slots_.size(); ++i) open(&slots_[i], i);
@@ -186,12 +196,14 @@ Progress CompressedExecution::start(Communicator& comm, const Operation& operati
     Channel& channel = channels_[i];
     channel.active = false;
     channel.group = channel.message = channel.in_group = 0;
+    const bool remote = comm.remote(rank_of(program_->channels[i].peer));
+    channel.greeting = remote ? Channel::Greeting::kDue : Channel::Greeting::kDone;
     skip(program_->channels[i], &channel);
   }
-  comm.exchanging = signature;
-  comm.signature_in_progress = signature;
+  comm.exchanging = frame.signature;
+  comm.signature_in_progress = frame.signature;
   // For ranks that are in another operation; pairs with agrees().
-  comm.mine().flags.signature.store(signature, std::memory_order_release);
+  comm.mine().flags.signature.store(frame.signature, std::memory_order_release);
   return advance(comm);
 }
 
@@ -216,7 +228,7 @@ Progress CompressedExecution::check(Communicator& comm, std::chrono::millisecond
     if (waiting == none || program_->channels[waiting].way == Way::kSend) waiting = i;
   }
   if (waiting == none) return Progress::kBlocked;
-  failure_ = comm.check_wait(program_->channels[waiting].peer, signature_, waited);
+  failure_ = comm.check_wait(rank_of(program_->channels[waiting].peer), frame_.signature, waited);
   if (!failure_.ok()) return Progress::kFailed;
   for (Channel& channel : channels_) {
     if (!channel.active || channel.execution.check(comm, waited) != Progress::kFailed) continue;
@@ -282,7 +294,11 @@ bool CompressedExecution::pump(Communicator& comm, size_t index) {
       failure_ = channel.execution.failure();
       return false;
     }
-    if (channel.active && !end_message(comm, index)) return false;
+    if (channel.greeting == Channel::Greeting::kOnTheWay) {
+      if (!end_greeting(comm, index)) return false;
+    } else if (!end_message(comm, index)) {
+      return false;
+    }
   }
 }
 
@@ -295,28 +311,62 @@ bool CompressedExecution::begin_message(Communicator& comm, size_t index) {
   const ExchangeMessage& message = plan.messages[channel.message];
   const Slot* slot = slot_of(chunk);
   const bool sends = plan.way == Way::kSend;
+  if (channel.greeting == Channel::Greeting::kDue) {
+    channel.greeting = Channel::Greeting::kOnTheWay;
+    channel.frame = sends ? frame_ : MessageFrame{};
+    channel.transfer = {plan.way, gossUint8, rank_of(plan.peer), sizeof(MessageFrame),
+                        reinterpret_cast<std::byte*>(&channel.frame)};
+    return begin_transfer(comm, &channel);
+  }
   if (slot == nullptr) return false;
   if (sends && slot->filled[static_cast<size_t>(message.buffer)] == 0) return false;
   const int region = program_->buffers[static_cast<size_t>(message.buffer)].region;
   const size_t count = stretch(region, chunk).count;
   if (sends) write_header(chunk, message.buffer);
   channel.transfer = {
-      plan.way, gossUint8, plan.peer,
+      plan.way, gossUint8, rank_of(plan.peer),
       quant::kChunkHeaderBytes + quant::encoded_bytes(codec(message.buffer), count) + kFiguresBytes,
       reinterpret_cast<std::byte*>(header(chunk, message.buffer))};
-  if (sends) sent_bytes_ += channel.transfer.count;
-  if (sends) plain_bytes_ += count * element_;
+  if (sends) outcome_.sent_bytes += channel.transfer.count;
+  if (sends) outcome_.plain_bytes += count * element_;
+  return begin_transfer(comm, &channel);
+}
+
+bool CompressedExecution::begin_transfer(Communicator& comm, Channel* channel) {
   Operation one;
-  one.transfers = &channel.transfer;
+  one.transfers = &channel->transfer;
   one.ntransfers = 1;
-  channel.active = true;
-  switch (channel.execution.start(comm, one)) {
+  channel->active = true;
+  switch (channel->execution.start(comm, one)) {
     case Progress::kDone: return true;
     case Progress::kBlocked: return false;
     case Progress::kFailed: break;
   }
-  failure_ = channel.execution.failure();
+  failure_ = channel->execution.failure();
   return false;
+}
+
+// Both ends of a channel of ranks that do not see each other's memory: are they in the same
+// operation?
+bool CompressedExecution::end_greeting(Communicator& comm, size_t index) {
+  Channel& channel = channels_[index];
+  channel.active = false;
+  channel.greeting = Channel::Greeting::kDone;
+  const MessageFrame& theirs = channel.frame;
+  if (theirs.signature == frame_.signature) return true;
+  const int peer = rank_of(program_->channels[index].peer);
+  comm.told_operation(peer, theirs.signature, theirs.what, theirs.count);
+  if (comm.differs(peer, frame_.signature) || comm.disagrees(peer, frame_.signature)) {
+    failure_ = comm.mismatch(peer, frame_.signature);
+    return false;
+  }
+  return fail(comm, goss::fail(gossInvalidUsage,
+                               "%s is in operation #%llu of communicator '%s' and %s in #%llu. All "
+                               "ranks must make the same calls",
+                               comm.name_of(peer).c_str(),
+                               static_cast<unsigned long long>(comm.number_of(theirs.signature)),
+                               comm.settings().name.c_str(), comm.name_of(comm.rank()).c_str(),
+                               static_cast<unsigned long long>(number_)));
 }
 
 bool CompressedExecution::end_message(Communicator& comm, size_t index) {
@@ -329,7 +379,7 @@ bool CompressedExecution::end_message(Communicator& comm, size_t index) {
   if (plan.way == Way::kSend) {
     --slot->unsent;
   } else {
-    if (!check_header(comm, plan.peer, chunk, buffer)) return false;
+    if (!check_header(comm, rank_of(plan.peer), chunk, buffer)) return false;
     const size_t count =
         stretch(program_->buffers[static_cast<size_t>(buffer)].region, chunk).count;
     slot->errors[static_cast<size_t>(buffer)] =
@@ -363,8 +413,8 @@ bool CompressedExecution::check_header(Communicator& comm, int peer, size_t chun
       head.value().sequence == number_) {
     return true;
   }
-  if (comm.differs(peer, signature_)) {
-    failure_ = comm.mismatch(peer, signature_);
+  if (comm.differs(peer, frame_.signature)) {
+    failure_ = comm.mismatch(peer, frame_.signature);
     return false;
   }
   const std::string what = head.ok()

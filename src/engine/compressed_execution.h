@@ -10,9 +10,11 @@
 //
 // Who owns and rounds which element depends on (n, count, program) alone and not on chunks, so bits
 // do not depend on how long these are. One per communicator; buffers are kept for the next call.
+// Across hosts it may be run by some of the ranks (Members), on what their hosts have summed.
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "collectives/partition.h"
@@ -22,11 +24,26 @@
 
 namespace goss::engine {
 
+// About this rank's result, and what it sent.
+struct CompressedOutcome {
+  quant::Figures figures;
+  uint64_t elements = 0;
+  uint64_t sent_bytes = 0;
+  uint64_t plain_bytes = 0;
+  uint64_t operation = 0;  // its number
+};
+
+// Who takes part. The root of the operation is a place in the group.
+struct Members {
+  std::span<const int> group;  // ranks; empty: all
+  size_t offset = 0;           // of the operation's elements in the vector of the call
+};
+
 class CompressedExecution {
  public:
   // The operation must stay where it is until the execution is done.
   Progress start(Communicator& comm, const Operation& operation, const CodecChoice& compression,
-                 uint64_t signature);
+                 const MessageFrame& frame, const Members& members = {});
   Progress advance(Communicator& comm);
   // After kBlocked, now and then: kFailed when waiting has become pointless.
   Progress check(Communicator& comm, std::chrono::milliseconds waited);
@@ -34,11 +51,7 @@ class CompressedExecution {
   uint64_t position() const;
   const Status& failure() const { return failure_; }
 
-  // After kDone: about this rank's result.
-  const quant::Figures& figures() const { return figures_; }
-  uint64_t elements() const { return elements_; }
-  uint64_t sent_bytes() const { return sent_bytes_; }
-  uint64_t plain_bytes() const { return plain_bytes_; }
+  const CompressedOutcome& outcome() const { return outcome_; }  // after kDone
   // Of buffers and programs that are kept.
   size_t bytes() const { return staging_.capacity(); }
 
@@ -58,6 +71,9 @@ class CompressedExecution {
     PairExecution execution;
     Transfer transfer;
     bool active = false;
+    // Ranks of other hosts begin by saying what they are in.
+    enum class Greeting : uint8_t { kDue, kOnTheWay, kDone } greeting = Greeting::kDone;
+    MessageFrame frame;
     size_t group = 0;  // of chunks
     size_t message = 0;
     size_t in_group = 0;
@@ -67,7 +83,8 @@ class CompressedExecution {
     size_t count;
   };
 
-  void choose_program(Communicator& comm, const Operation& operation);
+  void choose_program(const collectives::Shape& shape);
+  int rank_of(int peer) const { return group_.empty() ? peer : group_[static_cast<size_t>(peer)]; }
   void divide(const Operation& operation);
   void open(Slot* slot, size_t chunk);
   Slot* slot_of(size_t chunk);
@@ -79,13 +96,15 @@ class CompressedExecution {
   uint8_t* header(size_t chunk, int buffer);
   uint8_t* payload(size_t chunk, int buffer);
   quant::EncodeOptions encoding(int buffer, float factor) const;
-  quant::Dither dither(const Communicator& comm) const;
+  quant::Dither dither(int place) const;
   uint64_t dither_place(int region, size_t first) const;
 
   bool finished(const Channel& channel) const;
   void skip(const ExchangeChannel& plan, Channel* channel) const;
   bool pump(Communicator& comm, size_t index);
   bool begin_message(Communicator& comm, size_t index);
+  bool begin_transfer(Communicator& comm, Channel* channel);
+  bool end_greeting(Communicator& comm, size_t index);
   bool end_message(Communicator& comm, size_t index);
   bool check_header(Communicator& comm, int peer, size_t chunk, int buffer);
   void write_header(size_t chunk, int buffer);
@@ -104,7 +123,9 @@ class CompressedExecution {
 
   Operation operation_;
   CodecChoice how_;
-  uint64_t signature_ = 0;
+  std::vector<int> group_;
+  size_t offset_ = 0;
+  MessageFrame frame_;
   uint64_t number_ = 0;  // of the operation
   float result_factor_ = 1;
   quant::Dither dither_;
@@ -119,7 +140,7 @@ class CompressedExecution {
   size_t slot_stride_ = 0;
 
   std::vector<std::unique_ptr<ExchangeProgram>> programs_;
-  std::vector<int> roots_;  // of programs_
+  std::vector<collectives::Shape> shapes_;  // of programs_
   std::vector<std::byte> staging_;
   std::byte* base_ = nullptr;  // in staging_, on a cache line
   std::vector<Slot> slots_;
@@ -128,10 +149,7 @@ class CompressedExecution {
   std::vector<float> wide_;  // of feedback
   size_t chunks_done_ = 0;
   uint64_t work_done_ = 0;
-  quant::Figures figures_;
-  uint64_t elements_ = 0;
-  uint64_t sent_bytes_ = 0;
-  uint64_t plain_bytes_ = 0;
+  CompressedOutcome outcome_;
   Status failure_;
 };
 

@@ -15,19 +15,21 @@ namespace goss::engine {
 
 using Code = ExchangeWork::Code;
 
-quant::Dither CompressedExecution::dither(const Communicator& comm) const {
+// `place`: of this rank among those that take part, so that ranks of a host that encode the same
+// numbers give the same bits.
+quant::Dither CompressedExecution::dither(int place) const {
   const CallOptions* options = operation_.options;
   quant::Dither dither;
   dither.seed = options != nullptr ? options->seed : 0;
   dither.step = options != nullptr && options->step ? *options->step : number_;
-  dither.rank = static_cast<uint32_t>(comm.rank());
+  dither.rank = static_cast<uint32_t>(place);
   return dither;
 }
 
 // The place of an element in the numbers that a rank encodes: every one has its own, and they are
 // multiples of 8 where stretches begin.
 uint64_t CompressedExecution::dither_place(int region, size_t first) const {
-  if (program_->vectors()) return partition_.begin(region) + first;
+  if (program_->vectors()) return offset_ + partition_.begin(region) + first;
   return static_cast<uint64_t>(region) * align_up(operation_.count, unit_) + first;
 }
 
@@ -95,9 +97,9 @@ void CompressedExecution::execute(Communicator& comm, Slot* slot, const Exchange
 }
 
 void CompressedExecution::add_to_result(const quant::Figures& errors, size_t count) {
-  figures_.bound = std::max(figures_.bound, errors.bound);
-  figures_.noise += errors.noise;
-  elements_ += count;
+  outcome_.figures.bound = std::max(outcome_.figures.bound, errors.bound);
+  outcome_.figures.noise += errors.noise;
+  outcome_.elements += count;
 }
 
 void CompressedExecution::encode(Communicator& comm, Slot* slot, const ExchangeWork& work,
@@ -116,7 +118,7 @@ void CompressedExecution::encode(Communicator& comm, Slot* slot, const ExchangeW
   } else {
     wide_.resize(std::max(wide_.size(), where.count));
     comm.compute().widen(encode.src, encode.type, where.count, wide_.data());
-    feedback_->encode(place, {wide_.data(), where.count}, encode);
+    feedback_->encode(offset_ + place, {wide_.data(), where.count}, encode);
   }
   slot->filled[static_cast<size_t>(work.buffer)] = 1;
 }
@@ -212,7 +214,7 @@ void CompressedExecution::reduce_with_feedback(Communicator& comm, const Slot& s
                        .first_element = wanted.first_element};
   quant::Figures last;
   if (wanted.figures != nullptr) encode.figures = &last;
-  feedback_->encode(place, {wide_.data(), wanted.count}, encode);
+  feedback_->encode(offset_ + place, {wide_.data(), wanted.count}, encode);
   if (wanted.figures != nullptr) {
     const auto factor = static_cast<double>(wanted.how.factor);
     wanted.figures->bound = wanted.figures->bound * factor + last.bound;

@@ -23,7 +23,9 @@ namespace {
 constexpr size_t kOneShotWireBytes = 256 * 1024;
 constexpr size_t kFlatBroadcastWireBytes = 64 * 1024;
 
-Algorithm choose_algorithm(const Operation& operation, int nranks, const CodecWish& wish) {
+}  // namespace
+
+Algorithm compressed_algorithm(const Operation& operation, int nranks, const CodecChoice& wish) {
   const auto n = static_cast<size_t>(nranks);
   switch (operation.kind) {
     case Kind::kAllReduce: {
@@ -50,6 +52,8 @@ Algorithm choose_algorithm(const Operation& operation, int nranks, const CodecWi
   }
   return Algorithm::kBarrierFlat;
 }
+
+namespace {
 
 // Why an operation is not compressed whatever the wish; null: it may be.
 const char* obstacle(const Operation& operation, int nranks, const CodecWish& wish) {
@@ -145,10 +149,10 @@ Result<CompressionChoice> choose_compression(const Operation& operation, int nra
     return CompressionChoice{{}, "the codec has no fewer bytes than the type"};
   }
   GOSS_TRY(check_ring(operation, nranks, wish));
-  return CompressionChoice{
-      CodecChoice{wish.reduce, wish.gather, wish.rounding, wish.mx_scale,
-                  choose_algorithm(operation, nranks, wish)},
-      options != nullptr && options->wish ? "the call asks for it" : "a rule of GOSS_CODEC fits"};
+  CodecChoice how{wish.reduce, wish.gather, wish.rounding, wish.mx_scale, wish.route, {}};
+  how.algorithm = compressed_algorithm(operation, nranks, how);
+  return CompressionChoice{how, options != nullptr && options->wish ? "the call asks for it"
+                                                                    : "a rule of GOSS_CODEC fits"};
 }
 
 // ---- as text ------------------------------------------------------------------------------------

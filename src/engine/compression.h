@@ -72,6 +72,7 @@ struct CodecChoice {
   quant::Codec gather = quant::Codec::kInt8;
   quant::Rounding rounding = quant::Rounding::kNearest;
   quant::MxScale mx_scale = quant::MxScale::kUp;
+  CodecWish::Route route = CodecWish::Route::kAuto;
   collectives::Algorithm algorithm = collectives::Algorithm::kAllReduceTwoShot;
 
   // Into Signature::what: never 0.
@@ -86,6 +87,10 @@ struct CompressionChoice {
 // gossInvalidArgument: what is wished for would ruin the result, or cannot be had.
 Result<CompressionChoice> choose_compression(const Operation& operation, int nranks,
                                              const CodecRules& rules);
+
+// The algorithm for that among `nranks` ranks.
+collectives::Algorithm compressed_algorithm(const Operation& operation, int nranks,
+                                            const CodecChoice& how);
 
 // The codec of fewest bits with which no element of a result is further off than `error` times the
 // sum over the ranks of the largest magnitudes in its block: what can be promised before the

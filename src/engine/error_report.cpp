@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 namespace goss::engine {
 
@@ -23,6 +24,11 @@ Elements elements_of(const Operation& operation, int rank, int nranks) {
   const auto n = static_cast<size_t>(nranks);
   Elements all{operation.count * (facts.input == Layout::kBlocks ? n : 1),
                operation.count * (facts.output == Layout::kBlocks ? n : 1)};
+  if (operation.block_counts != nullptr) {
+    const size_t* counts = operation.block_counts;
+    all.output = facts.output == Layout::kBlocks ? std::accumulate(counts, counts + n, size_t{0})
+                                                 : counts[rank];
+  }
   if (!facts.rooted || rank == operation.root) return all;
   const bool from_root = operation.kind == collectives::Kind::kBroadcast ||
                          operation.kind == collectives::Kind::kScatter;
@@ -33,6 +39,14 @@ Elements elements_of(const Operation& operation, int rank, int nranks) {
   }
   return all;
 }
+
+}  // namespace
+
+size_t result_elements(const Operation& operation, int rank, int nranks) {
+  return elements_of(operation, rank, nranks).output;
+}
+
+namespace {
 
 // Calls visit(numbers, elements) for stretches of a buffer as doubles.
 template <class Visit>
@@ -96,20 +110,21 @@ void ErrorReporter::begin(Communicator& comm, const Operation& operation, bool c
   exact_.buffer = {input_.data(), output_.data(), operation.count};
 }
 
-void ErrorReporter::add(Communicator& comm, const CompressedExecution& done,
+void ErrorReporter::add(Communicator& comm, const CompressedOutcome& outcome,
                         const Operation& operation, const CodecChoice& how) {
   gossErrorReport_t report{};
   report.size = sizeof(report);
   std::snprintf(report.codec, sizeof(report.codec), "%s", describe(how).c_str());
   std::snprintf(report.algorithm, sizeof(report.algorithm), "%s",
                 collectives::row(how.algorithm).name);
-  report.elements = done.elements();
-  report.bound = done.figures().bound;
+  report.elements = outcome.elements;
+  report.bound = outcome.figures.bound;
   const double elements = std::max(1.0, static_cast<double>(report.elements));
-  report.expectedRms = std::sqrt(done.figures().noise / elements);
+  report.expectedRms = std::sqrt(outcome.figures.noise / elements);
   report.expectedNmse = report.measuredMax = report.measuredNmse = -1;
-  report.sentBytes = done.sent_bytes();
-  report.plainBytes = done.plain_bytes();
+  report.sentBytes = outcome.sent_bytes;
+  report.plainBytes = outcome.plain_bytes;
+  report.operation = outcome.operation;
   comm.set_last_report(report);
   if (!wanted_) return;
   report_ = report;
@@ -119,7 +134,7 @@ void ErrorReporter::add(Communicator& comm, const CompressedExecution& done,
               [&](double x, double) {
                 if (std::isfinite(x)) squares += x * x;
               });
-  if (squares > 0) report_.expectedNmse = done.figures().noise / squares;
+  if (squares > 0) report_.expectedNmse = outcome.figures.noise / squares;
 }
 
 void ErrorReporter::measure(const Communicator& comm) {

@@ -17,7 +17,7 @@ class ErrorReporter {
   // Before the operation starts: its input is kept where errors are to be measured.
   void begin(Communicator& comm, const Operation& operation, bool compressed);
   // After the compressed operation.
-  void add(Communicator& comm, const CompressedExecution& done, const Operation& operation,
+  void add(Communicator& comm, const CompressedOutcome& outcome, const Operation& operation,
            const CodecChoice& how);
   // To be run next, uncompressed; null: nothing is to be measured.
   const Operation* exact() const { return measures_ ? &exact_ : nullptr; }
@@ -39,6 +39,8 @@ class ErrorReporter {
   std::vector<std::byte> output_;
 };
 
+// Of the result on `rank`.
+size_t result_elements(const Operation& operation, int rank, int nranks);
 // Into the caller's struct, as long as that is.
 void copy_report(const gossErrorReport_t& from, gossErrorReport_t* to);
 

@@ -5,6 +5,8 @@
 #include <exception>
 #include <utility>
 
+#include "engine/span.h"
+
 namespace goss::engine {
 
 namespace {
@@ -23,6 +25,7 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
   failure_ = {};
   active_ = true;
   waited_ = false;
+  compression_.reset();
   if (operation.transfers != nullptr) {
     choice_ = {};
     choice_.path = Path::kPairs;
@@ -38,7 +41,6 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
 
 // An operation whose input is what is to be moved.
 Progress Execution::begin(Communicator& comm, const Operation& operation) {
-  compression_.reset();
   if (operation.options != nullptr || !comm.settings().codecs.empty()) [[unlikely]] {
     // What would be refused was refused before it began.
     const Result<CompressionChoice> choice =
@@ -51,11 +53,19 @@ Progress Execution::begin(Communicator& comm, const Operation& operation) {
 }
 
 Progress Execution::begin_compressed(Communicator& comm) {
+  if (comm.span() != nullptr && works_inside_hosts(operation_, comm.span()->hosts())) {
+    choice_ = {Path::kHosts, compression_->algorithm, ""};
+    if (span_ == nullptr) span_ = std::make_unique<SpanExecution>();
+    return settle(comm, span_->start(comm, operation_, &*compression_));
+  }
   choice_ = {Path::kCompressed, compression_->algorithm, ""};
   signature_ = comm.begin_operation(operation_, static_cast<int>(compression_->algorithm), {},
                                     compression_->packed());
   compressed_ = &comm.compressed();
-  return settle(comm, compressed_->start(comm, operation_, *compression_, signature_));
+  const Signature signature =
+      Signature::of(operation_, static_cast<int>(compression_->algorithm), compression_->packed());
+  const MessageFrame frame{signature_, signature.what, signature.count};
+  return settle(comm, compressed_->start(comm, operation_, *compression_, frame));
 }
 
 Progress Execution::begin_exact(Communicator& comm, const Operation& operation) {
@@ -142,9 +152,11 @@ Progress Execution::end(Communicator& comm) {
   } else {
     comm.end_operation(operation_);
   }
-  if (reporter_.active() || choice_.path == Path::kCompressed) [[unlikely]] {
-    if (choice_.path == Path::kCompressed) {
-      reporter_.add(comm, *compressed_, operation_, *compression_);
+  if (compression_ || reporter_.active()) [[unlikely]] {
+    if (compression_) {
+      const bool hosts = choice_.path == Path::kHosts;
+      reporter_.add(comm, hosts ? span_->outcome() : compressed_->outcome(), operation_,
+                    *compression_);
     }
     if (const Operation* exact = reporter_.exact()) {
       if (operation_.options != exact->options) {

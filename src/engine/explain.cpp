@@ -22,8 +22,21 @@ const char* path_text(Path path) {
 }
 
 // Bytes that the messages of this rank have, headers left out.
-std::string compressed_text(const gossComm& handle, const Operation& operation,
-                            const CodecChoice& how, const char* reason) {
+std::string compressed_text(const gossComm& handle, const Operation& operation, CodecChoice how,
+                            const char* reason) {
+  std::string transport = path_text(Path::kCompressed);
+  const Span* span = handle.comm->span();
+  if (span != nullptr && works_inside_hosts(operation, span->hosts())) {
+    const SpanChoice between =
+        choose_across_hosts(operation, span->hosts(), handle.settings.forced);
+    Operation share = operation;
+    share.count = share_between_hosts(operation, span->hosts());
+    how.algorithm = compressed_algorithm(share, span->hosts().count(), how);
+    transport = format(
+        "exact in the shared memory of each of %d hosts, compressed between them, "
+        "%s",
+        span->hosts().count(), between.reason);
+  }
   const collectives::Row& row = collectives::row(how.algorithm);
   const size_t plain = operation.bytes();
   const size_t wire = quant::encoded_bytes(how.reduce, operation.count);
@@ -32,7 +45,7 @@ std::string compressed_text(const gossComm& handle, const Operation& operation,
       "%.2f times fewer; algorithm %s; transport: %s; steps %s; encoded bytes received per rank %s",
       kind_name(operation.kind), operation.count, type_name(operation.type), plain, handle.nranks,
       describe(how).c_str(), reason, wire, static_cast<double>(plain) / static_cast<double>(wire),
-      row.name, path_text(Path::kCompressed), row.steps, row.bytes);
+      row.name, transport.c_str(), row.steps, row.bytes);
   if (collectives::facts(operation.kind).reduces) text += "; gossProd goes uncompressed";
   return text + format("; codecs %s", chosen_isa().name);
 }

@@ -22,13 +22,6 @@
 
 namespace goss::engine {
 
-// What ranks tell each other about the operation that a message belongs to.
-struct MessageFrame {
-  uint64_t signature = 0;
-  uint64_t what = 0;
-  uint64_t count = 0;
-};
-
 class MessageExecution {
  public:
   ~MessageExecution();

@@ -139,6 +139,13 @@ struct Signature {
   }
 };
 
+// What ranks tell each other about the operation that a message belongs to.
+struct MessageFrame {
+  uint64_t signature = 0;
+  uint64_t what = 0;
+  uint64_t count = 0;
+};
+
 // "all_reduce(count 1024, float, sum, twoshot)".
 std::string describe(const Signature& signature);
 

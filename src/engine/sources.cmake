@@ -51,6 +51,8 @@ set(GOSS_ENGINE_SOURCES
   engine/settings.cpp
   engine/shrink_board.cpp
   engine/span.cpp
+  engine/span_choice.cpp
+  engine/span_compressed.cpp
   engine/span_execution.cpp
   engine/start.cpp
   engine/stream.cpp

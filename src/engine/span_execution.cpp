@@ -18,8 +18,15 @@ using Way = SpanChoice::Way;
 SpanExecution::SpanExecution() : local_(std::make_unique<Execution>()) {}
 SpanExecution::~SpanExecution() = default;
 
-Progress SpanExecution::start(Communicator& comm, const Operation& operation) {
+Progress SpanExecution::start(Communicator& comm, const Operation& operation,
+                              const CodecChoice* compression) {
   operation_ = operation;
+  options_ = std::exchange(operation_.options, nullptr);  // nothing inside hosts
+  compression_.reset();
+  if (compression != nullptr) compression_ = *compression;
+  compressed_ = nullptr;
+  outcome_ = {};
+  shares_errors_ = false;
   failure_ = {};
   phases_.clear();
   current_ = 0;
@@ -28,15 +35,18 @@ Progress SpanExecution::start(Communicator& comm, const Operation& operation) {
   result_ = {};
   const SpanChoice choice =
       choose_across_hosts(operation, comm.span()->hosts(), comm.settings().forced);
-  const int algorithm = signature_algorithm(choice.messages.algorithm);
-  frame_.signature = comm.begin_operation(operation, algorithm, {});
+  const int algorithm = compression_ ? static_cast<int>(compression_->algorithm)
+                                     : signature_algorithm(choice.messages.algorithm);
+  const uint32_t codecs = compression_ ? compression_->packed() : 0;
+  frame_.signature = comm.begin_operation(operation, algorithm, {}, codecs);
   comm.signature_in_progress = frame_.signature;
-  const Signature signature = Signature::of(operation, algorithm);
+  const Signature signature = Signature::of(operation, algorithm, codecs);
   frame_.what = signature.what;
   frame_.count = signature.count;
   if (operation.count == 0 && operation.kind != Kind::kBarrier) return Progress::kDone;
   stage(comm);
   plan(comm, choice);
+  if (compression_) share_errors(comm, choice);
   return run(comm);
 }
 
@@ -185,9 +195,6 @@ namespace {
 
 RedOp without_division(RedOp op) { return op == gossAvg ? gossSum : op; }
 
-// So short that a message costs more than its bytes: every rank of a host sends the whole sum.
-constexpr size_t kWholeSums = 4096;
-
 }  // namespace
 
 void SpanExecution::share_all_reduce(Communicator& comm, const SpanChoice& choice) {
@@ -197,14 +204,18 @@ void SpanExecution::share_all_reduce(Communicator& comm, const SpanChoice& choic
   std::byte* output = operation_.buffer.output;
   const RedOp sum = without_division(operation_.op);
   const size_t count = operation_.count;
-  if (operation_.bytes() <= kWholeSums) {
+  if (share_between_hosts(operation_, hosts) == count) {
     add_local(comm, part_of(Kind::kAllReduce, input, output, count, sum));
     return add_messages(choice, part_of(Kind::kAllReduce, output, output, count, operation_.op),
                         column, 0);
   }
   const int ranks = hosts.per_host();
   const size_t element = type_size(operation_.type);
-  const size_t unit = std::max<size_t>(1, kCacheLine / element);
+  size_t unit = std::max<size_t>(1, kCacheLine / element);
+  if (compression_) {
+    unit = std::max({unit, quant::partition_unit(compression_->reduce),
+                     quant::partition_unit(compression_->gather)});
+  }
   const collectives::Partition parts(count, ranks, unit);
   const int own = hosts.index(comm.rank());
   std::vector<size_t> blocks;
@@ -216,6 +227,7 @@ void SpanExecution::share_all_reduce(Communicator& comm, const SpanChoice& choic
   if (parts.size(own) > 0) {
     add_messages(choice, part_of(Kind::kAllReduce, share, share, parts.size(own), operation_.op),
                  column, 0);
+    phases_.back().offset = parts.begin(own);
   }
   add_local(comm, part_of(Kind::kAllGather, share, output, parts.size(0), gossSum), blocks);
 }
@@ -308,11 +320,12 @@ void SpanExecution::lead_broadcast(Communicator& comm, const SpanChoice& choice,
   Operation inside = operation_;
   inside.root = comm.span()->hosts().index(lead.leader);
   if (lead.leader == comm.rank()) {
-    // What others of the host are to get lies in the root's input, else in the output.
-    std::byte* held = is_root ? const_cast<std::byte*>(operation_.buffer.input)  // only read
-                              : operation_.buffer.output;
+    // What others of the host are to get lies in the root's input if it is what other hosts get.
+    const bool unchanged = is_root && !alone && !compression_;
+    std::byte* held = unchanged ? const_cast<std::byte*>(operation_.buffer.input)  // only read
+                                : operation_.buffer.output;
     Operation between = operation_;
-    between.buffer = {held, alone ? operation_.buffer.output : held, operation_.count};
+    between.buffer = {is_root ? operation_.buffer.input : held, held, operation_.count};
     add_messages(choice, between, lead.leaders, lead.root_host);
     inside.buffer.input = held;
   }
@@ -374,18 +387,27 @@ Progress SpanExecution::run(Communicator& comm) {
       progress = begin(comm, &phase);
     } else if (phase.local) {
       progress = local_->advance(*comm.span()->local());
+    } else if (is_compressed(phase)) {
+      progress = compressed_->advance(comm);
     } else {
       progress = messages_.advance(comm);
     }
     if (progress == Progress::kFailed) {
-      failure_ = phase.local ? local_->failure() : messages_.failure();
+      failure_ = phase.local            ? local_->failure()
+                 : is_compressed(phase) ? compressed_->failure()
+                                        : messages_.failure();
     }
     if (progress != Progress::kDone) return progress;
+    if (is_compressed(phase)) end_compressed(compressed_->outcome());
     ++current_;
     ++moved_;
     begun_ = false;
   }
   if (result_.bytes > 0) std::memcpy(result_.to, result_.from, result_.bytes);
+  if (shares_errors_) {
+    outcome_.figures = shared_;
+    outcome_.figures.noise *= noise_share_;
+  }
   unstage(comm);
   return Progress::kDone;
 }
@@ -399,6 +421,7 @@ Progress SpanExecution::begin(Communicator& comm, Phase* phase) {
     operation.count = *std::max_element(operation.block_counts, operation.block_counts + ranks);
   }
   if (phase->local) return local_->start(*comm.span()->local(), operation);
+  if (compression_) return begin_compressed(comm, *phase);
   const auto self = std::find(phase->group.begin(), phase->group.end(), comm.rank());
   const collectives::Shape shape{static_cast<int>(self - phase->group.begin()),
                                  static_cast<int>(phase->group.size()), phase->root};
@@ -417,6 +440,11 @@ Progress SpanExecution::check(Communicator& comm, std::chrono::milliseconds wait
     if (progress == Progress::kFailed) failure_ = local_->failure();
     return progress;
   }
+  if (compression_) {
+    const Progress progress = compressed_->check(comm, waited);
+    if (progress == Progress::kFailed) failure_ = compressed_->failure();
+    return progress;
+  }
   failure_ = messages_.trouble(comm);
   if (failure_.ok()) failure_ = comm.check_wait(messages_.waiting_for(), frame_.signature, waited);
   return failure_.ok() ? Progress::kBlocked : Progress::kFailed;
@@ -425,61 +453,12 @@ Progress SpanExecution::check(Communicator& comm, std::chrono::milliseconds wait
 void SpanExecution::give_up(Communicator& comm) {
   if (comm.span()->local() != nullptr) local_->give_up(*comm.span()->local());
   if (messages_begun_) messages_.give_up();
+  if (compressed_ != nullptr) compressed_->give_up(comm);
 }
 
 uint64_t SpanExecution::position() const {
-  return moved_ + messages_.position() + local_->position();
-}
-
-namespace {
-
-SpanChoice::Way way_of(const Operation& operation, const Hosts& hosts) {
-  const bool alone = hosts.members.size() == hosts.host_of.size();
-  if (alone) return Way::kFlat;
-  switch (operation.kind) {
-    case Kind::kAllReduce: return hosts.per_host() > 0 ? Way::kColumns : Way::kLeaders;
-    case Kind::kReduceScatter: return hosts.per_host() > 0 ? Way::kColumns : Way::kLeaders;
-    case Kind::kAllGather: return hosts.per_host() > 0 ? Way::kColumns : Way::kFlat;
-    case Kind::kBroadcast:
-    case Kind::kBarrier:
-    case Kind::kReduce: return Way::kLeaders;
-    case Kind::kAllToAll:
-    case Kind::kGather:
-    case Kind::kScatter: return Way::kFlat;
-  }
-  return Way::kFlat;
-}
-
-}  // namespace
-
-SpanChoice choose_across_hosts(const Operation& operation, const Hosts& hosts, Forced forced) {
-  SpanChoice choice;
-  choice.way = way_of(operation, hosts);
-  const bool flat = choice.way == Way::kFlat;
-  const int ranks = flat ? static_cast<int>(hosts.host_of.size()) : hosts.count();
-  size_t bytes = operation.bytes();
-  const bool shared = operation.kind == Kind::kAllReduce && choice.way == Way::kColumns;
-  if (shared && bytes > kWholeSums) bytes /= static_cast<size_t>(hosts.per_host());
-  if (operation.calls > 1) bytes = std::min(bytes, kMostAggregated);
-  const bool varied = operation.block_counts != nullptr;
-  Kind kind = operation.kind;
-  if (kind == Kind::kReduceScatter && choice.way == Way::kLeaders) {
-    kind = Kind::kAllReduce;  // of all blocks
-    bytes *= hosts.host_of.size();
-  }
-  choice.messages = choose_messages(kind, ranks, bytes, varied, forced);
-  switch (choice.way) {
-    case Way::kFlat: choice.reason = "messages between all ranks"; break;
-    case Way::kColumns:
-      choice.reason = "every rank of a host carries its share between hosts";
-      break;
-    case Way::kLeaders: choice.reason = "one rank of each host sends"; break;
-  }
-  return choice;
-}
-
-int signature_algorithm(collectives::MessageAlgorithm algorithm) {
-  return static_cast<int>(collectives::registry().size()) + static_cast<int>(algorithm);
+  const uint64_t compressed = compressed_ != nullptr ? compressed_->position() : 0;
+  return moved_ + messages_.position() + local_->position() + compressed;
 }
 
 }  // namespace goss::engine

@@ -8,9 +8,11 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/communicator.h"
+#include "engine/compressed_execution.h"
 #include "engine/message_execution.h"
 #include "engine/progress.h"
 
@@ -31,6 +33,11 @@ struct SpanChoice {
   const char* reason = "";
 };
 SpanChoice choose_across_hosts(const Operation& operation, const Hosts& hosts, Forced forced);
+// Whether part of the work is done in the shared memory of hosts. If not, a compressed operation
+// is one of all ranks.
+bool works_inside_hosts(const Operation& operation, const Hosts& hosts);
+// Elements of an all-reduce, or of what else `operation` is, that one rank exchanges with others.
+size_t share_between_hosts(const Operation& operation, const Hosts& hosts);
 // The number of an algorithm between hosts in signatures, behind those of shared memory.
 int signature_algorithm(collectives::MessageAlgorithm algorithm);
 
@@ -39,13 +46,17 @@ class SpanExecution {
   SpanExecution();
   ~SpanExecution();
 
-  Progress start(Communicator& comm, const Operation& operation);
+  // `compression`: what goes between hosts is compressed like that.
+  Progress start(Communicator& comm, const Operation& operation,
+                 const CodecChoice* compression = nullptr);
   Progress advance(Communicator& comm);
   Progress check(Communicator& comm, std::chrono::milliseconds waited);
   // Peers and messages do not touch the caller's buffers any more on return.
   void give_up(Communicator& comm);
   uint64_t position() const;
   const Status& failure() const { return failure_; }
+  // After kDone, of a compressed operation.
+  const CompressedOutcome& outcome() const { return outcome_; }
 
  private:
   struct Phase {
@@ -54,6 +65,7 @@ class SpanExecution {
     std::vector<size_t> blocks;  // counts, then places
     std::vector<int> group;      // messages
     int root = 0;                // in the group
+    size_t offset = 0;           // of its elements in the vector of the call
     collectives::MessageAlgorithm algorithm{};
   };
 
@@ -79,8 +91,12 @@ class SpanExecution {
   std::vector<size_t> blocks_of(const Operation& operation, const std::vector<int>& ranks) const;
   void stage(Communicator& comm);
   void unstage(Communicator& comm);
+  void share_errors(Communicator& comm, const SpanChoice& choice);
+  void end_compressed(const CompressedOutcome& outcome);
+  bool is_compressed(const Phase& phase) const { return compression_ && !phase.local; }
   Progress run(Communicator& comm);
   Progress begin(Communicator& comm, Phase* phase);
+  Progress begin_compressed(Communicator& comm, const Phase& phase);
 
   Operation operation_;
   MessageFrame frame_;
@@ -90,6 +106,13 @@ class SpanExecution {
   bool messages_begun_ = false;
   uint64_t moved_ = 0;
   MessageExecution messages_;
+  std::optional<CodecChoice> compression_;
+  const CallOptions* options_ = nullptr;       // for what goes between hosts
+  CompressedExecution* compressed_ = nullptr;  // of the communicator, once begun
+  CompressedOutcome outcome_;
+  quant::Figures shared_;  // of the ranks of this host together
+  bool shares_errors_ = false;
+  double noise_share_ = 1;
   std::unique_ptr<Execution> local_;
   std::vector<std::byte> scratch_;
   struct {  // to be copied at the end

@@ -137,9 +137,10 @@ inline Exact exact_element(const Case& c, int rank, int n, size_t i) {
     }
   }
   if (c.op == gossAvg) total /= n;
-  // Decoded contributions may be a little larger than the inputs.
+  // Decoded contributions may be a little larger than the inputs; what a host has summed is rounded
+  // to the type.
   return {total,
-          2 * (n + 1) * 0x1p-24 * magnitudes + (std::fabs(total) + magnitudes / 64) * unit + 1e-30};
+          2 * (n + 1) * 0x1p-24 * magnitudes + (std::fabs(total) + magnitudes) * unit + 1e-30};
 }
 
 // One rank's call; returns its result, empty where it has none.

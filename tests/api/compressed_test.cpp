@@ -112,6 +112,46 @@ TEST(Compressed, EveryTypeAndOperation) {
   run_all(3, cases);
 }
 
+TEST(Compressed, PreMultipliedSumsAreWithinTheBoundOfTheProducts) {
+  constexpr size_t kCount = 6001;
+  for (const char* codec : {"int8+oneshot", "int8+direct", "int6/int8+ring", "int4+sr"}) {
+    run_ranks(4, [&](Rank& me) {
+      const auto scalar = [](int rank) { return 0.3f * static_cast<float>(rank) - 0.5f; };
+      float own = scalar(me.rank);
+      gossRedOp_t op;
+      MUST(gossRedOpCreatePreMulSum(&op, &own, gossFloat, gossScalarHostImmediate, me.comm));
+      std::vector<float> in(kCount);
+      for (size_t i = 0; i < kCount; ++i) in[i] = plain_number(me.rank, i);
+      const std::vector<float> before = in;
+      std::vector<float> out(kCount);
+      gossCollConfig_t config = GOSS_COLL_CONFIG_INITIALIZER;
+      gossErrorReport_t report{};
+      report.size = sizeof(report);
+      config.codec = codec;
+      config.report = &report;
+      config.measure = 1;
+      MUST(gossAllReduceConfig(in.data(), out.data(), kCount, gossFloat, op, me.comm, nullptr,
+                               &config));
+      require(in == before, "the input is left alone");
+      require(std::string(report.codec) != "none", report.codec);
+      require(report.measuredMax > 0 && report.measuredMax <= report.bound, "measured");
+      for (size_t i = 0; i < kCount; ++i) {
+        double exact = 0;
+        double magnitudes = 0;
+        for (int r = 0; r < me.nranks; ++r) {
+          const double product = static_cast<double>(scalar(r) * plain_number(r, i));
+          exact += product;
+          magnitudes += std::fabs(product);
+        }
+        require(
+            std::fabs(static_cast<double>(out[i]) - exact) <= report.bound + magnitudes * 0x1p-20,
+            std::string(codec) + " element " + std::to_string(i));
+      }
+      MUST(gossRedOpDestroy(op, me.comm));
+    });
+  }
+}
+
 // ---- the same bits, however it is driven --------------------------------------------------------
 
 TEST(Compressed, StreamsAndGroupsGiveTheBitsOfSynchronousCalls) {

@@ -8,6 +8,7 @@ usage: perf_collectives_test.py FOLDER_OF_THE_TOOLS
 
 import json
 import pathlib
+import re
 import sys
 import tempfile
 
@@ -83,7 +84,27 @@ def test_injected_errors():
             expect("1 wrong, first element" in done.stderr, f"{done.name}: no explanation")
 
 
+def test_errors_of_compression():
+    for name, tool in TOOLS.items():
+        if name in ("alltoallv_perf", "sendrecv_perf", "hypercube_perf"):
+            continue  # messages
+        flags = "-t 3 -b 96K -e 96K -n 1 --codec int8@0-"
+        text = run(name, flags).stdout
+        expect([line.split()[8::4] for line in rows(text)] == [["0", "0" if tool.in_place else "N/A"]],
+               f"{name}: {text}")
+        fields = [line.split()[1:] for line in text.splitlines() if re.match(r"# +\d+ .* int8 ", line)]
+        expect(len(fields) == 1, f"{name}: no row of compression: {text}")
+        if fields:
+            ratio, largest, bound, nmse = (float(fields[0][at]) for at in (6, 8, 9, 10))
+            expect(3.5 < ratio < 3.8 and 0 < largest <= bound and 0 < nmse < 1e-3, f"{name}: {fields}")
+        done = run(name, f"{flags} --inject-error")
+        wrong = [line.split()[8::4] for line in rows(done.stdout)]
+        expect(done.returncode == 1 and wrong == [["1", "1" if tool.in_place else "N/A"]],
+               f"{name}: an injected error: {done.stdout}")
+
+
 def main():
+    test_errors_of_compression()
     test_collectives()
     test_injected_errors()
     print(f"collectives: {len(failures)} failures")

@@ -149,6 +149,37 @@ TEST(Compare, AllowsUnitsInTheLastPlaceOnlyWithinTheTolerance) {
   EXPECT_EQ(compare(data.data(), data.size(), tile, {2}, true).wrong, 1u);
 }
 
+TEST(Compare, CountsWhatIsFurtherOffThanTheBoundAndNothingElse) {
+  for (const gossDataType_t type : {gossFloat32, gossFloat16, gossBfloat16}) {
+    const Tile tile = reduced_tile({type, gossSum, 3, 1, true});
+    const size_t size = type_size(type);
+    double largest = 1;
+    for (size_t i = 0; i < kTileElements; ++i) {
+      largest = std::max(largest, std::abs(decode_float(element(tile, i), type)));
+    }
+    const Tolerance tolerance{0, std::exp2(std::ceil(std::log2(largest)))};
+    for (const size_t at : {size_t{0}, size_t{77}, kTileElements - 1}) {
+      std::vector<std::byte> data = tile.bytes;
+      const auto off_by = [&](double times) {
+        const double number = decode_float(element(tile, at), type) + times * tolerance.distance;
+        const uint64_t bits = encode_float(number, type);
+        std::memcpy(data.data() + at * size, &bits, size);
+        return compare(data.data(), kTileElements, tile, tolerance, false);
+      };
+      EXPECT_EQ(off_by(0.5).wrong, 0u) << type_name(type);
+      EXPECT_EQ(off_by(-0.5).wrong, 0u) << type_name(type);
+      EXPECT_NEAR(off_by(0.5).largest_error / tolerance.distance, 0.5, 0.02) << type_name(type);
+      EXPECT_GT(off_by(0.5).noise, 0) << type_name(type);
+      EXPECT_EQ(off_by(1.5).wrong, 1u) << type_name(type);
+      EXPECT_EQ(off_by(-1.5).wrong, 1u) << type_name(type);
+      off_by(0);
+      spoil(data.data() + at * size, type, tolerance);
+      EXPECT_EQ(compare(data.data(), kTileElements, tile, tolerance, false).wrong, 1u)
+          << type_name(type);
+    }
+  }
+}
+
 TEST(Compare, TakesBothZerosForEqualAndNoNanForANumber) {
   Tile tile{gossFloat32, std::vector<std::byte>(kTileElements * 4)};
   std::vector<uint32_t> data(kTileElements, 0x80000000u);

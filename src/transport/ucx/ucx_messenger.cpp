@@ -100,12 +100,14 @@ UcxMessenger::~UcxMessenger() {
     worker_.release();
     return;
   }
-  leave();
+  leave(true);
 }
 
-void UcxMessenger::leave() {
+void UcxMessenger::leave(bool hurry) {
   const std::lock_guard lock(mutex_);
-  if (!std::exchange(left_, true)) end();
+  if (left_) return;
+  end(hurry);
+  left_ = true;
 }
 
 Status UcxMessenger::connect(std::vector<std::string> addresses) {
@@ -208,7 +210,7 @@ uint64_t UcxMessenger::sent_bytes() const {
 
 bool UcxMessenger::transmit(int rank, Packet* packet) noexcept {
   Peer& peer = peers_[static_cast<size_t>(rank)];
-  if (peer.failed) return true;
+  if (peer.failed || left_) return true;
   if (peer.endpoint == nullptr) {
     note_failure(&peer, [&] { return open(&peer); });
     if (peer.failed) return true;
@@ -333,7 +335,7 @@ void UcxMessenger::collect_closed() {
 // Say good-bye, give the network what was sent, hear that it has arrived (a socket that is closed
 // with something unread in it drops what is still on its way), and close everything. UCX's own
 // orderly closing waits for the other side's progress without limit, and cannot be cut short.
-void UcxMessenger::end() {
+void UcxMessenger::end(bool hurry) {
   const auto until = [this](std::chrono::milliseconds limit, auto finished) {
     const auto deadline = Clock::now() + limit;
     while (!finished() && Clock::now() < deadline) {
@@ -341,11 +343,12 @@ void UcxMessenger::end() {
     }
   };
   protocol_.say_bye();
-  until(kLeaveLimit, [this] {
-    return !protocol_.has_work() && std::none_of(peers_.begin(), peers_.end(), [this](auto& peer) {
-      return !peer.impaired &&
-             (protocol_.pending(peer.rank) || protocol_.awaits_farewell(peer.rank));
-    });
+  const auto waits_for = [&](const Peer& peer) {
+    if (peer.impaired) return false;
+    return protocol_.pending(peer.rank) || (!hurry && protocol_.awaits_farewell(peer.rank));
+  };
+  until(kLeaveLimit, [&] {
+    return !protocol_.has_work() && std::none_of(peers_.begin(), peers_.end(), waits_for);
   });
   for (Peer& peer : peers_) {
     if (peer.endpoint == nullptr || peer.failed || protocol_.pending(peer.rank)) continue;

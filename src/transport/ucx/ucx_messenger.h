@@ -42,7 +42,7 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   bool progress() override;
   int fd() const override { return fd_; }
   bool arm() override;
-  void leave() override;
+  void leave(bool hurry) override;
   Status fate(int peer) const override;
   uint64_t sent_bytes() const override;
 
@@ -85,7 +85,7 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   bool move();
   void watch_sockets();
   void wake_others();
-  void end();
+  void end(bool hurry);
 
   // Called by UCX, which is C.
   static ucs_status_t on_packet(void* self, const void* header, size_t header_bytes, void* data,

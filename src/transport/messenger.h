@@ -88,8 +88,8 @@ class Messenger {
   virtual int fd() const = 0;
   virtual bool arm() = 0;
 
-  // Say good-bye to all peers and return, in bounded time whatever they do, when the network has all
-  // that was done, or (unless `hurry`) when they have it. Nothing is sent or received any more.
+  // Say good-bye to all peers and return, in bounded time whatever they do, when the network has
+  // all that was done, or (unless `hurry`) when they have it. Nothing is sent or received any more.
   virtual void leave(bool hurry) = 0;
 
   // Why `peer` cannot be reached any more (it died, left, or its host is silent); ok as long as

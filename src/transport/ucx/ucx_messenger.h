@@ -85,7 +85,7 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   bool move();
   void watch_sockets();
   void wake_others();
-  void end(bool hurry);
+  void end(std::unique_lock<std::mutex>* lock, bool hurry);
 
   // Called by UCX, which is C.
   static ucs_status_t on_packet(void* self, const void* header, size_t header_bytes, void* data,
@@ -100,7 +100,8 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   const PacketType packet_type_;
   int fd_ = -1;
   std::optional<SocketWatch> sockets_;
-  bool left_ = false;
+  bool left_ = false;    // or is about to
+  bool closed_ = false;  // there are no connections any more
   int idle_rounds_ = 0;  // progress that moved nothing, since the sockets were looked at
   transport::MessageProtocol protocol_;
   std::vector<Peer> peers_;

@@ -227,7 +227,7 @@ RUN = {"gossamer": run_gossamer, "openmpi": run_openmpi, "gloo": run_gloo}
 
 
 def measure(count, gbits, options):
-    """One row per size. All programs alternate, and begin in another order each round."""
+    """One row per size. The programs alternate, and begin in another order each round."""
     streams, times, skipped = [], {}, {}
     with Hosts(count, f"{gbits}gbit") as hosts:
         for number in range(options.rounds):
@@ -343,15 +343,14 @@ def main():
     try:
         for gbits in options.rates:
             for count in options.hosts:
-                rows += measure(count, gbits, options)
-                print(f"{count} hosts, {gbits} Gbit/s done", file=sys.stderr)
+                rows += (block := measure(count, gbits, options))
+                print(table(block, options), flush=True)
     except KeyboardInterrupt:
         print("slow_link: interrupted", file=sys.stderr)
         return 130
     except RuntimeError as failure:
         print(f"slow_link: {failure}", file=sys.stderr)
         return 1
-    print(table(rows, options))
     if not any(row["median_us"] for row in rows):
         print("slow_link: no program gave a result; build the perf tools first", file=sys.stderr)
         return 1

@@ -123,6 +123,7 @@ void Communicator::leave() {
   if (span_ != nullptr) parts_.job->tell(left());
   mine_->state.store(shm::RankState::kLeft, std::memory_order_release);  // pairs with check_wait()
   ring_doorbells_if_dozing(segment());
+  if (span_ != nullptr) span_->leave(aborting() || faults_.any());
 }
 
 News Communicator::left() const {

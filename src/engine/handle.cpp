@@ -142,7 +142,9 @@ void leave_at_exit() {
     Communicator* const comm = handle->comm.get();
     comm->span()->deliver(comm, [&] { return Waiter::Clock::now() >= until; });
   }
-  for (gossComm* handle : complete) handle->comm->span()->messenger()->leave();
+  for (gossComm* handle : complete) {
+    handle->comm->span()->messenger()->leave(handle->comm->faults().any());
+  }
 }
 
 Status not_ready(gossComm* handle) {

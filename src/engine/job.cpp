@@ -444,6 +444,14 @@ void Job::remove(Communicator* comm) {
   forget(comm->parts().id);
 }
 
+void Job::part(bool hurry) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!communicators_.empty()) return;
+  }
+  messenger_->leave(hurry);  // not under the lock: others may wait for what this rank tells them
+}
+
 int Job::dead_among(const std::vector<int>& ranks) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (int r : ranks) {

@@ -104,6 +104,9 @@ class Job final : public Watched {
 
   void add(Communicator* comm);
   void remove(Communicator* comm);
+  // After the last communicator's end: leave the messenger, here and not in whatever thread lets go
+  // of the job last, while the process may be ending.
+  void part(bool hurry);
   // A dead rank among `ranks`, or -1.
   int dead_among(const std::vector<int>& ranks) const;
   bool is_dead(int rank) const { return dead_among({rank}) >= 0; }

@@ -70,9 +70,12 @@ Span::Span(Hosts hosts, JobPtr job, uint64_t communicator)
       communicator_(communicator),
       messenger_(job_->messenger()) {}
 
-Span::~Span() {
+Span::~Span() { drop(); }
+
+void Span::leave(bool hurry) {
   drop();
   messenger_->forget(communicator_);
+  job_->part(hurry);
 }
 
 void Span::set_local(std::unique_ptr<Communicator> local) { local_ = std::move(local); }

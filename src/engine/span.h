@@ -56,6 +56,8 @@ class Span {
  public:
   Span(Hosts hosts, JobPtr job, uint64_t communicator);
   ~Span();
+  // Nothing is sent or received any more. `hurry`: what has gone need not arrive.
+  void leave(bool hurry);
 
   const Hosts& hosts() const { return hosts_; }
   transport::Messenger* messenger() const { return messenger_.get(); }

@@ -58,7 +58,7 @@ struct MessengerOptions {
 
 class Messenger {
  public:
-  // As leave(). In a forked child it does nothing.
+  // As leave(true), unless this rank has left. In a forked child it does nothing.
   virtual ~Messenger() = default;
 
   // What the other ranks need to reach this one; they get it before they connect.
@@ -88,9 +88,9 @@ class Messenger {
   virtual int fd() const = 0;
   virtual bool arm() = 0;
 
-  // Say good-bye to all peers and return, in bounded time whatever they do, when they have all that
-  // was done, if they take it. Nothing can be sent or received any more.
-  virtual void leave() = 0;
+  // Say good-bye to all peers and return, in bounded time whatever they do, when the network has
+  // all that was done, or (unless `hurry`) when they have it. Nothing is sent or received any more.
+  virtual void leave(bool hurry) = 0;
 
   // Why `peer` cannot be reached any more (it died, left, or its host is silent); ok as long as
   // nothing is known, which it can only be of ranks that messages were sent to or received from.

@@ -156,7 +156,7 @@ class LocalNetwork : public std::enable_shared_from_this<LocalNetwork> {
       uint64_t count = 0;
       return ::read(event_.get(), &count, sizeof(count)) < 0;
     }
-    void leave() override {}
+    void leave(bool) override {}
     Status fate(int peer) const override {
       const std::lock_guard<std::mutex> lock(network_->mutex_);
       if (network_->lost_.count(peer_at(peer)) == 0) return {};

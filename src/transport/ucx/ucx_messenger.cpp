@@ -103,12 +103,14 @@ UcxMessenger::~UcxMessenger() {
     worker_.release();
     return;
   }
-  leave();
+  leave(true);
 }
 
-void UcxMessenger::leave() {
-  const std::lock_guard lock(mutex_);
-  if (!std::exchange(left_, true)) end();
+void UcxMessenger::leave(bool hurry) {
+  std::unique_lock lock(mutex_);
+  if (std::exchange(left_, true)) return;
+  end(&lock, hurry);
+  closed_ = true;
 }
 
 Status UcxMessenger::connect(std::vector<std::string> addresses) {
@@ -234,7 +236,7 @@ uint64_t UcxMessenger::sent_bytes() const {
 
 bool UcxMessenger::transmit(int rank, Packet* packet) noexcept {
   Peer& peer = peers_[static_cast<size_t>(rank)];
-  if (peer.failed) return true;
+  if (peer.failed || closed_) return true;
   if (peer.endpoint == nullptr) {
     note_failure(&peer, [&] { return open(&peer); });
     if (peer.failed) return true;
@@ -359,19 +361,23 @@ void UcxMessenger::collect_closed() {
 // Say good-bye, give the network what was sent, hear that it has arrived (a socket that is closed
 // with something unread in it drops what is still on its way), and close everything. UCX's own
 // orderly closing waits for the other side's progress without limit, and cannot be cut short.
-void UcxMessenger::end() {
-  const auto until = [this](std::chrono::milliseconds limit, auto finished) {
+void UcxMessenger::end(std::unique_lock<std::mutex>* lock, bool hurry) {
+  const auto until = [this, lock](std::chrono::milliseconds limit, auto finished) {
     const auto deadline = Clock::now() + limit;
     while (!finished() && Clock::now() < deadline) {
-      if (!move()) std::this_thread::yield();
+      if (move()) continue;
+      lock->unlock();  // the library's thread comes here before it goes on with other things
+      std::this_thread::yield();
+      lock->lock();
     }
   };
   protocol_.say_bye();
-  until(kLeaveLimit, [this] {
-    return !protocol_.has_work() && std::none_of(peers_.begin(), peers_.end(), [this](auto& peer) {
-      return !peer.impaired &&
-             (protocol_.pending(peer.rank) || protocol_.awaits_farewell(peer.rank));
-    });
+  const auto waits_for = [&](const Peer& peer) {
+    if (peer.impaired) return false;
+    return protocol_.pending(peer.rank) || (!hurry && protocol_.awaits_farewell(peer.rank));
+  };
+  until(kLeaveLimit, [&] {
+    return !protocol_.has_work() && std::none_of(peers_.begin(), peers_.end(), waits_for);
   });
   for (Peer& peer : peers_) {
     if (peer.endpoint == nullptr || peer.failed || protocol_.pending(peer.rank)) continue;

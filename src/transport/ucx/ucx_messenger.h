@@ -42,7 +42,7 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   bool progress() override;
   int fd() const override { return fd_; }
   bool arm() override;
-  void leave() override;
+  void leave(bool hurry) override;
   Status fate(int peer) const override;
   std::string describe(int peer) const override;
   uint64_t sent_bytes() const override;
@@ -86,7 +86,7 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   bool move();
   void watch_sockets();
   void wake_others();
-  void end();
+  void end(std::unique_lock<std::mutex>* lock, bool hurry);
 
   // Called by UCX, which is C.
   static ucs_status_t on_packet(void* self, const void* header, size_t header_bytes, void* data,
@@ -101,7 +101,8 @@ class UcxMessenger final : public transport::Messenger, private transport::Wire 
   const PacketType packet_type_;
   int fd_ = -1;
   std::optional<SocketWatch> sockets_;
-  bool left_ = false;
+  bool left_ = false;    // or is about to
+  bool closed_ = false;  // there are no connections any more
   int idle_rounds_ = 0;  // progress that moved nothing, since the sockets were looked at
   transport::MessageProtocol protocol_;
   std::vector<Peer> peers_;

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "support/processes.h"
@@ -40,15 +39,6 @@ class Messengers {
     for (MessengerPtr& messenger : all_) {
       if (Status status = messenger->connect(addresses); !status.ok()) failure_ = status;
     }
-  }
-
-  // All at once: whoever leaves waits for the others' farewells.
-  ~Messengers() {
-    std::vector<std::thread> leavers;
-    for (MessengerPtr& messenger : all_) {
-      leavers.emplace_back([&messenger] { messenger.reset(); });
-    }
-    for (std::thread& leaver : leavers) leaver.join();
   }
 
   const Status& failure() const { return failure_; }

@@ -69,8 +69,13 @@ Ranks::~Ranks() {
 }
 
 void Ranks::finalize() {
-  check(gossCommFinalize(control_), "gossCommFinalize", control_);
-  if (generation_ == 0) check(gossCommFinalize(gradients_), "gossCommFinalize", gradients_);
+  const auto finalize = [this](gossComm_t comm) {
+    const gossResult_t result = gossCommFinalize(comm);
+    if (survive_ && result == gossRemoteError) return;  // died behind its last operation
+    check(result, "gossCommFinalize", comm);
+  };
+  finalize(control_);
+  if (generation_ == 0) finalize(gradients_);
 }
 
 std::vector<int> Ranks::lost() const {

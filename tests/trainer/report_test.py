@@ -92,6 +92,14 @@ class Report(unittest.TestCase):
             self.assertNotIn("nan", figure)
         self.assertNotRegex(page.replace("http://www.w3.org/2000/svg", ""), "https?://|<script")
 
+    def test_models_that_were_mixed_have_a_figure_of_the_worst(self):
+        text = log_text("fixed", 1, [.5, .9]).replace(
+            '"test_accuracy"', '"worst_validation_accuracy": 0.4, "test_accuracy"')
+        done, page = self.report(self.write("a", text))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(re.findall("<svg", page)), 8)
+        self.assertIn("worst model", page)
+
     def test_a_last_line_that_was_cut_off_is_left_out(self):
         text = log_text("fixed", 1, [.5, .9])
         end = text.rstrip("\n").rfind("\n") + 1

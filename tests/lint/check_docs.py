@@ -27,7 +27,8 @@ def heading_anchors(text):
 def known_variables(root):
     text = "".join((root / name).read_text() for name in (
         "src/base/env.cpp", "include/gossamer/gossamer.h", "include/gossamer/adaptive.h",
-        "include/gossamer/gossip.h", "include/gossamer/parameters.h", "include/gossamer/recovery.h",
+        "include/gossamer/compression.h", "include/gossamer/gossip.h", "include/gossamer/parameters.h",
+        "include/gossamer/recovery.h",
         "include/gossamer/window.h", "CMakeLists.txt", "cmake/GossamerWarnings.cmake",
         "tests/support/test_scale.h", "tests/api/large_test.cpp", "src/base/status.h",
         "src/base/result.h"))

@@ -233,9 +233,9 @@ TEST(Compressed, NothingThatIsNotFiniteIsHidden) {
     for (gossRedOp_t op : {gossSum, gossMin}) {
       run_ranks(3, [&](Rank& me) {
         std::vector<float> x(kCount, 1.0f);
-        // Of the sign that is the minimum: a host may find the minimum of its ranks exactly.
+        // A minimum that the ranks of a host have found exactly is not finite only by this.
         if (me.rank == 1) x[100] = op == gossMin ? -kInfinity : kInfinity;
-        if (me.rank == 2) x[3000] = std::nanf("");
+        if (me.rank == 2) x[3000] = op == gossMin ? -kInfinity : std::nanf("");
         gossCollConfig_t config = GOSS_COLL_CONFIG_INITIALIZER;
         gossErrorReport_t report{};
         report.size = sizeof(report);

@@ -50,7 +50,7 @@ class GossipTraining(launch.TrainerCase):
                 self.assertLess(run.total("sent_bytes"), 0.2 * run.total("payload_bytes"))
 
     def test_killed_at_random_moments_and_resumed_is_the_uninterrupted_run(self):
-        for order, kills in (("atc", 2), ("cta", 1), ("layerwise", 1)):
+        for order in ("atc", "layerwise"):
             whole = self.train(2, **{"sync": "gossip", "gossip_deterministic": None,
                                      "gossip_order": order})
             options = {**DETERMINISTIC, "--gossip-order": order,
@@ -59,16 +59,14 @@ class GossipTraining(launch.TrainerCase):
                        "--checkpoint-every": 5, "--resume": None}
             seed = random.randrange(1 << 30)
             print(f"kills: {order}, seed {seed}", file=sys.stderr)
-            moments = random.Random(seed)
-            for _ in range(kills):
-                processes = start(2, options)
-                self.wait_until(
-                    lambda: list(self.folder.glob(f"checkpoints-{order}/*/manifest.json")),
-                    "no checkpoint appears")
-                time.sleep(moments.random())
-                for process in processes:
-                    process.send_signal(signal.SIGKILL)
-                finish(processes)
+            processes = start(2, options)
+            self.wait_until(
+                lambda: list(self.folder.glob(f"checkpoints-{order}/*/manifest.json")),
+                "no checkpoint appears")
+            time.sleep(random.Random(seed).random())
+            for process in processes:
+                process.send_signal(signal.SIGKILL)
+            finish(processes)
             codes, errors = finish(start(2, options))
             self.assertEqual(codes, [0, 0], errors)
             self.assertEqual(steady(runs.read_run(self.folder / f"{order}.jsonl")), steady(whole))
@@ -87,27 +85,26 @@ class GossipTraining(launch.TrainerCase):
 
     def test_the_others_go_on_when_rank_0_is_killed(self):
         whole = self.train(3, sync="gossip", epochs=8)
-        for attempt in range(2):
-            seed = random.randrange(1 << 30)
-            print(f"kill: seed {seed}", file=sys.stderr)
-            log = self.folder / f"killed{attempt}.jsonl"
-            folder = self.folder / f"checkpoints{attempt}"
-            options = {"--sync": "gossip", "--epochs": 8, "--log": log, "--checkpoint": folder,
-                       "--checkpoint-every": 5}
-            processes = start(3, options)
-            self.wait_for_epochs(log, 2)
-            time.sleep(0.5 * random.Random(seed).random())
-            processes[0].send_signal(signal.SIGKILL)
-            codes, errors = finish(processes)
-            self.assertEqual(codes, [-signal.SIGKILL, 0, 0], errors)
-            run = self.check_survival(log, [0], 2)
-            self.assertAlmostEqual(run.epochs[-1]["validation_accuracy"],
-                                   whole.epochs[-1]["validation_accuracy"], delta=0.06)
-            # The last checkpoint is of the survivors, who can go on from it as two ranks.
-            self.assertEqual(json.loads(max(folder.glob("*/manifest.json")).read_text())["ranks"],
-                             2)
-            codes, errors = finish(start(2, {**options, "--resume": None}))
-            self.assertEqual(codes, [0, 0], errors)
+        seed = random.randrange(1 << 30)
+        print(f"kill: seed {seed}", file=sys.stderr)
+        log = self.folder / "killed.jsonl"
+        folder = self.folder / "checkpoints"
+        options = {"--sync": "gossip", "--epochs": 8, "--log": log, "--checkpoint": folder,
+                   "--checkpoint-every": 5}
+        processes = start(3, options)
+        self.wait_for_epochs(log, 2)
+        time.sleep(0.5 * random.Random(seed).random())
+        processes[0].send_signal(signal.SIGKILL)
+        codes, errors = finish(processes)
+        self.assertEqual(codes, [-signal.SIGKILL, 0, 0], errors)
+        run = self.check_survival(log, [0], 2)
+        self.assertAlmostEqual(run.epochs[-1]["validation_accuracy"],
+                               whole.epochs[-1]["validation_accuracy"], delta=0.06)
+        # The last checkpoint is of the survivors, who can go on from it as two ranks.
+        self.assertEqual(json.loads(max(folder.glob("*/manifest.json")).read_text())["ranks"],
+                         2)
+        codes, errors = finish(start(2, {**options, "--resume": None}))
+        self.assertEqual(codes, [0, 0], errors)
 
     def test_two_deaths_at_once_leave_one_who_goes_on(self):
         log = self.folder / "log.jsonl"

@@ -152,8 +152,11 @@ void UcxMessenger::forget(uint64_t communicator) {
   if (protocol_.has_work()) protocol_.pump();
 }
 
+// Once this rank has left, nothing of UCX is called by the library's thread: as the process ends, UCX
+// takes itself apart.
 bool UcxMessenger::progress() {
   const std::lock_guard lock(mutex_);
+  if (closed_) return false;
   std::erase(sleepers_, std::this_thread::get_id());
   const bool moved = move();
   wake_others();
@@ -180,6 +183,7 @@ void UcxMessenger::watch_sockets() {
 
 bool UcxMessenger::arm() {
   const std::lock_guard lock(mutex_);
+  if (closed_) return true;
   watch_sockets();  // once a second at least: UCX's own keepalive ends the sleep
   if (protocol_.has_work() || !failed_.empty()) return false;
   if (ucp_worker_arm(worker_.get()) != UCS_OK) return false;

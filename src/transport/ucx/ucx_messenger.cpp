@@ -152,8 +152,8 @@ void UcxMessenger::forget(uint64_t communicator) {
   if (protocol_.has_work()) protocol_.pump();
 }
 
-// Once this rank has left, nothing of UCX is called by the library's thread: as the process ends, UCX
-// takes itself apart.
+// Once this rank has left, the library's thread calls nothing of UCX, which takes itself apart as
+// the process ends.
 bool UcxMessenger::progress() {
   const std::lock_guard lock(mutex_);
   if (closed_) return false;

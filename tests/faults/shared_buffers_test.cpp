@@ -155,7 +155,7 @@ class SharedBuffersStopTest : public testing::TestWithParam<size_t> {};
 TEST_P(SharedBuffersStopTest, OfARankThatGaveUpAreNotReadAsAResult) {
   Ranks ranks(2, [](Rank& rank) {
     gossConfig_t config = GOSS_CONFIG_INITIALIZER;
-    config.timeoutMs = 1000;  // a busy machine takes long to copy so much
+    config.timeoutMs = 1000;  // the reader comes to its page before, on a busy machine too
     if (rank.failed(rank.join(&config))) std::exit(3);
     void* memory = nullptr;
     rank.expect(gossMemAlloc(&memory, kLarge) == gossSuccess);

@@ -61,8 +61,12 @@ void gossComm::set_failure(const Status& status) {
     const std::lock_guard<std::mutex> lock(failure_mutex);
     failure = status;
   }
-  // Pairs with the acquire in check_ready(): the reason is readable.
-  if (comm == nullptr) state.store(State::kFailed, std::memory_order_release);
+  // What was never ready may be freed by an abort at this moment, so that `comm` is not read. The
+  // store pairs with the acquire in check_ready(): the reason is readable.
+  if (state.load(std::memory_order_acquire) != State::kReady) {
+    state.store(State::kFailed, std::memory_order_release);
+    return;
+  }
   // A stream and a synchronous call may fail at the same moment.
   if (comm != nullptr && !dumped.exchange(true)) goss::engine::dump(*comm, status);
 }

@@ -4,15 +4,25 @@
 """Compiles every header alone, and twice in one translation unit.
 
 Public headers (include/): as C11 and C++20, -Wall -Wextra -pedantic -Werror, by every compiler given.
-Internal headers (src/, tests/support/): as C++20 by the first C++ compiler. *-inl.h are parts of one
-.cpp and left out. Prints what was compiled; exits 1 when one does not compile.
+Internal headers (src/, tests/support/): as C++20 by the first C++ compiler. Left out are those that a
+.cpp of the same name includes before anything else, because the build compiles them alone, and
+*-inl.h, which are parts of one .cpp. Prints what was compiled; exits 1 when one does not compile.
 """
 
 import argparse
 import concurrent.futures
 import pathlib
+import re
 import subprocess
 import sys
+
+
+def compiled_by_the_build(path, name):
+    source = path.with_suffix(".cpp")
+    if not source.exists():
+        return False
+    first = re.search(r"^#include (.*)$", source.read_text(), re.MULTILINE)
+    return first is not None and first.group(1) == f'"{name}"'
 
 
 def compile_alone(compiler, language, flags, header):
@@ -46,8 +56,8 @@ def main():
                 f"-I{args.root}/src", f"-I{args.root}/tests"]
     for folder, base in (("src", "src"), ("tests/support", "tests")):
         for path in sorted((args.root / folder).rglob("*.h")):
-            if not path.name.endswith("-inl.h"):
-                name = path.relative_to(args.root / base).as_posix()
+            name = path.relative_to(args.root / base).as_posix()
+            if not path.name.endswith("-inl.h") and not compiled_by_the_build(path, name):
                 jobs.append((args.cxx[0], "c++", internal, name))
     failures = 0
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:

@@ -73,6 +73,9 @@ nlohmann::json to_json(const EpochReport& r) {
       {"loss_curve", r.curve},
       {"difficulty_correlation", r.difficulty_correlation},
   };
+  if (r.record.codec_error > 0) {
+    line["codec_error"] = r.record.codec_error / static_cast<double>(r.record.updates);
+  }
   if (r.mixed) {
     line["ranks"] = r.ranks;
     line["worst_validation_accuracy"] = r.mixed->worst_accuracy;

@@ -27,7 +27,8 @@ struct EpochRecord {
   double step_s = 0;     // of the updates, everything included
   double exposed_s = 0;  // of that, posting what is exchanged and waiting for it
   double evaluate_s = 0;
-  uint64_t trained = 0;  // samples whose losses this rank has recorded
+  uint64_t trained = 0;    // samples whose losses this rank has recorded
+  double codec_error = 0;  // Sync::error(), summed over the updates
 };
 
 // What only models that are mixed have.

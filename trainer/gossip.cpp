@@ -32,9 +32,9 @@ class Gossip : public Mixing {
   Gossip(const Gossip&) = delete;
   Gossip& operator=(const Gossip&) = delete;
 
-  void begin(uint64_t step, int, const Update& update) override {
+  void begin(const StepPlan& plan, const Update& update) override {
     settle();
-    step_ = step;
+    step_ = plan.step;
     update_ = &update;
     if (order_ == MixOrder::kCombineThenAdapt) {
       mix({0, flat_.weights.size()}, mixed_->span());

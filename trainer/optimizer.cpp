@@ -34,6 +34,10 @@ void Optimizer::apply(const Step& step, std::span<float> weights, size_t begin, 
   }
 }
 
+double Optimizer::unit(double rate, double real) const {
+  return options_.name == "sgd" ? rate / real : 1 / real;
+}
+
 void Optimizer::sgd(const Step& step, std::span<float> weights, size_t begin, size_t end) {
   const auto momentum = static_cast<float>(options_.momentum);
   const auto gradient_factor = static_cast<float>(step.rate / step.real);

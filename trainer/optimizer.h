@@ -39,6 +39,10 @@ class Optimizer {
   void advance() { ++steps_; }
   void apply(const Step& step, std::span<float> weights, size_t begin, size_t end);
 
+  // What a gradient, summed over `real` samples, is multiplied by in units that do not change from
+  // batch to batch: those of weights (sgd), or of the mean gradient (adam, which has no others).
+  double unit(double rate, double real) const;
+
   // What a checkpoint holds.
   std::vector<std::vector<float>>& buffers() { return buffers_; }
   uint64_t& steps() { return steps_; }

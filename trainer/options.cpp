@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include "options.h"
 
+#include <gossamer/compression.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <map>
@@ -205,13 +207,50 @@ void translate_gossip(const CLI::App& app, const Raw& raw, Options& o) {
   }
 }
 
-void add_other_flags(CLI::App& app, Options& o, Raw& raw) {
+void add_precision_flags(CLI::App& app, Options& o, Raw& raw) {
+  const std::string group = "Precision (docs/compression.md)";
   app.add_option(
-         "--precision", raw.precision,
-         "log the bits that the controller asks for; gradients travel in fp32 all the same, "
-         "because all-reduce does not compress yet")
+         "--codec", o.codec.wish,
+         "of gradients: none, int8, int4, error=0.02, ..., or adaptive: as many bits as the "
+         "controller asks for (--precision)")
+      ->group(group);
+  app.add_option("--feedback", o.codec.feedback,
+                 "what a codec takes away is added to the next gradient; how it is kept until then")
+      ->check(CLI::IsMember({"float32", "int8", "none"}))
+      ->group(group);
+  app.add_option("--precision", raw.precision,
+                 "what the controller's bits follow; they are logged, and used by --codec adaptive")
       ->check(CLI::IsMember(names_of(kPrecisionRules, {"off"})))
-      ->group("Precision");
+      ->group(group);
+}
+
+void check_codec(const CLI::App& app, const Options& o) {
+  const std::string& wish = o.codec.wish;
+  if (wish == "none") {
+    if (app.count("--feedback") != 0) throw Failure("--feedback says nothing without --codec");
+    return;
+  }
+  if (o.gossip) {
+    throw Failure("--codec with --sync gossip: gossip sends models; see --gossip-compression");
+  }
+  if (o.ada_scale) {
+    throw Failure(
+        "--codec with --lr-rule adascale: gradients travel multiplied by the learning rate, which "
+        "adascale knows only when their sum has arrived");
+  }
+  if (wish == "adaptive") {
+    if (!o.watch_precision) {
+      throw Failure("--codec adaptive needs --precision: combined, level, flatness or epochs");
+    }
+    return;
+  }
+  const std::string name = wish.substr(0, wish.find_first_of("/+="));
+  size_t bytes = 0;  // only a codec has a size
+  if (name == "error" || gossEncodedSize(name.c_str(), 1, &bytes) == gossSuccess) return;
+  throw Failure("--codec " + wish + ": " + gossGetLastError(nullptr));
+}
+
+void add_file_flags(CLI::App& app, Options& o) {
   const std::string group = "Files";
   app.add_option("--log", o.log,
                  "write this file, JSON lines, for goss-report; --resume goes on in it")
@@ -266,7 +305,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
   add_training_flags(app, options, raw);
   add_batch_flags(app, options, raw);
   add_gossip_flags(app, options, raw);
-  add_other_flags(app, options, raw);
+  add_precision_flags(app, options, raw);
+  add_file_flags(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
@@ -285,6 +325,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
   if (options.ada_scale) options.bucket_kib = 0;  // the norm of the own gradient comes first
   translate_batches(raw, options);
   translate_gossip(app, raw, options);
+  check_codec(app, options);
   return options;
 }
 
@@ -326,6 +367,8 @@ nlohmann::json to_json(const Options& o) {
       {"info_full", o.batches.infoFull},
       {"precision", o.watch_precision ? name_in(kPrecisionRules, o.precision.rule) : "off"},
       {"sync", o.gossip ? "gossip" : "allreduce"},
+      {"codec", o.codec.wish},
+      {"feedback", o.codec.wish == "none" ? "none" : o.codec.feedback},
   };
   if (o.gossip) {
     json["gossip_topology"] = name_in(kTopologies, o.gossip_config.topology);

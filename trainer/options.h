@@ -29,6 +29,7 @@ struct Options {
   Bounds bounds = Bounds::kOff;  // of a rank's share of a batch, by memory and by throughput
   bool watch_precision = false;
   gossPrecisionConfig_t precision = GOSS_PRECISION_CONFIG_INITIALIZER;
+  GradientCodec codec;
   bool gossip = false;  // models are mixed; gradients are summed otherwise
   gossGossipConfig_t gossip_config = GOSS_GOSSIP_CONFIG_INITIALIZER;
   MixOrder mix_order = MixOrder::kAdaptThenCombine;

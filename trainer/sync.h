@@ -3,7 +3,8 @@
 //
 // How the ranks come to one model. The loop tells when parts of the gradient are final; what is
 // exchanged, how and when, and when the optimizer makes its step, is up to the implementation.
-// Exact all-reduce sums gradients (all_reduce.cpp), gossip mixes models (gossip.cpp).
+// All-reduce sums gradients, exactly or compressed (all_reduce.cpp); gossip mixes models
+// (gossip.cpp).
 #pragma once
 
 #include <gossamer/adaptive.h>
@@ -12,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "ranks.h"
 
@@ -31,6 +33,15 @@ struct Part {
   size_t size() const { return end - begin; }
 };
 
+// What is known of a step when it begins.
+struct StepPlan {
+  uint64_t step = 0;  // of the run
+  int bits = 32;      // what the precision controller asks for in this batch
+  double unit = 1;    // of the gradient in units of weights, see Optimizer::unit()
+};
+
+struct Snapshot;
+
 class Sync {
  public:
   // Makes the optimizer's step for a part of the weights, with the gradient that is there.
@@ -38,9 +49,8 @@ class Sync {
 
   virtual ~Sync() = default;
 
-  // Step `step` of the run begins. `bits` is what the precision controller asks for in this batch.
   // `update` is called once for every element until finish() returns.
-  virtual void begin(uint64_t step, int bits, const Update& update) = 0;
+  virtual void begin(const StepPlan& plan, const Update& update) = 0;
   // This rank's gradient is final there. The same parts in the same order on every rank.
   virtual void post(Part part) = 0;
   // All parts were posted; behind it, all were updated.
@@ -51,6 +61,12 @@ class Sync {
   // By what the loop divides the gradient that it sees in `update`.
   virtual double samples(const gossBatch_t& batch) const = 0;
   virtual SyncCounters counters() const = 0;
+  // Squared error over squared sum of gradients that codecs made in the last step, as expected.
+  virtual double error() const { return 0; }
+
+  // What this rank needs besides the weights to go on with the same bits.
+  virtual void save(Snapshot&) const {}
+  virtual void restore(const Snapshot&) {}
 };
 
 // Where the models are: weights and gradient, flat, for the life of the model.
@@ -59,9 +75,16 @@ struct Flat {
   std::span<float> gradient;
 };
 
-// Exact all-reduce of every part in fp32. With `overlap` parts travel on the library's thread while
-// the rest is computed; without, each is complete when post() returns.
-std::unique_ptr<Sync> make_all_reduce(const Ranks& ranks, const Flat& flat, bool overlap);
+// How gradients travel.
+struct GradientCodec {
+  std::string wish = "none";         // of gossamer/compression.h; adaptive: intN for N bits
+  std::string feedback = "float32";  // how what a codec takes away is kept: float32, int8, none
+};
+
+// All-reduce of every part. With `overlap` parts travel on the library's thread while the rest is
+// computed; without, each is complete when post() returns.
+std::unique_ptr<Sync> make_all_reduce(const Ranks& ranks, const Flat& flat, bool overlap,
+                                      const GradientCodec& codec);
 
 // When the models are mixed; W is the mixing matrix of the step, g the optimizer's step.
 enum class MixOrder {

@@ -45,7 +45,7 @@ Trainer::Trainer(const Options& options, Ranks& ranks, const Splits& data,
     mixing_ = mixing.get();
     sync_ = std::move(mixing);
   } else {
-    sync_ = make_all_reduce(ranks, flat, options.bucket_kib != 0);
+    sync_ = make_all_reduce(ranks, flat, options.bucket_kib != 0, options.codec);
   }
   ranks.expect_equal(data.hash, "the data");
   ranks.expect_equal(std::hash<std::string>()(to_json(options).dump()), "the command line");
@@ -115,8 +115,10 @@ void Trainer::train_step(uint64_t step) {
   };
   {
     Stopwatch exposed(record_.exposed_s);
-    sync_->begin(updates_, bits.empty() ? 32 : bits[static_cast<size_t>(batch.info.bucket)],
-                 update);
+    sync_->begin(
+        {updates_, bits.empty() ? 32 : bits[static_cast<size_t>(batch.info.bucket)],
+         optimizer_.unit(rate * batch.info.lr_scale, static_cast<double>(batch.info.real))},
+        update);
   }
   losses_.resize(batch.samples.size());
   model_->backward(data_.train, batch.samples, batch.weights, losses_,
@@ -131,6 +133,7 @@ void Trainer::train_step(uint64_t step) {
     Stopwatch exposed(record_.exposed_s);
     sync_->finish();
   }
+  record_.codec_error += sync_->error();
   planner_->record(step, losses_);
   for (size_t i = 0; i < losses_.size(); ++i) {
     if (batch.weights[i] == 0) continue;

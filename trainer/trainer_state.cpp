@@ -200,6 +200,7 @@ Snapshot Trainer::snapshot() {
   snapshot.bytes["batches"] = planner_->save();
   if (precision_) snapshot.bytes["precision"] = precision_->save();
   if (ada_scale_) snapshot.put<gossAdaScale_t>("ada_scale", ada_scale_->state());
+  sync_->save(snapshot);
   return snapshot;
 }
 
@@ -226,6 +227,7 @@ void Trainer::restore(const Snapshot& snapshot) {
   if (values.contains("bounds")) bounds_ = values.at("bounds").get<Bounds>();
   if (options_.watch_precision) precision_.emplace(snapshot.bytes.at("precision"));
   if (ada_scale_) snapshot.get<gossAdaScale_t>("ada_scale", ada_scale_->state());
+  sync_->restore(snapshot);
   updates_ = values.at("updates");
   saved_at_ = updates_;
   optimizer_.steps() = values.at("optimizer_steps");

@@ -59,6 +59,29 @@ class GossTrain(launch.TrainerCase):
         self.assertEqual(whole.end["payload_bytes"], parts.end["payload_bytes"])
         self.assertEqual(parts.end["messages"], 2 * whole.end["messages"])
 
+    def test_compressed_gradients_are_as_many_bytes_as_the_codec_has_bits_and_learn(self):
+        whole = self.train(2)
+        for codec, bits in (("int8", 8.5), ("int3", 3.5)):
+            run = self.train(2, codec=codec)
+            encoded = run.end["updates"] * run.header["parameters"] * bits / 8
+            self.assertGreaterEqual(run.end["sent_bytes"], encoded)
+            self.assertLess(run.end["sent_bytes"], 1.02 * encoded)
+            self.assertEqual(run.end["payload_bytes"], whole.end["payload_bytes"])
+            self.assertLess(run.epochs[-1]["validation_loss"],
+                            1.1 * whole.epochs[-1]["validation_loss"])
+            self.assertGreater(run.epochs[0]["codec_error"], 0)
+
+    def test_as_many_bits_travel_as_the_controller_asks_for(self):
+        run = self.train(2, codec="adaptive", precision="epochs")
+        self.assertEqual(run.epochs[0]["bits"], [32, 32, 32])
+        self.assertNotIn("codec_error", run.epochs[0])
+        for epoch in run.epochs[1:]:
+            encoded = sum(bucket["steps"] * run.header["parameters"] * (bits + .5) / 8
+                          for bucket, bits in zip(epoch["buckets"], epoch["bits"]))
+            self.assertGreaterEqual(epoch["sent_bytes"], encoded)
+            self.assertLess(epoch["sent_bytes"], 1.02 * encoded)
+        self.assertLess(run.epochs[-1]["bits"][0], 8)
+
     def test_adascale_learns_and_is_not_linear_scaling(self):
         linear = self.train(2)
         ada_scale = self.train(2, lr_rule="adascale")
@@ -73,8 +96,8 @@ class GossTrain(launch.TrainerCase):
                                pieces.epochs[0]["validation_loss"], delta=0.001)
 
     def test_killed_at_random_moments_and_resumed_is_the_uninterrupted_run(self):
-        whole = self.train(2, precision="combined")
-        options = {"--precision": "combined", "--log": self.folder / "killed.jsonl",
+        whole = self.train(2, precision="combined", codec="adaptive")
+        options = {"--precision": "combined", "--codec": "adaptive", "--log": self.folder / "killed.jsonl",
                    "--checkpoint": self.folder / "checkpoints", "--checkpoint-every": 5,
                    "--resume": None}
         seed = random.randrange(1 << 30)

@@ -76,6 +76,11 @@ TEST(Adam, TheFirstStepIsTheLearningRate) {
   }
 }
 
+TEST(Optimizer, UnitsOfAGradientAreThoseOfTheStep) {
+  EXPECT_EQ(Optimizer({"sgd", .9, 0}, 1).unit(.5, 64), .5 / 64);
+  EXPECT_EQ(Optimizer({"adam", .9, 0}, 1).unit(.5, 64), 1. / 64);
+}
+
 TEST(Optimizer, AnUnknownNameIsRefused) {
   OptimizerOptions options;
   options.name = "lion";

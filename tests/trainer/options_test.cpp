@@ -47,6 +47,7 @@ TEST(Options, WhatIsComputedIsInTheJson) {
                                                 {"--momentum", "0"},
                                                 {"--trim", "0"},
                                                 {"--bounds", "apply"},
+                                                {"--codec", "int4"},
                                                 {"--sync", "gossip"}}) {
     EXPECT_NE(to_json(parse(words)), base) << words[0];
   }
@@ -74,6 +75,15 @@ TEST(Options, MistakesAreNamed) {
                 parse({"--gossip-order", "cta"});
               }),
               HasSubstr("--gossip-order says nothing without --sync gossip"));
+  for (const auto& [words, complaint] :
+       std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"--feedback", "int8"}, "nothing without --codec"},
+           {{"--codec", "int9"}, "int9"},
+           {{"--codec", "adaptive"}, "needs --precision"},
+           {{"--codec", "int4", "--sync", "gossip"}, "--gossip-compression"},
+           {{"--codec", "int4", "--lr-rule", "adascale"}, "adascale"}}) {
+    EXPECT_THAT(failure_of([&words = words] { parse(words); }), HasSubstr(complaint)) << words[0];
+  }
 }
 
 }  // namespace

@@ -13,8 +13,14 @@ import argparse
 import concurrent.futures
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+
+
+def different(compilers):
+    """One name of each: cc is often gcc."""
+    return list({pathlib.Path(shutil.which(name)).resolve(): name for name in compilers}.values())
 
 
 def compiled_by_the_build(path, name):
@@ -39,6 +45,7 @@ def main():
     parser.add_argument("--cxx", action="append", default=[], help="C++ compiler")
     parser.add_argument("--flag", action="append", default=[], help="for headers that use MPI or more")
     args = parser.parse_args()
+    args.cc, args.cxx = different(args.cc), different(args.cxx)
     strict = ["-Wall", "-Wextra", "-pedantic", "-Werror", f"-I{args.root}/include"]
     jobs = []
     for path in sorted((args.root / "include").rglob("*.h")):

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 #include <gossamer/compression.h>
 
-#include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "check.h"
@@ -95,12 +95,12 @@ class CompressedAllReduce : public AllReduce {
   }
 
   void post(Part part) override {
-    const auto unit = static_cast<float>(plan_.unit);
-    for (float& element : flat_.gradient.subspan(part.begin, part.size())) element *= unit;
+    for (float& element : flat_.gradient.subspan(part.begin, part.size())) element *= plan_.unit;
     CompressedPart& mine = part_at(part.begin, part.size());
     gossCollConfig_t config = GOSS_COLL_CONFIG_INITIALIZER;
     config.codec = wish_.c_str();
     config.feedback = mine.feedback;
+    config.seed = codec_.seed + part.begin;  // parts of a step are not rounded alike
     config.step = plan_.step;
     config.report = &mine.report;
     reduce(part, &config);
@@ -112,18 +112,22 @@ class CompressedAllReduce : public AllReduce {
   }
 
   double error() const override {
-    double sum = 0;
-    double elements = 0;
+    double noise = 0;
+    double squares = 0;
     for (const auto& [begin, part] : parts_) {
-      const auto count = static_cast<double>(part.report.elements);
-      // Negative: the sum of gradients is zero.
-      sum += count * std::max(0.0, part.report.expectedNmse);
-      elements += count;
+      const gossErrorReport_t& report = part.report;
+      // Not compressed, all zero, or NaN somewhere.
+      if (!(report.expectedNmse > 0) || !std::isfinite(report.expectedRms)) continue;
+      const double here =
+          report.expectedRms * report.expectedRms * static_cast<double>(report.elements);
+      noise += here;
+      squares += here / report.expectedNmse;
     }
-    return elements > 0 ? sum / elements : 0;
+    return squares > 0 ? noise / squares : 0;
   }
 
   void save(Snapshot& snapshot) const override {
+    for (const auto& [name, bytes] : saved_) snapshot.bytes[name] = bytes;
     for (const auto& [begin, part] : parts_) {
       if (part.feedback == nullptr) continue;
       size_t size = 0;
@@ -176,6 +180,14 @@ class CompressedAllReduce : public AllReduce {
 std::unique_ptr<Sync> make_all_reduce(const Ranks& ranks, const Flat& flat, bool overlap,
                                       const GradientCodec& codec) {
   if (codec.wish == "none") return std::make_unique<AllReduce>(ranks, flat, overlap);
+  if (codec.wish != "adaptive") {
+    // A mistake in the wish is found now, and not when the first gradient is there.
+    gossCollConfig_t config = GOSS_COLL_CONFIG_INITIALIZER;
+    config.codec = codec.wish.c_str();
+    check(gossAllReduceConfig(nullptr, nullptr, 0, gossFloat, gossSum, ranks.gradients(), nullptr,
+                              &config),
+          "--codec", ranks.gradients());
+  }
   return std::make_unique<CompressedAllReduce>(ranks, flat, overlap, codec);
 }
 

@@ -278,9 +278,12 @@ void translate_batches(const Raw& raw, Options& o) {
     o.batches.share[b] = raw.shares[b];
   }
   o.batches.seed = o.seed;
+  o.codec.seed = o.seed;
   o.batches.epochs = o.epochs;
   if (!o.ada_scale) o.batches.lrRule = kLrRules.at(raw.lr_rule);
-  o.precision.buckets = o.batches.buckets;
+  const bool buckets = o.batches.mode != gossBatchFixed && o.batches.mode != gossBatchGrowth &&
+                       o.batches.mode != gossBatchInfoBatch;
+  o.precision.buckets = buckets ? o.batches.buckets : 1;
   o.precision.warmupEpochs = o.batches.warmupEpochs;
 }
 

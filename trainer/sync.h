@@ -37,7 +37,7 @@ struct Part {
 struct StepPlan {
   uint64_t step = 0;  // of the run
   int bits = 32;      // what the precision controller asks for in this batch
-  double unit = 1;    // of the gradient in units of weights, see Optimizer::unit()
+  float unit = 1;     // of the gradient in units of weights, see Optimizer::unit()
 };
 
 struct Snapshot;
@@ -61,7 +61,7 @@ class Sync {
   // By what the loop divides the gradient that it sees in `update`.
   virtual double samples(const gossBatch_t& batch) const = 0;
   virtual SyncCounters counters() const = 0;
-  // Squared error over squared sum of gradients that codecs made in the last step, as expected.
+  // Expected squared error over squared sum of the gradients that were compressed in the last step.
   virtual double error() const { return 0; }
 
   // What this rank needs besides the weights to go on with the same bits.
@@ -79,6 +79,7 @@ struct Flat {
 struct GradientCodec {
   std::string wish = "none";         // of gossamer/compression.h; adaptive: intN for N bits
   std::string feedback = "float32";  // how what a codec takes away is kept: float32, int8, none
+  uint64_t seed = 0;                 // of stochastic rounding
 };
 
 // All-reduce of every part. With `overlap` parts travel on the library's thread while the rest is

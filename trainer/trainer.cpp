@@ -115,10 +115,10 @@ void Trainer::train_step(uint64_t step) {
   };
   {
     Stopwatch exposed(record_.exposed_s);
-    sync_->begin(
-        {updates_, bits.empty() ? 32 : bits[static_cast<size_t>(batch.info.bucket)],
-         optimizer_.unit(rate * batch.info.lr_scale, static_cast<double>(batch.info.real))},
-        update);
+    const int wanted = bits.empty() ? 32 : bits[static_cast<size_t>(batch.info.bucket)];
+    const double unit =
+        optimizer_.unit(rate * batch.info.lr_scale, static_cast<double>(batch.info.real));
+    sync_->begin({updates_, wanted, static_cast<float>(unit)}, update);
   }
   losses_.resize(batch.samples.size());
   model_->backward(data_.train, batch.samples, batch.weights, losses_,

@@ -7,8 +7,9 @@
 // the process, and GOSS_CPU_ISA must not change theirs.
 #pragma once
 
-// Sanitizers multiply the code of every small function of Highway: with one instruction set less,
-// loops left as they are written and one kind of destination only, these builds take minutes less.
+// Sanitizers multiply the code of every small function of Highway: with one instruction set instead
+// of three (the source is the same for all), loops left as they are written and one kind of
+// destination only, these builds take minutes less.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define GOSS_SIMD_SANITIZED 1
 #elif defined(__has_feature)
@@ -24,7 +25,7 @@
 // in structures.
 #define HWY_DISABLED_TARGETS                                               \
   (HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV | \
-   (GOSS_SIMD_SANITIZED ? HWY_SSE4 : 0))
+   (GOSS_SIMD_SANITIZED ? HWY_SSE4 | HWY_AVX3 | HWY_AVX3_DL : 0))
 
 #include <hwy/detect_targets.h>
 

@@ -20,7 +20,8 @@ import sys
 
 def different(compilers):
     """One name of each: cc is often gcc."""
-    return list({pathlib.Path(shutil.which(name)).resolve(): name for name in compilers}.values())
+    return list({pathlib.Path(shutil.which(name) or name).resolve(): name
+                 for name in compilers}.values())
 
 
 def compiled_by_the_build(path, name):

@@ -5,8 +5,12 @@
 // ranks_test.cpp, which forks.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "checkpoint.h"
@@ -53,7 +57,7 @@ Result train(Ranks& ranks, const GradientCodec& codec, bool overlap, int saved_a
         result.moved[i] += rate * gradient[i] / sync->samples(batch);
       }
     };
-    sync->begin({static_cast<uint64_t>(step), 3, rate / 10}, update);
+    sync->begin({static_cast<uint64_t>(step), 3, static_cast<float>(rate / 10)}, update);
     for (size_t begin = 0; begin < kElements; begin += kPart) {
       sync->post({begin, std::min(kElements, begin + kPart)});
     }
@@ -99,10 +103,12 @@ void require(bool condition, const char* what) {
 
 TEST(CompressedGradients, WhatACodecTakesAwayComesBackWhateverTheLearningRate) {
   with_two_ranks([](Ranks& ranks) {
-    const double kept = distance(train(ranks, {"int3", "float32"}, false));
-    const double lost = distance(train(ranks, {"int3", "none"}, false));
     // A part of the coarsest rounding of one step, however many there were; and that many times.
-    require(kept < .2, "with feedback the error does not grow");
+    for (const char* feedback : {"float32", "int8"}) {
+      const double kept = distance(train(ranks, {"int3", feedback}, false));
+      require(kept < .5, "with feedback the error does not grow");
+    }
+    const double lost = distance(train(ranks, {"int3", "none"}, false));
     require(lost > 10, "without it does");
   });
 }
@@ -110,7 +116,7 @@ TEST(CompressedGradients, WhatACodecTakesAwayComesBackWhateverTheLearningRate) {
 TEST(CompressedGradients, ARunThatIsSavedAndResumedHasTheSameBits) {
   with_two_ranks([](Ranks& ranks) {
     for (const char* codec : {"int4", "adaptive"}) {
-      for (const char* feedback : {"float32", "none"}) {
+      for (const char* feedback : {"float32", "int8", "none"}) {
         const Result whole = train(ranks, {codec, feedback}, true);
         const Result resumed = train(ranks, {codec, feedback}, true, 57);
         require(whole.last == resumed.last && whole.moved == resumed.moved, "the same bits");
@@ -123,6 +129,15 @@ TEST(CompressedGradients, AnErrorBudgetAndOtherWishesAreWishes) {
   with_two_ranks([](Ranks& ranks) {
     for (const char* wish : {"error=0.02", "int8/int4", "int6+sr", "bf16"}) {
       require(distance(train(ranks, {wish, "float32"}, true)) < 1, wish);
+    }
+    for (const char* wish : {"error", "error=abc", "int8/int9", "int8+foo"}) {
+      bool refused = false;
+      try {
+        train(ranks, {wish, "none"}, true);
+      } catch (const Failure& failure) {
+        refused = std::string(failure.what()).find("--codec") != std::string::npos;
+      }
+      require(refused, wish);
     }
   });
 }

@@ -81,6 +81,9 @@ class GossTrain(launch.TrainerCase):
             self.assertGreaterEqual(epoch["sent_bytes"], encoded)
             self.assertLess(epoch["sent_bytes"], 1.02 * encoded)
         self.assertLess(run.epochs[-1]["bits"][0], 8)
+        one_bucket = self.train(2, codec="adaptive", precision="epochs", mode="fixed")
+        self.assertEqual([len(epoch["bits"]) for epoch in one_bucket.epochs], [1] * 4)
+        self.assertLess(one_bucket.end["sent_bytes"], one_bucket.end["payload_bytes"])
 
     def test_adascale_learns_and_is_not_linear_scaling(self):
         linear = self.train(2)

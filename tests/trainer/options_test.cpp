@@ -37,6 +37,15 @@ TEST(Options, FlagsReachThePlannerAndTheController) {
   EXPECT_EQ(o.precision.warmupEpochs, 3);
 }
 
+TEST(Options, TheControllerHasAsManyBucketsAsThePlanner) {
+  for (const char* mode : {"fixed", "growth", "infobatch"}) {
+    EXPECT_EQ(parse({"--precision", "level", "--mode", mode}).precision.buckets, 1) << mode;
+  }
+  for (const char* mode : {"adaptive", "sizes-random", "reversed", "sorted"}) {
+    EXPECT_EQ(parse({"--precision", "level", "--mode", mode}).precision.buckets, 3) << mode;
+  }
+}
+
 TEST(Options, WhatIsComputedIsInTheJson) {
   const auto base = to_json(parse({}));
   for (const std::vector<std::string>& words : {std::vector<std::string>{"--lr", "1"},

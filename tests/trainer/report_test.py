@@ -92,6 +92,16 @@ class Report(unittest.TestCase):
             self.assertNotIn("nan", figure)
         self.assertNotRegex(page.replace("http://www.w3.org/2000/svg", ""), "https?://|<script")
 
+    def test_what_travelled_is_said_and_what_codecs_did_is_drawn(self):
+        text = log_text("fixed", 1, [.5, .9])
+        page = self.report(self.write("a", text))[1]
+        self.assertIn("travelled in fp32", page)
+        text = text.replace('"options": {', '"options": {"codec": "adaptive", ')
+        text = text.replace('"test_accuracy"', '"codec_error": 0.001, "test_accuracy"')
+        page = self.report(self.write("a", text))[1]
+        self.assertIn("travelled in so many bits", page)
+        self.assertIn("What codecs did", page)
+
     def test_models_that_were_mixed_have_a_figure_of_the_worst(self):
         text = log_text("fixed", 1, [.5, .9]).replace(
             '"test_accuracy"', '"worst_validation_accuracy": 0.4, "test_accuracy"')

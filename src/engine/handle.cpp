@@ -119,6 +119,7 @@ Living& living() {
 
 // As long as a silent host may stay unnoticed.
 constexpr std::chrono::milliseconds kExitPatience{5000};
+constexpr std::chrono::milliseconds kTurnPatience{200};
 
 // The end of a process that has not destroyed its communicators is no death: peers that have what
 // they need from it go on undisturbed, and the others are told that it has left.
@@ -149,6 +150,9 @@ void leave_at_exit() {
   for (gossComm* handle : complete) {
     handle->comm->span()->messenger()->leave(handle->comm->faults().any());
   }
+  // UCX is taken down behind this: the end of a messenger that the library's thread saw last must
+  // not be under way then.
+  Reactor::finish_turn(kTurnPatience);
 }
 
 Status not_ready(gossComm* handle) {

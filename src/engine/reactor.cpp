@@ -131,6 +131,18 @@ void Reactor::wake() {
   }
 }
 
+void Reactor::finish_turn(std::chrono::milliseconds patience) {
+  Reactor* reactor = instance.load(std::memory_order_acquire);  // pairs with the store in get()
+  if (reactor == nullptr) return;
+  const auto until = Waiter::Clock::now() + patience;
+  // The turn that is under way, and a whole one; the loads pair with the increment in loop().
+  const uint64_t enough = reactor->turns_.load(std::memory_order_acquire) + 2;
+  while (reactor->turns_.load(std::memory_order_acquire) < enough && Waiter::Clock::now() < until) {
+    reactor->wake();
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+}
+
 bool Reactor::advance_streams() {
   StreamPtr* end = &running_;
   while (*end != nullptr) end = &(*end)->next_;
@@ -205,6 +217,7 @@ void Reactor::loop() {
     } catch (const std::exception&) {  // as in poll_watched()
       std::this_thread::sleep_for(kBusyPollEvery);
     }
+    turns_.fetch_add(1, std::memory_order_release);  // pairs with finish_turn()
   }
 }
 

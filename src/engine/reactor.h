@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -34,6 +35,8 @@ class Reactor {
   // Needs no memory, so that what has been queued is run.
   void run_stream(StreamPtr stream) noexcept;
   void wake();
+  // Waits until what its thread was doing is over, at most for `patience`. Not for that thread.
+  static void finish_turn(std::chrono::milliseconds patience);
 
  private:
   // Throws std::system_error where there are no descriptors or threads left.
@@ -53,6 +56,7 @@ class Reactor {
   UniqueFd event_fd_;
   std::atomic<uint32_t> word_{0};
   std::atomic<bool> sleeping_{false};
+  std::atomic<uint64_t> turns_{0};  // that are over
   Waiter waiter_{true};
 };
 

@@ -298,15 +298,15 @@ TEST(Abort, DropsWorkThatIsQueuedBehindAnotherCommunicator) {
   Comms behind = make_comms(2);
   gossStream_t stream = nullptr;
   MUST(gossStreamCreate(&stream));
-  int x = 1;
+  int x[2] = {1, 1};
   int y = 1;
-  MUST(gossAllReduce(&x, &x, 1, gossInt, gossSum, blocked[0], stream));  // rank 1 is late
+  MUST(gossAllReduce(&x[0], &x[0], 1, gossInt, gossSum, blocked[0], stream));  // rank 1 is late
   MUST(gossAllReduce(&y, &y, 1, gossInt, gossSum, behind[0], stream));
   const auto begin = Clock::now();
   EXPECT_EQ(gossCommAbort(behind[0]), gossSuccess);
   EXPECT_LT(Clock::now() - begin, kBounded);
   behind[0] = nullptr;
-  MUST(gossAllReduce(&x, &x, 1, gossInt, gossSum, blocked[1], nullptr));
+  MUST(gossAllReduce(&x[1], &x[1], 1, gossInt, gossSum, blocked[1], nullptr));
   EXPECT_EQ(gossStreamSynchronize(stream), gossInvalidUsage);
   EXPECT_NE(last_error().find("aborted"), std::string::npos) << last_error();
   EXPECT_EQ(y, 1) << "it was never run";

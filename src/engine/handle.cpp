@@ -150,6 +150,7 @@ void leave_at_exit() {
   for (gossComm* handle : complete) {
     handle->comm->span()->messenger()->leave(handle->comm->faults().any());
   }
+  lock.unlock();  // the library's thread may want it
   // UCX is taken down behind this: the end of a messenger that the library's thread saw last must
   // not be under way then.
   Reactor::finish_turn(kTurnPatience);

@@ -50,10 +50,11 @@ void Crew::abort() {
   }
 }
 
-void Crew::split(int group) {
+void Crew::split(int group, gossConfig_t* config) {
+  end(groups_);
   std::vector<gossComm_t> made(comms_.size(), nullptr);
   together("gossCommSplit", [&](int i) {
-    return gossCommSplit(comms_[i], group, first_rank_ + i, &made[i], nullptr);
+    return gossCommSplit(comms_[i], group, first_rank_ + i, &made[i], config);
   });
   groups_ = std::move(made);
   group_ = group;

@@ -49,8 +49,8 @@ class Crew {
   double startup_s() const { return startup_s_; }
   void set_startup(double seconds) { startup_s_ = seconds; }
 
-  // Collective over all crews: those of one number become a group.
-  void split(int group);
+  // Collective over all crews: those of one number become a group. Once more: other groups.
+  void split(int group, gossConfig_t* config = nullptr);
   void make_streams();
   void synchronize();
   void destroy();

@@ -185,6 +185,7 @@ void JsonFile::add_row(const Options& options, const Row& row, const char* progr
                {"type", type_name(row.work.type)},
                {"redop", op_name(row.work.op)},
                {"root", root_text}};
+  if (!row.codec.empty()) json["codec"] = row.codec;
   constexpr const char* kNames[] = {"out_of_place", "in_place"};
   for (int i = 0; i < 2; ++i) {
     const Half& half = row.halves[i];

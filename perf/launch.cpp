@@ -22,7 +22,6 @@ using Clock = std::chrono::steady_clock;
 
 gossConfig_t make_config(const Options& options) {
   gossConfig_t config = GOSS_CONFIG_INITIALIZER;
-  if (!options.codec.empty()) config.codec = options.codec.c_str();
   if (options.timeout_s > 0) config.timeoutMs = options.timeout_s * 1000;
   return config;
 }

@@ -169,8 +169,10 @@ void add_work_flags(CLI::App& app, Options& o, Raw& raw) {
       ->check(CLI::Range(0, 2));
   app.add_option("-u,--unalign", o.unalign, "buffers begin so many elements late")
       ->check(CLI::Range(0, 1 << 20));
-  app.add_option("--codec", o.codec,
-                 "which operations are compressed, and how, as GOSS_CODEC: int8, int4+direct@1M-");
+  app.add_option("--codec", o.codecs,
+                 "compress: int8,int4,none measures each; rules of one are as in GOSS_CODEC, with "
+                 "semicolons: \"int8@64K-1M;int4@1M-\"")
+      ->delimiter(',');
   app.add_flag("--overlap", o.overlap, "also run a compute loop beside each collective");
 }
 

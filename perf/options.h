@@ -65,7 +65,7 @@ struct Options {
   std::optional<double> min_bus_bw;  // NCCL_TESTS_MIN_BW
 
   bool overlap = false;
-  std::string codec;  // rules as GOSS_CODEC; "": the environment's
+  std::vector<std::string> codecs;  // one table for each, rules as GOSS_CODEC; none: one, as that
   std::string json_file;
   std::string plot_file;
   std::vector<std::string> notes;      // said in the header: flags that have no effect here

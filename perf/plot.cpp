@@ -74,10 +74,12 @@ void write_file(const std::string& path, const std::string& text) {
 }
 
 // What the rows differ in besides the size.
-std::string series_name(const Work& work) {
+std::string series_name(const Row& row) {
+  const Work& work = row.work;
   std::string name = type_name(work.type);
   if (work.op != kCopy) name += std::string(" ") + op_name(work.op);
   if (work.root > 0) name += " root " + std::to_string(work.root);
+  if (!row.codec.empty()) name += " " + row.codec;
   return name;
 }
 
@@ -102,7 +104,7 @@ Figure make_figure(const std::string& title, const std::string& subtitle,
   std::map<std::string, size_t> places;
   constexpr const char* kModes[] = {"out of place", "in place"};
   for (const Row& row : rows) {
-    const std::string kind = series_name(row.work);
+    const std::string kind = series_name(row);
     const int colour = colours.emplace(kind, static_cast<int>(colours.size())).first->second;
     for (int mode = 0; mode < 2; ++mode) {
       if (!row.halves[mode].measured) continue;

@@ -35,7 +35,8 @@ class Session {
     try {
       check_ranks();
       for (int cycle = 0; options_.run_cycles == 0 || cycle < options_.run_cycles; ++cycle) {
-        run_tables();
+        if (options_.codecs.empty()) run_tables();
+        for (const std::string& codec : options_.codecs) run_codec(codec);
       }
     } catch (const std::exception& failure) {
       if (crew_.speaks()) std::printf("\n");  // a row was begun
@@ -82,6 +83,17 @@ class Session {
     }
   }
 
+  void run_codec(const std::string& codec) {
+    if (crew_.speaks()) print_codec(codec);
+    codec_ = codec;
+    std::string rules = codec;
+    std::replace(rules.begin(), rules.end(), ';', ',');
+    gossConfig_t config = GOSS_CONFIG_INITIALIZER;
+    config.codec = rules.c_str();
+    crew_.split(crew_.group(), &config);
+    run_tables();
+  }
+
   void run_tables() {
     const std::vector<int> ops = collective_.reduces ? options_.ops : std::vector<int>{kCopy};
     std::vector<int> roots = {collective_.has_root ? options_.root : -1};
@@ -122,6 +134,7 @@ class Session {
   void run_row(const Work& work) {
     Row row;
     row.work = work;
+    row.codec = codec_;
     if (crew_.speaks()) print_row_start(work);
     for (int i = 0; i < 2; ++i) {
       Work half = work;
@@ -155,7 +168,10 @@ class Session {
     return half;
   }
 
-  bool keep_rows() const { return options_.overlap || compressed_ || !options_.plot_file.empty(); }
+  bool keep_rows() const {
+    return options_.overlap || shows_compression() || !options_.plot_file.empty();
+  }
+  bool shows_compression() const { return compressed_ || !options_.codecs.empty(); }
 
   bool finish() {
     Footer footer;
@@ -165,7 +181,7 @@ class Session {
     if (options_.report_memory) footer.memory = memory_text();
     if (crew_.speaks()) {
       if (options_.overlap) print_overlaps(rows_);
-      if (compressed_) print_compression(rows_);
+      if (shows_compression()) print_compression(rows_);
       print_footer(footer, collective_.program);
       if (json_) json_->add_footer(footer);
       if (!options_.plot_file.empty()) draw();
@@ -206,6 +222,7 @@ class Session {
   std::vector<Row> rows_;
   double startup_s_ = 0;     // until the last rank had its communicator
   int nroots_ = 1;           // roots that every group has
+  std::string codec_;        // one of options_.codecs
   bool compressed_ = false;  // one of the rows so far
   int failed_checks_ = 0;
   double bus_bw_sum_ = 0;

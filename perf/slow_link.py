@@ -126,8 +126,14 @@ def timing(options):
     return ["--reps", str(options.reps), "--block-ms", str(options.block_ms)]
 
 
-def run_gossamer(hosts, options):
-    """{bytes: us}"""
+class Result:
+    """Times in us by bytes, and of a codec what it did to the numbers."""
+
+    def __init__(self, us, compression=None):
+        self.us, self.compression = us, compression or {}
+
+
+def run_gossamer(hosts, options, codec=None):
     binary = built(options, f"{options.collective}_perf")
     place = "in_place" if options.collective == "broadcast" else "out_of_place"
     nranks = hosts.count * options.per_host
@@ -146,6 +152,7 @@ def run_gossamer(hosts, options):
                 command = [binary, "--sizes", ",".join(map(str, options.sizes)), "--pin", "0",
                            "-a", "3", *timing(options), *options.flags.split()]
                 command += ["-J", file] if rank == 0 else []
+                command += ["--codec", codec] if codec else []
                 processes.append(start(hosts.enter(hosts.pids[host]) + command, options, env))
             for process in processes:
                 finish(process, options)
@@ -158,7 +165,9 @@ def run_gossamer(hosts, options):
     wrong = sum(float(one[place]["nwrong"] or 0) for one in results)
     if wrong:
         raise Unavailable(f"{wrong:.0f} wrong elements")
-    return {size: float(one[place]["time"]) for size, one in zip(options.sizes, results)}
+    return Result({size: float(one[place]["time"]) for size, one in zip(options.sizes, results)},
+                  {size: one[f"{place}_compression"] for size, one in zip(options.sizes, results)
+                   if f"{place}_compression" in one})
 
 
 def parse_rows(out, options):
@@ -168,7 +177,7 @@ def parse_rows(out, options):
         raise Unavailable("printed no result")
     if any(int(row["wrong"]) for row in rows):
         raise Unavailable("wrong elements")
-    return {size: float(row["time_us"]) for size, row in zip(options.sizes, rows)}
+    return Result({size: float(row["time_us"]) for size, row in zip(options.sizes, rows)})
 
 
 def harness_flags(options):
@@ -223,28 +232,38 @@ def run_gloo(hosts, options):
 RUN = {"gossamer": run_gossamer, "openmpi": run_openmpi, "gloo": run_gloo}
 
 
+def run(program, hosts, options):
+    """`program`: one of PROGRAMS, or a codec with which Gossamer compresses."""
+    if program in RUN:
+        return RUN[program](hosts, options)
+    return run_gossamer(hosts, options, program)
+
+
 # ---- the comparison -------------------------------------------------------------------------------
 
 
 def measure(count, gbits, options):
     """One row per size. The programs alternate, and begin in another order each round."""
-    streams, times, skipped = [], {}, {}
+    streams, times, compression, skipped = [], {}, {}, {}
+    programs = options.programs + options.codecs
     with Hosts(count, f"{gbits}gbit") as hosts:
         for number in range(options.rounds):
             streams.append(stream_rate(hosts, options))
-            first = number % len(options.programs)
-            for program in options.programs[first:] + options.programs[:first]:
+            first = number % len(programs)
+            for program in programs[first:] + programs[:first]:
                 if program in skipped:
                     continue
                 try:
-                    result = RUN[program](hosts, options)
+                    result = run(program, hosts, options)
                 except Unavailable as reason:
                     skipped[program] = str(reason)
                     print(f"{program} left out ({count} hosts, {gbits} Gbit/s): {reason}",
                           file=sys.stderr)
                     continue
-                for size, us in result.items():
+                for size, us in result.us.items():
                     times.setdefault(size, {}).setdefault(program, []).append(us)
+                for size, figures in result.compression.items():
+                    compression.setdefault(size, {})[program] = figures
     rate = statistics.median(streams)
     rows = []
     for size in options.sizes:
@@ -253,7 +272,8 @@ def measure(count, gbits, options):
         wire = WIRE.get(options.collective, lambda n: 0)(count) * size
         rows.append({"hosts": count, "per_host": options.per_host, "gbits": gbits, "bytes": size,
                      "stream_bytes_per_s": rate, "bound_us": wire / rate * 1e6,
-                     "median_us": medians, "samples_us": samples, "skipped": skipped})
+                     "median_us": medians, "samples_us": samples,
+                     "compression": compression.get(size, {}), "skipped": skipped})
     return rows
 
 
@@ -271,14 +291,43 @@ def table(rows, options):
                       f"{'part of bound':>15}{'over best peer':>24}"]
         medians = row["median_us"]
         ours = medians.get("gossamer")
-        peers = {p: us for p, us in medians.items() if p != "gossamer"}
-        best = min(peers, key=peers.get) if peers else None
+        best = best_peer(row)
         cells = "".join(f"{time_text(medians[p]) if p in medians else '-':>12}"
                         for p in options.programs)
         part = f"{row['bound_us'] / ours:.3f}" if ours and row["bound_us"] else "-"
-        over = f"{peers[best] / ours:.2f}x ({best})" if ours and best else "-"
+        over = f"{medians[best] / ours:.2f}x ({best})" if ours and best else "-"
         lines.append(f"{size_text(row['bytes']):>9}{time_text(row['bound_us']):>12}{cells}"
                      f"{part:>15}{over:>24}")
+    return "\n".join(lines)
+
+
+def best_peer(row):
+    peers = {p: row["median_us"][p] for p in PROGRAMS[1:] if p in row["median_us"]}
+    return min(peers, key=peers.get) if peers else None
+
+
+def codec_table(rows, options):
+    """What each codec made of it. The bound is what the stream needs for the bytes that the first
+    rank sends, for all that ranks of its host send."""
+    lines = [f"{'size':>9}{'codec':>12}{'wire bytes':>12}{'bound':>12}{'time':>12}{'part of bound':>15}"
+             f"{'over exact':>12}{'over best peer':>24}{'max error':>12}{'its bound':>12}{'NMSE':>10}"]
+    for row in rows:
+        medians = row["median_us"]
+        best = best_peer(row)
+        for codec in options.codecs:
+            if codec not in medians:
+                continue
+            us = medians[codec]
+            exact = f"{medians['gossamer'] / us:.2f}x" if "gossamer" in medians else "-"
+            over = f"{medians[best] / us:.2f}x ({best})" if best else "-"
+            cells = f"{'as it is':>12}{'-':>12}{time_text(us):>12}{'-':>15}{exact:>12}{over:>24}"
+            if figures := row["compression"].get(codec):
+                wire = figures["wire_bytes"] * row["per_host"]
+                bound = wire / row["stream_bytes_per_s"] * 1e6
+                cells = (f"{wire:>12}{time_text(bound):>12}{time_text(us):>12}{bound / us:>15.3f}"
+                         f"{exact:>12}{over:>24}{figures['max_error']:>12.3g}{figures['bound']:>12.3g}"
+                         f"{figures['nmse']:>10.2g}")
+            lines.append(f"{size_text(row['bytes']):>9}{codec:>12}{cells}")
     return "\n".join(lines)
 
 
@@ -291,6 +340,8 @@ def parse_arguments():
     parser.add_argument("--sizes", default="8,64K,1M,64M", help="bytes (%(default)s)")
     parser.add_argument("--collective", default="all_reduce", choices=COLLECTIVES)
     parser.add_argument("--programs", default=",".join(PROGRAMS), help="(%(default)s)")
+    parser.add_argument("--codecs", default="",
+                        help="also Gossamer with these codecs, such as int8,int4")
     parser.add_argument("--flags", default="", help="more flags for Gossamer's tool, such as -d half")
     parser.add_argument("--rounds", type=int, default=3, help="samples per point (%(default)s)")
     parser.add_argument("--block-ms", type=float, default=50,
@@ -315,6 +366,7 @@ def parse_arguments():
     if min(options.hosts) < 2 or options.per_host < 1:
         parser.error("--hosts: at least 2; --per-host: at least 1")
     options.programs = options.programs.split(",")
+    options.codecs = options.codecs.split(",") if options.codecs else []
     unknown = set(options.programs) - set(PROGRAMS)
     if unknown:
         parser.error(f"--programs: no such program: {', '.join(sorted(unknown))}")
@@ -345,6 +397,8 @@ def main():
             for count in options.hosts:
                 rows += (block := measure(count, gbits, options))
                 print(table(block, options), flush=True)
+                if options.codecs:
+                    print(codec_table(block, options), flush=True)
     except KeyboardInterrupt:
         print("slow_link: interrupted", file=sys.stderr)
         return 130

@@ -123,6 +123,8 @@ void print_column_heads(const Options& options) {
   print_right_heads(options, "(us)", "%Y-%m-%d %H:%M:%S");
 }
 
+void print_codec(const std::string& codec) { std::printf("# Codec: %s\n", codec.c_str()); }
+
 void print_row_start(const Work& work) {
   std::printf("%12li  %12li  %8s  %6s  %6i", static_cast<long>(work.bytes()),
               static_cast<long>(work.count), type_name(work.type), op_name(work.op), work.root);
@@ -183,19 +185,27 @@ void print_compression(const std::vector<Row>& rows) {
   std::printf(
       "#\n# Compression, out of place, rank 0: bytes sent, their ratio to plain ones, bus "
       "bandwidth of the plain bytes\n");
-  std::printf("# %10s  %8s  %6s  %14s  %9s  %12s  %6s  %7s  %10s  %10s  %10s\n", "size", "type",
-              "redop", "codec", "algorithm", "wire", "ratio", "busbw", "max error", "bound",
-              "NMSE");
+  constexpr const char* kHeads =
+      "# %10s  %8s  %6s  %14s  %9s  %12s  %6s  %7s  %10s  %10s  %10s\n";
+  std::printf(kHeads, "size", "type", "redop", "codec", "algorithm", "wire", "ratio", "busbw",
+              "max error", "bound", "NMSE");
   for (const Row& row : rows) {
     const Half& half = row.halves[0];
     const gossErrorReport_t& report = half.compression.report;
-    if (report.codec[0] == '\0') continue;
+    const std::string size = std::to_string(row.work.bytes());
+    const std::string bandwidth = fit(half.bus_bw, 7);
+    if (report.codec[0] == '\0') {  // went as it is
+      std::printf(kHeads, size.c_str(), type_name(row.work.type), op_name(row.work.op), "none", "-",
+                  "-", "-", bandwidth.c_str(), "-", "-", "-");
+      continue;
+    }
     const double ratio = static_cast<double>(report.plainBytes) /
                          static_cast<double>(std::max<uint64_t>(1, report.sentBytes));
-    std::printf("# %10zu  %8s  %6s  %14s  %9s  %12llu  %6.2f  %7.2f  %10.3g  %10.3g  %10.3g\n",
-                row.work.bytes(), type_name(row.work.type), op_name(row.work.op), report.codec,
+    std::printf("# %10s  %8s  %6s  %14s  %9s  %12llu  %6.2f  %7s  %10.3g  %10.3g  %10.3g\n",
+                size.c_str(), type_name(row.work.type), op_name(row.work.op), report.codec,
                 report.algorithm, static_cast<unsigned long long>(report.sentBytes), ratio,
-                half.bus_bw, half.compression.largest_error, report.bound, half.compression.nmse());
+                bandwidth.c_str(), half.compression.largest_error, report.bound,
+                half.compression.nmse());
   }
 }
 

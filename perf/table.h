@@ -30,7 +30,8 @@ struct Half {
 };
 
 struct Row {
-  Work work;  // of the out-of-place half
+  Work work;          // of the out-of-place half
+  std::string codec;  // one of Options::codecs
   Half halves[2];
   std::optional<Overlap> overlap;
 };
@@ -51,6 +52,7 @@ std::string fit(double value, int width);
 void print_header(const Options& options, const char* program);
 void print_devices(const std::vector<RankInfo>& ranks);
 void print_column_heads(const Options& options);
+void print_codec(const std::string& codec);
 // A row appears piece by piece, so that one sees what is being measured.
 void print_row_start(const Work& work);
 void print_half(const Options& options, const Half& half);

@@ -42,7 +42,7 @@ Work Runner::make_work(gossDataType_t type, int op, int root) const {
 }
 
 Problem Runner::problem(const Work& work, uint32_t round) const {
-  const bool compresses = !options_.codec.empty() || std::getenv("GOSS_CODEC") != nullptr;
+  const bool compresses = !options_.codecs.empty() || std::getenv("GOSS_CODEC") != nullptr;
   const bool floats = work.type == gossFloat32 || work.type == gossFloat64 ||
                       work.type == gossFloat16 || work.type == gossBfloat16;
   return {work.type, work.op, crew_.group_nranks(), round, compresses && floats};

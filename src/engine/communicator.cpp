@@ -25,6 +25,14 @@ std::vector<int> on_this_host(const std::vector<int>& job_ranks, int rank, const
   return here;
 }
 
+// Which area of the segment of its host belongs to a rank of the communicator. Between hosts the
+// areas of the ranks here follow those of the communicator inside the host.
+int area_of(int rank, const Span* span) {
+  if (span == nullptr) return rank;
+  const Hosts& hosts = span->hosts();
+  return static_cast<int>(hosts.host(rank).size()) + hosts.index(rank);
+}
+
 Faults::Agree agree(const Communicator::Parts& parts, bool across_hosts) {
   if (!across_hosts) return {};
   Job* job = parts.job.get();
@@ -42,18 +50,17 @@ Communicator::Communicator(Parts parts, std::unique_ptr<Span> span)
       parts_(std::move(parts)),
       compute_(find_compute(parts_.settings.device)),
       span_(std::move(span)),
-      faults_(parts_.segment.get(), agree(parts_.outer != nullptr ? parts_.outer->parts() : parts_,
-                                          span_ != nullptr || parts_.outer != nullptr)),
+      faults_(parts_.segment.get(), area_of(parts_.rank, span_.get()),
+              agree(parts_.outer != nullptr ? parts_.outer->parts() : parts_,
+                    span_ != nullptr || parts_.outer != nullptr)),
       plans_(parts_.rank, parts_.nranks),
       next_warning_(parts_.settings.warn_after) {
   const std::vector<int> here = on_this_host(parts_.job_ranks, rank(), span_.get());
   crowded_ = static_cast<int>(here.size()) > parts_.job->usable_cpus(here);
   for (int r = 0; r < nranks(); ++r) {
     shm::RankArea* area = nullptr;
-    if (span_ == nullptr) {
-      area = &parts_.segment->area(r);
-    } else if (span_->hosts().together(r, rank())) {
-      area = &parts_.segment->area(static_cast<int>(here.size()) + span_->hosts().index(r));
+    if (span_ == nullptr || span_->hosts().together(r, rank())) {
+      area = &parts_.segment->area(area_of(r, span_.get()));
     } else {
       area = span_->add_told();
     }

@@ -6,22 +6,19 @@
 
 namespace goss::engine {
 
-namespace {
-enum : uint32_t { kNone = 0, kWriting = 1, kReadable = 2 };
-}
-
 Status Faults::status() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!first_.ok()) return first_;
   }
-  shm::Header& header = segment_->header();
-  // Pairs with the release in raise(): code and text are complete.
-  if (header.fault.load(std::memory_order_acquire) != kReadable) return {};
-  char text[sizeof(header.fault_text)];
-  std::memcpy(text, header.fault_text, sizeof(text));
+  // Pairs with the release in settle(): code and text are complete.
+  const uint32_t first = segment_->header().fault.load(std::memory_order_acquire);
+  if (first == 0) return {};
+  const shm::RankArea& area = segment_->area(static_cast<int>(first) - 1);
+  char text[sizeof(area.fault_text)];
+  std::memcpy(text, area.fault_text, sizeof(text));
   text[sizeof(text) - 1] = '\0';
-  const int code = header.fault_code;
+  const int code = area.fault_code;
   const bool valid = code > gossSuccess && code < gossNumResults;
   fail_here(Status(valid ? static_cast<Code>(code) : gossRemoteError, text));
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -39,21 +36,21 @@ void Faults::raise_soon(const Status& failure) {
 }
 
 void Faults::settle(const Status& failure) {
-  shm::Header& header = segment_->header();
-  uint32_t expected = kNone;
-  // Whoever changes 0 to 1 owns the text until it stores 2.
-  if (header.fault.compare_exchange_strong(expected, kWriting, std::memory_order_acq_rel)) {
-    header.fault_code = failure.code();
-    std::strncpy(header.fault_text, failure.message().c_str(), sizeof(header.fault_text) - 1);
-    header.fault.store(kReadable, std::memory_order_release);  // pairs with status()
-    fail_here(failure);
-    return;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!noted_) {
+      noted_ = true;
+      shm::RankArea& area = segment_->area(area_);
+      area.fault_code = failure.code();
+      std::strncpy(area.fault_text, failure.message().c_str(), sizeof(area.fault_text) - 1);
+      uint32_t nobody = 0;
+      // Pairs with status(). Fails if somebody was first.
+      segment_->header().fault.compare_exchange_strong(nobody, static_cast<uint32_t>(area_) + 1,
+                                                       std::memory_order_release,
+                                                       std::memory_order_relaxed);
+    }
   }
-  // Somebody was first, and may have died while writing: then our own cause has to do.
-  for (int i = 0; i < 1'000'000; ++i) {
-    if (header.fault.load(std::memory_order_acquire) == kReadable) break;  // pairs as above
-  }
-  if (status().ok()) fail_here(failure);
+  status();
 }
 
 void Faults::fail_here(const Status& failure) {

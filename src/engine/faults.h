@@ -2,7 +2,9 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // Faults: the first failure of a communicator, the same on every rank. Whoever notices something
-// first writes it into the shared segment; everybody else adopts that text. Any thread.
+// writes it into its own area of the shared segment and then, in one step, names itself as the
+// first, unless somebody was; everybody adopts the text of the first. So nobody waits for a writer,
+// which may have been stopped or killed. Any thread.
 #pragma once
 
 #include <atomic>
@@ -19,8 +21,9 @@ class Faults {
   // Where ranks have segments of their own: lets all hosts agree on the first failure, which
   // then comes back by settle(). True: wait for that, for a bounded time.
   using Agree = std::function<void(const Status& failure, bool wait)>;
-  explicit Faults(shm::Segment* segment, Agree agree = {})
-      : segment_(segment), agree_(std::move(agree)) {}
+  // `area`: which area of the segment is the owner's.
+  Faults(shm::Segment* segment, int area, Agree agree = {})
+      : segment_(segment), area_(area), agree_(std::move(agree)) {}
 
   // One load of a line that nobody writes in good times.
   bool any() const {
@@ -40,9 +43,11 @@ class Faults {
 
  private:
   shm::Segment* segment_;
+  int area_;
   Agree agree_;
   std::atomic<bool> failed_{false};
   std::mutex mutex_;
+  bool noted_ = false;  // the owner's area has a failure, which no later one replaces
   Status first_;
 };
 

@@ -3,8 +3,9 @@
 //
 // Segment: the shared memory of one communicator on one host, and the layout of what is in it.
 //
-//   header      who it belongs to, the first fault, the count of sleepers
-//   rank areas  flags, inline payloads and records of each rank, written by that rank only
+//   header      who it belongs to, who noticed the first failure, the count of sleepers
+//   rank areas  flags, inline payloads, records and the failure of each rank, written by that rank
+//               only
 //   rings       staging cells of each rank, written by that rank, read by all
 //   pairs       messages from each rank to each other rank
 //   gossip      a board of each rank, letters from each rank to each other rank (gossip_area.h)
@@ -98,6 +99,9 @@ struct alignas(4096) RankArea {
   std::atomic<uint32_t> waiting{0};
   alignas(2 * kCacheLine) Record records[kRecords];
   PayloadLine broadcasts[kBroadcastLines];  // of this rank as root, used in turn
+  // What the owner noticed first; written before Header::fault names this area, never after.
+  int32_t fault_code{0};
+  char fault_text[1024]{};
 };
 
 constexpr int kPairEntries = 4;
@@ -135,9 +139,8 @@ static_assert(kPairControlBytes == 4096);  // one page
 struct alignas(4096) Header {
   uint8_t nonce[16];
   uint32_t nranks;
-  alignas(2 * kCacheLine) std::atomic<uint32_t> fault{0};  // 0 none, 1 being written, 2 readable
-  int32_t fault_code;
-  char fault_text[1024];
+  // The first failure: 0 none, else 1 + the area in which it is written. Set once.
+  alignas(2 * kCacheLine) std::atomic<uint32_t> fault{0};
   alignas(2 * kCacheLine) std::atomic<uint32_t> dozing{0};  // number of ranks that sleep
 };
 

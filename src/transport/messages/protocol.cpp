@@ -135,8 +135,10 @@ void MessageProtocol::lost(int peer, const Status& reason) noexcept {
   using Sent = Numbered<Outgoing>;
   outgoing_.take_if([peer](const Sent& sent) { return sent.peer == peer; },
                     [&](Sent* sent) {
-                      strike_pending(sent->message);
-                      finish(sent->message, reason, 0);
+                      Outgoing* const message = sent->message;
+                      strike_pending(message);
+                      const bool there = has_arrived(*message);
+                      finish(message, there ? Status() : reason, there ? message->data.size() : 0);
                     });
   posted_.take_if([peer](const Receive& receive) { return receive.peer == peer; },
                   [&](Receive* receive) { finish(receive, reason, 0); });

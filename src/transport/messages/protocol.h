@@ -12,7 +12,8 @@
 //
 // A request to send is done when the message arrives without further progress of this rank. A wire
 // may keep the end of the last packet that it took until there is room (TCP sockets), so what may
-// not have fitted is done when a later packet was taken; if need be, one is sent for that.
+// not have fitted is done when a later packet was taken; if need be, one is sent for that. If the peer
+// leaves meanwhile, its last packet says what it has.
 //
 // Where there is no memory, send() and receive() throw and have done nothing. What the wire calls,
 // and everything that ends requests, needs none, or loses the peer for want of it.
@@ -83,6 +84,7 @@ struct Outgoing : Posting {
   int pending = 0;      // packets that the wire still has
   bool started = false;
   bool granted = false;
+  uint32_t last_sequence = 0;  // of the packets handed to the wire
   Link<Outgoing> link;  // in one of its peer's lists, or in none
   Numbered<Outgoing> numbered;
   Control abandon;
@@ -162,6 +164,7 @@ class MessageProtocol {
     bool answered = false;  // it has said farewell
     uint32_t next_sequence = 0;
     uint32_t awaited_sequence = 0;
+    uint32_t heard_sequence = 0;  // all of this rank's packets before it are known to have arrived
     uint64_t cost = 0;            // of all packets that the wire took: room in its buffers
     uint64_t arrived_cost = 0;    // of those that are known to have arrived
     uint32_t probe_sequence = 0;  // when this packet has arrived,
@@ -206,6 +209,7 @@ class MessageProtocol {
   bool transmit(Packet* packet) noexcept;
   void taken(Packet* packet) noexcept;
   void prove(Peer* peer) noexcept;
+  bool has_arrived(const Outgoing& message) const noexcept;
   void hear_of_arrival(Peer* peer, uint32_t packets) noexcept;
   void strike_pending(Outgoing* message) noexcept;
   void end_sending(Outgoing* message) noexcept;

@@ -83,6 +83,7 @@ bool MessageProtocol::send_inline(int peer, const MessageKey& key, std::span<con
   --p.window_messages;
   ++p.next_message;
   const uint64_t number = packet->header.message;
+  message->last_sequence = p.next_sequence;
   if (transmit(packet)) {
     if (p.cost - p.arrived_cost <= kRoom) {
       release(message);
@@ -251,6 +252,7 @@ void MessageProtocol::hand_piece(Outgoing* message) {
 bool MessageProtocol::transmit(Packet* packet) noexcept {
   Peer& p = at(packet->peer);
   packet->header.sequence = p.next_sequence++;
+  if (packet->message != nullptr) packet->message->last_sequence = packet->header.sequence;
   packet->header.received = p.awaited_sequence;
   // Within the window, which fits.
   packet->header.credit_bytes = std::exchange(p.returned, 0) & 0xfffff;
@@ -301,8 +303,15 @@ void MessageProtocol::prove(Peer* peer) noexcept {
   }
 }
 
+bool MessageProtocol::has_arrived(const Outgoing& message) const noexcept {
+  const Peer& p = peers_[static_cast<size_t>(message.peer)];
+  return message.handed == message.data.size() &&
+         static_cast<int32_t>(p.heard_sequence - message.last_sequence) > 0;
+}
+
 // The peer says how many packets have arrived there. One of them is watched at a time.
 void MessageProtocol::hear_of_arrival(Peer* peer, uint32_t packets) noexcept {
+  if (static_cast<int32_t>(packets - peer->heard_sequence) > 0) peer->heard_sequence = packets;
   if (static_cast<int32_t>(packets - peer->probe_sequence) <= 0) return;
   peer->arrived_cost = peer->probe_cost;
   peer->probe_sequence = peer->next_sequence - 1;

@@ -169,6 +169,41 @@ TEST(MessageProtocol, MessagesThatAreForgottenMakeRoomForOthers) {
   }
 }
 
+// The end of a barrier: the peer has what it waited for, and leaves before this rank knows.
+TEST(MessageProtocol, WhatHadArrivedWhenItsReceiverLeftIsSent) {
+  for (const size_t bytes : {size_t{0}, size_t{100}, 20 * kFragment}) {
+    Ranks ranks(2);
+    const std::vector<std::byte> data = filled(bytes, 1);
+    std::vector<std::byte> got(data.size());
+    // Fills what the wire surely takes, so that nothing but a later packet proves the next message.
+    const std::vector<std::byte> much = filled(20 * kFragment, 2);
+    std::vector<std::byte> many(much.size());
+    MessageRequest before, taken, arrives, receive, stays;
+    const auto deliver = [&](const MessageRequest& request) {
+      while (request.state == State::kPosted) {
+        ranks[0].pump();
+        ranks.pass(0);
+      }
+    };
+    ranks[1].receive(0, {1, 0}, many, &taken);
+    ranks[0].send(1, {1, 0}, much, &before);
+    deliver(taken);
+    ranks[1].receive(0, {1, 1}, got, &receive);
+    ranks[0].send(1, {1, 1}, data, &arrives);
+    deliver(receive);
+    ASSERT_EQ(arrives.state, State::kPosted) << "nothing says yet that it has arrived";
+    ranks[0].send(1, {1, 2}, data, &stays);
+    ranks[1].say_bye();
+    ranks[1].pump();
+    ASSERT_GE(ranks.waiting(1), 1U);
+    while (ranks.waiting(1) > 0) ranks.pass(1);
+    EXPECT_FALSE(ranks[0].fate(1).ok());
+    EXPECT_EQ(arrives.state, State::kDone) << bytes << ": " << arrives.failure.message();
+    EXPECT_EQ(arrives.bytes, bytes);
+    EXPECT_EQ(stays.state, State::kFailed) << bytes;
+  }
+}
+
 TEST(MessageProtocol, WhoLeavesHearsThatAllHasArrived) {
   Ranks ranks(3);
   MessageRequest sends[2];

@@ -185,8 +185,7 @@ void print_compression(const std::vector<Row>& rows) {
   std::printf(
       "#\n# Compression, out of place, rank 0: bytes sent, their ratio to plain ones, bus "
       "bandwidth of the plain bytes\n");
-  constexpr const char* kHeads =
-      "# %10s  %8s  %6s  %14s  %9s  %12s  %6s  %7s  %10s  %10s  %10s\n";
+  constexpr const char* kHeads = "# %10s  %8s  %6s  %14s  %9s  %12s  %6s  %7s  %10s  %10s  %10s\n";
   std::printf(kHeads, "size", "type", "redop", "codec", "algorithm", "wire", "ratio", "busbw",
               "max error", "bound", "NMSE");
   for (const Row& row : rows) {

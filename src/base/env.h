@@ -37,6 +37,7 @@ enum class Env {
   kTimeout,
   kTopologyFile,
   kTransport,
+  kVerify,
   kWarnAfter,
 };
 

@@ -23,6 +23,11 @@ constexpr const char* kOpName[gossNumOps] = {"sum", "prod", "max", "min", "avg"}
 constexpr bool valid_type(int type) { return type >= 0 && type < gossNumTypes; }
 constexpr bool valid_op(int op) { return op >= 0 && op < gossNumOps; }
 constexpr size_t type_size(DataType type) { return kTypeSize[type]; }
+// Floats whose sums are better made in a wider type and rounded once.
+constexpr bool is_narrow_float(DataType type) {
+  return type == gossFloat16 || type == gossBfloat16 || type == gossFloat8e4m3 ||
+         type == gossFloat8e5m2;
+}
 constexpr const char* type_name(DataType type) { return kTypeName[type]; }
 constexpr const char* op_name(RedOp op) { return kOpName[op]; }
 

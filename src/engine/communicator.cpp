@@ -82,7 +82,9 @@ Communicator::Communicator(Parts parts, std::unique_ptr<Span> span)
     inside.nranks = static_cast<int>(here.size());
     inside.job_ranks = here;
     inside.outer = this;
-    inside.settings.codecs = {};  // what is compressed is decided for all hosts
+    // What is compressed, and whether results are compared, is decided for all hosts.
+    inside.settings.codecs = {};
+    inside.settings.verify = false;
     span_->set_local(std::make_unique<Communicator>(std::move(inside)));
   }
   if (parts_.outer == nullptr) parts_.job->add(this);

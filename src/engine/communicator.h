@@ -52,6 +52,7 @@ struct Settings {
   CodecRules codecs;  // which operations are compressed
   Transport transport = Transport::kAuto;
   std::optional<bool> far;  // GOSS_STORES; unset: measured
+  bool verify = false;      // GOSS_VERIFY: results are compared
 
   // From the caller's struct (NULL: all defaults), then the environment, then the defaults.
   static Result<Settings> from(const gossConfig_t* config);
@@ -183,6 +184,8 @@ class Communicator {
   std::string name_of(int rank) const;
   // The number, counted from 1, of the operation with this signature.
   uint64_t number_of(uint64_t signature) const;
+  // That have begun; also the number of the last one.
+  uint64_t operations() const { return sequence_.load(std::memory_order_relaxed); }
   // For tests of numbers that no test can count to: as if `operations` had been completed. On all
   // ranks, before the first operation.
   void count_from(uint64_t operations);

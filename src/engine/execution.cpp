@@ -25,6 +25,7 @@ Progress Execution::start(Communicator& comm, const Operation& operation) {
   failure_ = {};
   active_ = true;
   waited_ = false;
+  stage_ = Stage::kCall;
   compression_.reset();
   if (operation.transfers != nullptr) {
     choice_ = {};
@@ -151,26 +152,47 @@ Progress Execution::end(Communicator& comm) {
     comm.end_transfers(operation_);
   } else {
     comm.end_operation(operation_);
-  }
-  if (compression_ || reporter_.active()) [[unlikely]] {
-    if (compression_) {
-      const bool hosts = choice_.path == Path::kHosts;
-      reporter_.add(comm, hosts ? span_->outcome() : compressed_->outcome(), operation_,
-                    *compression_);
+    if (compression_ || reporter_.active() || comm.settings().verify) [[unlikely]] {
+      const Progress progress = follow(comm);
+      if (progress != Progress::kDone) return progress;
     }
-    if (const Operation* exact = reporter_.exact()) {
-      if (operation_.options != exact->options) {
-        operation_ = *exact;
-        compression_.reset();
-        return begin_exact(comm, operation_);
-      }
-      reporter_.measure(comm);
-    }
-    reporter_.finish();
   }
   active_ = false;
   scaling_.release();
   if (operation_.suspends) comm.release_staging();
+  return Progress::kDone;
+}
+
+// What is run after the call's own operation, one after the other. kDone: nothing more.
+Progress Execution::follow(Communicator& comm) {
+  const auto run = [&](Stage stage, const Operation& next) {
+    stage_ = stage;
+    operation_ = next;
+    return begin_exact(comm, operation_);
+  };
+  switch (stage_) {
+    case Stage::kCall:
+      if (compression_) {
+        const bool hosts = choice_.path == Path::kHosts;
+        reporter_.add(comm, hosts ? span_->outcome() : compressed_->outcome(), operation_,
+                      *compression_);
+        compression_.reset();
+      }
+      if (comm.settings().verify) {
+        const Operation* exchange = check_.begin(comm, operation_);
+        if (exchange != nullptr) return run(Stage::kComparison, *exchange);
+      }
+      break;
+    case Stage::kComparison:
+      failure_ = check_.compare(comm);
+      if (failure_.ok()) break;
+      comm.faults().raise(failure_);
+      give_up(comm);
+      return Progress::kFailed;
+    case Stage::kMeasurement: reporter_.measure(comm); break;
+  }
+  if (const Operation* exact = reporter_.exact()) return run(Stage::kMeasurement, *exact);
+  reporter_.finish();
   return Progress::kDone;
 }
 

@@ -16,6 +16,7 @@
 #include "engine/one_sided.h"
 #include "engine/pair_execution.h"
 #include "engine/progress.h"
+#include "engine/result_check.h"
 #include "engine/scaling.h"
 #include "engine/span_execution.h"
 
@@ -187,10 +188,18 @@ class Execution {
   Progress begin_compressed(Communicator& comm);
   Progress begin_exact(Communicator& comm, const Operation& operation);
   Progress end(Communicator& comm);
+  Progress follow(Communicator& comm);
   const Status& path_failure() const;
+
+  enum class Stage : uint8_t {
+    kCall,         // the operation itself
+    kComparison,   // then hashes of its results (GOSS_VERIFY)
+    kMeasurement,  // then the same uncompressed, to see the error
+  };
 
   bool active_ = false;
   bool waited_ = false;
+  Stage stage_ = Stage::kCall;
   Operation operation_;
   Choice choice_;
   uint64_t signature_ = 0;
@@ -202,7 +211,8 @@ class Execution {
   std::optional<CodecChoice> compression_;
   CompressedExecution* compressed_ = nullptr;  // of the communicator
   ErrorReporter reporter_;                     // of operations with options
-  std::unique_ptr<SpanExecution> span_;        // made when first needed
+  ResultCheck check_;
+  std::unique_ptr<SpanExecution> span_;  // made when first needed
   Status failure_;
 };
 

@@ -50,7 +50,7 @@ void Faults::settle(const Status& failure) {
                                                        std::memory_order_relaxed);
     }
   }
-  status();
+  static_cast<void>(status());  // adopts it
 }
 
 void Faults::fail_here(const Status& failure) {

@@ -427,10 +427,12 @@ Result<std::unique_ptr<Making>> make_join(const JoinOptions& options) {
   boot.nranks = options.nranks;
   boot.timeout = options.settings.init_timeout;
   boot.silence = kSilence;
-  boot.hello_text =
-      format("gossamer %d.%d, shared memory layout 2, %s-endian, GOSS_ALGO=%s, GOSS_TRANSPORT=%s",
-             GOSS_MAJOR, GOSS_MINOR, std::endian::native == std::endian::little ? "little" : "big",
-             forced_name(options.settings.forced), transport_name(options.settings.transport));
+  boot.hello_text = format(
+      "gossamer %d.%d, shared memory layout 3, %s-endian, GOSS_ALGO=%s, GOSS_TRANSPORT=%s, "
+      "GOSS_VERIFY=%d",
+      GOSS_MAJOR, GOSS_MINOR, std::endian::native == std::endian::little ? "little" : "big",
+      forced_name(options.settings.forced), transport_name(options.settings.transport),
+      options.settings.verify ? 1 : 0);
   boot.hello = boot.hello_text;
   GOSS_TRY_ASSIGN(auto bootstrap, bootstrap::Bootstrap::create(boot));
   const bootstrap::Secret secret = bootstrap->session_key();

@@ -120,9 +120,20 @@ constexpr int kMostDirect = 16;
 // bytes on a link of 10 Gbit/s).
 constexpr size_t kSmall = size_t{8} * 1024;
 
+// A direct exchange of long vectors has several ranks send to one at a time, whose port they share
+// unevenly while others wait: from here on the ring is faster on links of 1 to 10 Gbit/s
+// (docs/performance.md). Of two ranks both are the same; and a ring rounds at every rank.
+constexpr const char* kRingReason = "fewest bytes, one neighbour each way";
+bool crowds(const MessageCall& call, size_t bytes) {
+  return call.nranks > 2 && call.nranks <= kMostDirect && bytes > kMostAggregated && !call.narrow;
+}
+
 // Calls up to kMostAggregated may be aggregated, which must not change a bit: up to there, all
 // choices for one number of ranks add in the same order.
-MessageChoice all_reduce(int n, size_t bytes) {
+MessageChoice all_reduce(const MessageCall& call) {
+  const int n = call.nranks;
+  const size_t bytes = call.bytes;
+  if (crowds(call, bytes)) return {MessageAlgorithm::kAllReduceRing, kRingReason};
   if (n <= kMostDirect) {
     if (bytes <= kSmall) return {MessageAlgorithm::kAllReduceOneShot, "one exchange"};
     return {MessageAlgorithm::kAllReduceTwoShot, "fewest bytes, two exchanges"};
@@ -131,13 +142,16 @@ MessageChoice all_reduce(int n, size_t bytes) {
   if (bytes <= size_t{64} * 1024 * static_cast<size_t>(n)) {
     return {MessageAlgorithm::kAllReduceHalving, "fewest bytes, few exchanges"};
   }
-  return {MessageAlgorithm::kAllReduceRing, "fewest bytes, one neighbour each way"};
+  return {MessageAlgorithm::kAllReduceRing, kRingReason};
 }
 
-MessageChoice chosen(Kind kind, int n, size_t bytes, bool varied) {
+MessageChoice chosen(const MessageCall& call) {
+  const int n = call.nranks;
+  const size_t bytes = call.bytes;
+  const size_t all = bytes * static_cast<size_t>(n);  // of blocks
   const bool few = n <= kMostDirect;
-  switch (kind) {
-    case Kind::kAllReduce: return all_reduce(n, bytes);
+  switch (call.kind) {
+    case Kind::kAllReduce: return all_reduce(call);
     case Kind::kBroadcast:
       if (n <= 4 && bytes <= kSmall) return {MessageAlgorithm::kBroadcastFlat, "one exchange"};
       return {MessageAlgorithm::kBroadcastBinomial, "few exchanges, spread over ranks"};
@@ -147,12 +161,15 @@ MessageChoice chosen(Kind kind, int n, size_t bytes, bool varied) {
       if (bytes <= kSmall) return {MessageAlgorithm::kReduceFlat, "one exchange"};
       return {MessageAlgorithm::kReduceTwoShot, "all ranks share the work"};
     case Kind::kAllGather:
+      if (crowds(call, all)) return {MessageAlgorithm::kAllGatherRing, kRingReason};
       if (few) return {MessageAlgorithm::kAllGatherFlat, "one exchange"};
-      if (!varied && bytes <= kSmall) return {MessageAlgorithm::kAllGatherBruck, "few exchanges"};
-      return {MessageAlgorithm::kAllGatherRing, "one neighbour each way"};
+      if (!call.varied && bytes <= kSmall)
+        return {MessageAlgorithm::kAllGatherBruck, "few exchanges"};
+      return {MessageAlgorithm::kAllGatherRing, kRingReason};
     case Kind::kReduceScatter:
+      if (crowds(call, all)) return {MessageAlgorithm::kReduceScatterRing, kRingReason};
       if (few || bytes <= kSmall) return {MessageAlgorithm::kReduceScatterFlat, "one exchange"};
-      return {MessageAlgorithm::kReduceScatterRing, "one neighbour each way"};
+      return {MessageAlgorithm::kReduceScatterRing, kRingReason};
     case Kind::kAllToAll:
       if (!few && bytes <= 256) return {MessageAlgorithm::kAllToAllBruck, "few exchanges"};
       return {MessageAlgorithm::kAllToAllPairwise, "each block goes once"};
@@ -164,13 +181,13 @@ MessageChoice chosen(Kind kind, int n, size_t bytes, bool varied) {
 
 }  // namespace
 
-MessageChoice choose_messages(Kind kind, int nranks, size_t bytes, bool varied, Forced forced) {
+MessageChoice choose_messages(const MessageCall& call, Forced forced) {
   for (const MessageRow& row : collectives::message_registry()) {
-    if (row.kind != kind || std::strcmp(row.name, forced_name(forced)) != 0) continue;
-    if (varied && !row.varied) break;
+    if (row.kind != call.kind || std::strcmp(row.name, forced_name(forced)) != 0) continue;
+    if (call.varied && !row.varied) break;
     return {row.algorithm, "forced by GOSS_ALGO"};
   }
-  return chosen(kind, nranks, bytes, varied);
+  return chosen(call);
 }
 
 }  // namespace goss::engine

@@ -48,15 +48,21 @@ class MessagePlans {
   Counter made_;
 };
 
-// The best algorithm of `kind` among `nranks` ranks that share no memory; `bytes` of the vector, or
-// of a block. `varied`: blocks have different counts.
+// A collective among `nranks` ranks that share no memory.
+struct MessageCall {
+  collectives::Kind kind;
+  int nranks;
+  size_t bytes;         // of the vector, or of a block
+  bool varied = false;  // blocks have different counts
+  bool narrow = false;  // floats whose sums lose less if they are rounded once
+};
 struct MessageChoice {
   collectives::MessageAlgorithm algorithm;
   const char* reason;
 };
 // Calls up to here may be aggregated with others.
 constexpr size_t kMostAggregated = size_t{256} * 1024;
-MessageChoice choose_messages(collectives::Kind kind, int nranks, size_t bytes, bool varied,
-                              Forced forced);
+// The best algorithm for it.
+MessageChoice choose_messages(const MessageCall& call, Forced forced);
 
 }  // namespace goss::engine

@@ -50,6 +50,7 @@ Result<Settings> Settings::from(const gossConfig_t* config) {
   GOSS_TRY_ASSIGN(settings.warn_after, env_duration(Env::kWarnAfter, settings.warn_after));
   GOSS_TRY_ASSIGN(settings.init_timeout, env_duration(Env::kInitTimeout, settings.init_timeout));
   GOSS_TRY_ASSIGN(settings.forced, forced_algorithm());
+  GOSS_TRY_ASSIGN(settings.verify, env_flag(Env::kVerify, false));
   if (const auto codec = env_text(Env::kCodec)) {
     GOSS_TRY_ASSIGN(settings.codecs, CodecRules::parse(*codec, "GOSS_CODEC"));
   }

@@ -47,6 +47,7 @@ set(GOSS_ENGINE_SOURCES
   engine/reactor.cpp
   engine/recovery.cpp
   engine/remote_channel.cpp
+  engine/result_check.cpp
   engine/scaling.cpp
   engine/settings.cpp
   engine/shrink_board.cpp

@@ -60,7 +60,13 @@ SpanChoice choose_across_hosts(const Operation& operation, const Hosts& hosts, F
     kind = Kind::kAllReduce;  // of all blocks
     bytes *= hosts.host_of.size();
   }
-  choice.messages = choose_messages(kind, ranks, bytes, varied, forced);
+  const bool sums = collectives::facts(kind).reduces;
+  choice.messages = choose_messages({.kind = kind,
+                                     .nranks = ranks,
+                                     .bytes = bytes,
+                                     .varied = varied,
+                                     .narrow = sums && is_narrow_float(operation.type)},
+                                    forced);
   switch (choice.way) {
     case Way::kFlat: choice.reason = "messages between all ranks"; break;
     case Way::kColumns:

@@ -85,7 +85,7 @@ struct Outgoing : Posting {
   bool started = false;
   bool granted = false;
   uint32_t last_sequence = 0;  // of the packets handed to the wire
-  Link<Outgoing> link;  // in one of its peer's lists, or in none
+  Link<Outgoing> link;         // in one of its peer's lists, or in none
   Numbered<Outgoing> numbered;
   Control abandon;
 };

@@ -54,7 +54,7 @@ typedef struct {
 
 /**
  * The report of the last compressed call of `comm` that is complete; `codec` is "none" before the
- * first. Without expectedNmse and measured errors, which need the buffers (gossCollConfig_t).
+ * first. Messages of a group have one together, whose `operation` counts what is complete. Without expectedNmse and measured errors, which need the buffers (gossCollConfig_t).
  * Errors: gossInvalidArgument (NULL, size 0).
  */
 GOSS_API gossResult_t gossCommGetErrorReport(gossComm_t comm, gossErrorReport_t* report);
@@ -151,6 +151,17 @@ GOSS_API gossResult_t gossGatherConfig(const void* sendbuff, void* recvbuff, siz
 GOSS_API gossResult_t gossScatterConfig(const void* sendbuff, void* recvbuff, size_t count,
                                         gossDataType_t datatype, int root, gossComm_t comm,
                                         gossStream_t stream, gossCollConfig_t* config);
+/** Compressed where the two ranks are on different hosts, else sent as it is: `algorithm` of the
+ * report is "flat" then, `codec` "none". Both sides give the same `codec` (gossInvalidUsage names
+ * both); the step of stochastic rounding is the number of compressed messages to that rank so far,
+ * if the call gives none. `bound` holds for the elements received. Errors: those of gossSend, and
+ * gossInvalidArgument for `feedback` and `measure`, which messages do not have. */
+GOSS_API gossResult_t gossSendConfig(const void* sendbuff, size_t count, gossDataType_t datatype,
+                                     int peer, gossComm_t comm, gossStream_t stream,
+                                     gossCollConfig_t* config);
+GOSS_API gossResult_t gossRecvConfig(void* recvbuff, size_t count, gossDataType_t datatype,
+                                     int peer, gossComm_t comm, gossStream_t stream,
+                                     gossCollConfig_t* config);
 
 /**
  * Bytes of `count` elements in `codec` (its name alone), without headers of messages.

@@ -17,11 +17,14 @@ using goss::Result;
 using goss::Status;
 using goss::api::guarded;
 using goss::api::in_group;
+using goss::api::messages;
 using goss::api::null_argument;
+using goss::api::send_bytes;
 using goss::collectives::Kind;
 using goss::engine::CallOptions;
 using goss::engine::Feedback;
 using goss::engine::Operation;
+using goss::engine::Transfer;
 namespace engine = goss::engine;
 
 struct gossFeedback {
@@ -92,6 +95,29 @@ gossResult_t submit_with(Operation operation, gossComm_t comm, gossStream_t stre
     }
     operation.options = &options.value();
     return engine::submit(comm, operation, stream);
+  });
+}
+
+gossResult_t submit_message(Transfer message, gossComm_t comm, gossStream_t stream,
+                            const gossCollConfig_t* config) {
+  return in_group([&]() -> Status {
+    const auto submit = [&] { return engine::submit(comm, messages(&message, 1), stream); };
+    if (config == nullptr) return submit();
+    GOSS_TRY(engine::check_ready(comm));
+    const Result<CallOptions> options = read_options(*config);
+    Status refusal = options.status();
+    if (refusal.ok() && (options.value().feedback != nullptr || options.value().measure)) {
+      refusal = fail(gossInvalidArgument, "config : messages have neither feedback nor measure");
+    }
+    if (!refusal.ok()) {
+      comm->note_refusal(refusal);
+      return refusal;
+    }
+    message.wish = options.value().wish;
+    message.seed = options.value().seed;
+    message.step = options.value().step;
+    message.report = options.value().report;
+    return submit();
   });
 }
 
@@ -250,6 +276,19 @@ gossResult_t gossScatterConfig(const void* sendbuff, void* recvbuff, size_t coun
                                gossStream_t stream, gossCollConfig_t* config) {
   return submit_with(buffers(Kind::kScatter, sendbuff, recvbuff, count, datatype, gossSum, root),
                      comm, stream, config);
+}
+
+gossResult_t gossSendConfig(const void* sendbuff, size_t count, gossDataType_t datatype, int peer,
+                            gossComm_t comm, gossStream_t stream, gossCollConfig_t* config) {
+  return submit_message({Transfer::Way::kSend, datatype, peer, count, send_bytes(sendbuff)}, comm,
+                        stream, config);
+}
+
+gossResult_t gossRecvConfig(void* recvbuff, size_t count, gossDataType_t datatype, int peer,
+                            gossComm_t comm, gossStream_t stream, gossCollConfig_t* config) {
+  auto* const buffer = static_cast<std::byte*>(recvbuff);
+  return submit_message({Transfer::Way::kReceive, datatype, peer, count, buffer}, comm, stream,
+                        config);
 }
 
 gossResult_t gossEncodedSize(const char* codec, size_t count, size_t* bytes) {

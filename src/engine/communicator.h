@@ -71,7 +71,8 @@ struct PairState {
   uint64_t sent = 0;
   uint64_t taken = 0;  // of those sent, as last seen
   uint64_t received = 0;
-  int can_send = 0;  // pages: 0 none, 1 entries, 2 slots too
+  uint64_t encoded = 0;  // messages that were sent compressed
+  int can_send = 0;      // pages: 0 none, 1 entries, 2 slots too
   bool can_receive = false;
 };
 
@@ -130,7 +131,9 @@ class Communicator {
   // The same for a message on its way.
   Status check_transfer(const Transfer& transfer, std::chrono::milliseconds waited);
   // What `sender` sends is not what this rank receives.
-  Status message_mismatch(int sender, uint64_t type, uint64_t count, const Transfer& receive);
+  // `codec`: CodecChoice::packed() of what was sent, or 0.
+  Status message_mismatch(int sender, uint64_t type, uint64_t count, const Transfer& receive,
+                          uint32_t codec = 0);
   // The other side of a message has left.
   Status left_message(const Transfer& transfer) const;
   bool has_left(int peer);

@@ -4,6 +4,7 @@
 // What a communicator has to do with messages between pairs of ranks, beside its collectives.
 #include "base/log.h"
 #include "engine/communicator.h"
+#include "engine/compression.h"
 
 namespace goss::engine {
 
@@ -25,18 +26,26 @@ Status Communicator::left_message(const Transfer& transfer) const {
 }
 
 Status Communicator::message_mismatch(int sender, uint64_t type, uint64_t count,
-                                      const Transfer& receive) {
+                                      const Transfer& receive, uint32_t codec) {
   // Inside a collective it is the calls that differ.
   if (exchanging != 0 && differs(sender, exchanging)) return mismatch(sender, exchanging);
   const std::string theirs = valid_type(static_cast<int>(type))
                                  ? type_name(static_cast<DataType>(type))
                                  : std::string("unknown type");
-  return fail(gossInvalidUsage,
-              "a message of communicator '%s' differs between ranks: %s sent %llu of %s, %s called "
-              "%s. Both sides of a message give the same count and type",
-              settings().name.c_str(), name_of(sender).c_str(),
-              static_cast<unsigned long long>(count), theirs.c_str(), name_of(rank()).c_str(),
-              describe(receive).c_str());
+  const auto how = [](uint32_t packed) {
+    return packed == 0 ? std::string() : ", compressed as " + describe_packed(packed);
+  };
+  uint32_t mine = 0;
+  const Result<CompressionChoice> choice = choose_compression(receive, settings().codecs);
+  const bool between_hosts = sender != rank() && remote(sender);
+  if (between_hosts && choice.ok() && choice.value().use) mine = choice.value().use->packed();
+  return fail(
+      gossInvalidUsage,
+      "a message of communicator '%s' differs between ranks: %s sent %llu of %s%s, %s called "
+      "%s%s. Both sides of a message give the same count, type and codec",
+      settings().name.c_str(), name_of(sender).c_str(), static_cast<unsigned long long>(count),
+      theirs.c_str(), how(codec).c_str(), name_of(rank()).c_str(), describe(receive).c_str(),
+      how(mine).c_str());
 }
 
 void Communicator::say_waiting(const Transfer* transfer) {

@@ -9,7 +9,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "quant/chunk_header.h"
+#include "engine/encoded_message.h"
 
 namespace goss::engine {
 
@@ -28,21 +28,8 @@ constexpr size_t kMostPrograms = 16;
 // A buffer: the header, so that the payload is on a cache line, the payload, two figures.
 constexpr size_t kPayloadOffset = kCacheLine;
 constexpr size_t kHeaderOffset = kPayloadOffset - quant::kChunkHeaderBytes;
-constexpr size_t kFiguresBytes = 2 * sizeof(double);
 
 size_t divided_up(size_t a, size_t b) { return (a + b - 1) / b; }
-
-void write_figures(const quant::Figures& figures, uint8_t* to) {
-  std::memcpy(to, &figures.bound, sizeof(double));
-  std::memcpy(to + sizeof(double), &figures.noise, sizeof(double));
-}
-
-quant::Figures read_figures(const uint8_t* from) {
-  quant::Figures figures;
-  std::memcpy(&figures.bound, from, sizeof(double));
-  std::memcpy(&figures.noise, from + sizeof(double), sizeof(double));
-  return figures;
-}
 
 }  // namespace
 
@@ -323,10 +310,9 @@ bool CompressedExecution::begin_message(Communicator& comm, size_t index) {
   const int region = program_->buffers[static_cast<size_t>(message.buffer)].region;
   const size_t count = stretch(region, chunk).count;
   if (sends) write_header(chunk, message.buffer);
-  channel.transfer = {
-      plan.way, gossUint8, rank_of(plan.peer),
-      quant::kChunkHeaderBytes + quant::encoded_bytes(codec(message.buffer), count) + kFiguresBytes,
-      reinterpret_cast<std::byte*>(header(chunk, message.buffer))};
+  channel.transfer = {plan.way, gossUint8, rank_of(plan.peer),
+                      encoded_message_bytes(codec(message.buffer), count),
+                      reinterpret_cast<std::byte*>(header(chunk, message.buffer))};
   if (sends) outcome_.sent_bytes += channel.transfer.count;
   if (sends) outcome_.plain_bytes += count * element_;
   return begin_transfer(comm, &channel);

@@ -24,15 +24,6 @@
 
 namespace goss::engine {
 
-// About this rank's result, and what it sent.
-struct CompressedOutcome {
-  quant::Figures figures;
-  uint64_t elements = 0;
-  uint64_t sent_bytes = 0;
-  uint64_t plain_bytes = 0;
-  uint64_t operation = 0;  // its number
-};
-
 // Who takes part. The root of the operation is a place in the group.
 struct Members {
   std::span<const int> group;  // ranks; empty: all

@@ -155,6 +155,31 @@ Result<CompressionChoice> choose_compression(const Operation& operation, int nra
                                                                     : "a rule of GOSS_CODEC fits"};
 }
 
+Result<CompressionChoice> choose_compression(const Transfer& transfer, const CodecRules& rules) {
+  const CodecWish* found =
+      transfer.wish ? &*transfer.wish : rules.find(kMessageKind, transfer.bytes());
+  if (found == nullptr) return CompressionChoice{{}, "no rule of GOSS_CODEC fits"};
+  CodecWish wish = *found;
+  if (wish.what == What::kNone) return CompressionChoice{{}, "the rule says none"};
+  Operation moved;  // which is as good as a broadcast to one
+  moved.kind = Kind::kBroadcast;
+  moved.type = transfer.type;
+  moved.count = transfer.count;
+  if (const char* why = obstacle(moved, 2, wish)) return CompressionChoice{{}, why};
+  if (wish.what == What::kError) {
+    const auto codec = codec_within(wish.error, false, wish.rounding);
+    if (!codec) return CompressionChoice{{}, "no codec is as exact as is asked for"};
+    wish.reduce = *codec;
+  }
+  if (!saves_bytes(wish.reduce, transfer.type)) {
+    return CompressionChoice{{}, "the codec has no fewer bytes than the type"};
+  }
+  CodecChoice how{wish.reduce, wish.reduce, wish.rounding, wish.mx_scale, {}, {}};
+  how.algorithm = Algorithm::kBroadcastFlat;
+  return CompressionChoice{how,
+                           transfer.wish ? "the call asks for it" : "a rule of GOSS_CODEC fits"};
+}
+
 // ---- as text ------------------------------------------------------------------------------------
 
 uint32_t CodecChoice::packed() const {

@@ -13,25 +13,11 @@
 
 #include "base/result.h"
 #include "collectives/registry.h"
+#include "engine/codec_wish.h"
 #include "engine/operation.h"
 #include "quant/operations.h"
 
 namespace goss::engine {
-
-// What somebody asked for.
-struct CodecWish {
-  enum class What : uint8_t { kNone, kCodec, kError };
-  enum class Route : uint8_t { kAuto, kOneShot, kDirect, kRing };
-
-  What what = What::kNone;
-  quant::Codec reduce = quant::Codec::kInt8;  // of contributions, and of what is only moved
-  quant::Codec gather = quant::Codec::kInt8;  // of results
-  double error = 0;                           // kError: see codec_within()
-  quant::Rounding rounding = quant::Rounding::kNearest;
-  quant::MxScale mx_scale = quant::MxScale::kUp;
-  Route route = Route::kAuto;
-  bool fp64 = false;  // doubles may be rounded to fp32 and compressed
-};
 
 // "int8", "int8/int4+sr", "error=0.01+ring", "none": a wish as text. `where` begins the message of
 // an error.
@@ -87,6 +73,9 @@ struct CompressionChoice {
 // gossInvalidArgument: what is wished for would ruin the result, or cannot be had.
 Result<CompressionChoice> choose_compression(const Operation& operation, int nranks,
                                              const CodecRules& rules);
+
+// Of a message between hosts: those within one host go as they are.
+Result<CompressionChoice> choose_compression(const Transfer& transfer, const CodecRules& rules);
 
 // The algorithm for that among `nranks` ranks.
 collectives::Algorithm compressed_algorithm(const Operation& operation, int nranks,

@@ -81,16 +81,45 @@ void copy_report(const gossErrorReport_t& from, gossErrorReport_t* to) {
   to->size = size;
 }
 
+gossErrorReport_t plain_report(size_t elements) {
+  gossErrorReport_t report{};
+  report.size = sizeof(report);
+  std::snprintf(report.codec, sizeof(report.codec), "none");
+  report.elements = elements;
+  report.expectedNmse = report.measuredMax = report.measuredNmse = -1;
+  return report;
+}
+
+gossErrorReport_t report_of(const CompressedOutcome& outcome, const CodecChoice& how) {
+  gossErrorReport_t report = plain_report(outcome.elements);
+  std::snprintf(report.codec, sizeof(report.codec), "%s", describe(how).c_str());
+  std::snprintf(report.algorithm, sizeof(report.algorithm), "%s",
+                collectives::row(how.algorithm).name);
+  report.bound = outcome.figures.bound;
+  const double elements = std::max(1.0, static_cast<double>(report.elements));
+  report.expectedRms = std::sqrt(outcome.figures.noise / elements);
+  report.sentBytes = outcome.sent_bytes;
+  report.plainBytes = outcome.plain_bytes;
+  report.operation = outcome.operation;
+  return report;
+}
+
+double expected_nmse(const CompressedOutcome& outcome, const void* result, DataType type) {
+  double squares = 0;
+  for_doubles(static_cast<const std::byte*>(result), nullptr, type, outcome.elements,
+              [&](double x, double) {
+                if (std::isfinite(x)) squares += x * x;
+              });
+  return squares > 0 ? outcome.figures.noise / squares : -1;
+}
+
 void ErrorReporter::begin(Communicator& comm, const Operation& operation, bool compressed) {
   const CallOptions* options = operation.options;
   wanted_ = options != nullptr && options->report != nullptr;
   measures_ = wanted_ && compressed && options->measure;
   if (!wanted_) return;
   operation_ = operation;
-  report_ = {};
-  std::snprintf(report_.codec, sizeof(report_.codec), "none");
-  report_.elements = elements_of(operation, comm.rank(), comm.nranks()).output;
-  report_.measuredMax = report_.measuredNmse = -1;
+  report_ = plain_report(elements_of(operation, comm.rank(), comm.nranks()).output);
   if (!measures_) return;
   static const CallOptions* const kPlain = [] {
     auto* plain = new CallOptions;
@@ -112,29 +141,12 @@ void ErrorReporter::begin(Communicator& comm, const Operation& operation, bool c
 
 void ErrorReporter::add(Communicator& comm, const CompressedOutcome& outcome,
                         const Operation& operation, const CodecChoice& how) {
-  gossErrorReport_t report{};
-  report.size = sizeof(report);
-  std::snprintf(report.codec, sizeof(report.codec), "%s", describe(how).c_str());
-  std::snprintf(report.algorithm, sizeof(report.algorithm), "%s",
-                collectives::row(how.algorithm).name);
-  report.elements = outcome.elements;
-  report.bound = outcome.figures.bound;
-  const double elements = std::max(1.0, static_cast<double>(report.elements));
-  report.expectedRms = std::sqrt(outcome.figures.noise / elements);
-  report.expectedNmse = report.measuredMax = report.measuredNmse = -1;
-  report.sentBytes = outcome.sent_bytes;
-  report.plainBytes = outcome.plain_bytes;
-  report.operation = outcome.operation;
+  const gossErrorReport_t report = report_of(outcome, how);
   comm.set_last_report(report);
   if (!wanted_) return;
   report_ = report;
   if (!comm.compute().host_memory()) return;
-  double squares = 0;
-  for_doubles(operation.buffer.output, nullptr, operation.type, report.elements,
-              [&](double x, double) {
-                if (std::isfinite(x)) squares += x * x;
-              });
-  if (squares > 0) report_.expectedNmse = outcome.figures.noise / squares;
+  report_.expectedNmse = expected_nmse(outcome, operation.buffer.output, operation.type);
 }
 
 void ErrorReporter::measure(const Communicator& comm) {

@@ -41,6 +41,11 @@ class ErrorReporter {
 
 // Of the result on `rank`.
 size_t result_elements(const Operation& operation, int rank, int nranks);
+// Of what was not compressed.
+gossErrorReport_t plain_report(size_t elements);
+// Without expectedNmse, which needs the result in host memory, and what is measured.
+gossErrorReport_t report_of(const CompressedOutcome& outcome, const CodecChoice& how);
+double expected_nmse(const CompressedOutcome& outcome, const void* result, DataType type);
 // Into the caller's struct, as long as that is.
 void copy_report(const gossErrorReport_t& from, gossErrorReport_t* to);
 

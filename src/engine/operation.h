@@ -6,10 +6,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/types.h"
 #include "collectives/registry.h"
+#include "engine/codec_wish.h"
+#include "gossamer/compression.h"
 
 struct gossWindow;
 
@@ -53,6 +56,11 @@ struct Transfer {
   size_t offset = 0;             // kPut: byte in the peer's window
   int signal = 0;                // kPut, kWaitSignal: its place in shm::Pair
   uint64_t times = 1;            // kWaitSignal: so many
+  // Of a message; both sides give the same wish.
+  std::optional<CodecWish> wish = {};   // nothing: the rules of the communicator
+  uint64_t seed = 0;                    // of stochastic rounding
+  std::optional<uint64_t> step = {};    // likewise; nothing: the number of the message
+  gossErrorReport_t* report = nullptr;  // the caller's, until the operation is complete
 
   bool is_message() const { return way == Way::kSend || way == Way::kReceive; }
   bool to_peer() const { return way == Way::kSend || way == Way::kPut; }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/direct_memory.h"
+#include "engine/error_report.h"
 #include "engine/job.h"
 #include "engine/span.h"
 
@@ -41,6 +42,8 @@ Progress PairExecution::start(Communicator& comm, const Operation& operation) {
   ntransfers_ = operation.ntransfers;
   failed_ = false;
   failure_ = {};
+  compression_.reset();
+  outcome_ = {};
   open_.clear();
   troubled_since_ = {};
   memory_.clear();
@@ -79,6 +82,8 @@ bool PairExecution::exchange_with_self(Communicator& comm) {
     if (from.count != 0 && from.buffer != to.buffer) {
       comm.compute().copy(to.buffer, from.buffer, from.bytes(), store_of_result(to));
     }
+    report(comm, from, {}, {});
+    report(comm, to, {}, {});
     moved_ += 1;
   }
   const size_t alone = std::min(send, receive);
@@ -149,6 +154,10 @@ Progress PairExecution::advance(Communicator& comm) {
   if (failed_) return Progress::kFailed;
   if (!open_.empty()) return Progress::kBlocked;
   if (comm.span() != nullptr) comm.span()->leave_to_go();
+  if (compression_) {
+    outcome_.operation = comm.stats.operations.value() + ntransfers_;
+    comm.set_last_report(report_of(outcome_, *compression_));
+  }
   give_up(comm);  // nothing is left
   return Progress::kDone;
 }
@@ -191,10 +200,12 @@ bool PairExecution::step_remote(Communicator& comm, Channel* channel) {
       case RemoteChannel::Step::kBlocked: return false;
       case RemoteChannel::Step::kMoved: ++moved_; return false;
       case RemoteChannel::Step::kDiffers:
-        return fail(comm,
-                    comm.message_mismatch(channel->peer, remote.type(), remote.count(), message));
+        return fail(comm, comm.message_mismatch(channel->peer, remote.type(), remote.count(),
+                                                message, remote.codec()));
+      case RemoteChannel::Step::kBroken: return fail(comm, remote.failure());
       case RemoteChannel::Step::kDone:
         ++moved_;
+        report(comm, message, remote.compression(), remote.outcome());
         if (next(channel)) return true;
     }
   }
@@ -218,6 +229,29 @@ Status PairExecution::check_remote(Communicator& comm) {
   return {};
 }
 
+// What a message tells of its error: the receiver of what it got, the sender of what it sent.
+void PairExecution::report(const Communicator& comm, const Transfer& message,
+                           const std::optional<CodecChoice>& compression,
+                           const CompressedOutcome& outcome) {
+  if (compression) {
+    compression_ = compression;
+    if (message.way == Way::kReceive) {
+      outcome_.figures.bound = std::max(outcome_.figures.bound, outcome.figures.bound);
+      outcome_.figures.noise += outcome.figures.noise;
+      outcome_.elements += outcome.elements;
+    }
+    outcome_.sent_bytes += outcome.sent_bytes;
+    outcome_.plain_bytes += outcome.plain_bytes;
+  }
+  if (message.report == nullptr) return;
+  gossErrorReport_t report = plain_report(message.count);
+  if (compression) report = report_of(outcome, *compression);
+  if (compression && comm.compute().host_memory()) {
+    report.expectedNmse = expected_nmse(outcome, message.buffer, message.type);
+  }
+  copy_report(report, message.report);
+}
+
 // The current message is complete: true when it was the last one of its channel.
 bool PairExecution::next(Channel* channel) {
   channel->done = 0;
@@ -238,6 +272,7 @@ bool PairExecution::send(Communicator& comm, Channel* channel) {
       look();
       if (pair.taken < channel->in_place) return false;
       ++moved_;
+      report(comm, current(*channel), {}, {});
       if (next(channel)) return true;
       continue;
     }
@@ -265,7 +300,9 @@ bool PairExecution::send(Communicator& comm, Channel* channel) {
     }
     entry.turn.store(++pair.sent, std::memory_order_release);  // pairs with receive()
     ++moved_;
-    if (channel->in_place == 0 && channel->done == message.bytes() && next(channel)) return true;
+    if (channel->in_place != 0 || channel->done < message.bytes()) continue;
+    report(comm, message, {}, {});
+    if (next(channel)) return true;
   }
   return false;
 }
@@ -318,7 +355,9 @@ bool PairExecution::receive(Communicator& comm, Channel* channel) {
     }
     shared.taken.store(++pair.received, std::memory_order_release);  // pairs with send()
     ++moved_;
-    if (channel->done == message.bytes() && next(channel)) return true;
+    if (channel->done < message.bytes()) continue;
+    report(comm, message, {}, {});
+    if (next(channel)) return true;
   }
   return false;
 }

@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "device/shared_memory.h"
@@ -65,6 +66,8 @@ class PairExecution {
   bool begin_in_place(Communicator& comm, Channel* channel, shm::PairEntry* entry, bool* full);
   bool begin_message(Communicator& comm, Channel* channel, const shm::PairEntry& entry);
   bool read_in_place(Communicator& comm, Channel* channel, const shm::PairEntry& entry);
+  void report(const Communicator& comm, const Transfer& message,
+              const std::optional<CodecChoice>& compression, const CompressedOutcome& outcome);
   bool next(Channel* channel);
   bool fail(Communicator& comm, Status failure);
 
@@ -75,6 +78,8 @@ class PairExecution {
   std::vector<Channel> open_;
   std::vector<device::SharedMemoryPtr> memory_;  // in place, as long as this operation lasts
   uint64_t moved_ = 0;
+  std::optional<CodecChoice> compression_;  // of the last message that was compressed
+  CompressedOutcome outcome_;               // of all messages that were, received or sent
   bool failed_ = false;
   Status failure_;
   std::chrono::steady_clock::time_point troubled_since_;  // with a peer of another host

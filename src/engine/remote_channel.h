@@ -6,12 +6,17 @@
 // rest follows in pieces, once the receiver has seen that both sides mean the same.
 //
 // As in shared memory, a transfer of up to 64 KiB does not wait for its receiver: it is copied.
+//
+// A transfer that is compressed has a head by itself, and pieces that are encoded by themselves.
 #pragma once
 
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "engine/communicator.h"
+#include "engine/compression.h"
+#include "engine/encoded_message.h"
 #include "transport/messenger.h"
 
 namespace goss::engine {
@@ -27,12 +32,18 @@ class RemoteChannel {
   RemoteChannel(const RemoteChannel&) = delete;
   RemoteChannel& operator=(const RemoteChannel&) = delete;
 
-  enum class Step { kBlocked, kMoved, kDone, kDiffers };
+  // kBroken: failure() says why.
+  enum class Step { kBlocked, kMoved, kDone, kDiffers, kBroken };
   Step send(Communicator& comm, const Transfer& transfer);
-  // kDiffers: the sender sends `type` and `count`.
+  // kDiffers: the sender sends `type` and `count`, compressed as `codec`.
   Step receive(Communicator& comm, const Transfer& transfer);
   uint64_t type() const { return head_.type; }
   uint64_t count() const { return head_.count; }
+  uint32_t codec() const { return static_cast<uint32_t>(head_.codec); }
+  const Status& failure() const { return failure_; }
+  // After kDone: how that transfer was compressed, and what it did.
+  const std::optional<CodecChoice>& compression() const { return compression_; }
+  const CompressedOutcome& outcome() const { return outcome_; }
   // Why messages to this peer fail; ok as long as none did.
   const Status& trouble() const { return trouble_; }
 
@@ -45,19 +56,27 @@ class RemoteChannel {
   struct Head {
     uint64_t type = 0;
     uint64_t count = 0;
+    uint64_t codec = 0;  // CodecChoice::packed(), 0: the elements as they are
   };
   struct Piece {
     Request request;
     size_t first = 0;
     size_t bytes = 0;
-    std::vector<std::byte> copy;  // where the host must not touch the buffer
+    std::vector<std::byte> copy;  // encoded, or where the host must not touch the buffer
   };
 
+  void begin(Communicator& comm, const Transfer& transfer);
+  size_t encoded_bytes(const Transfer& transfer, size_t bytes) const;
+  void encode(Communicator& comm, const Transfer& transfer, size_t first, size_t bytes,
+              std::byte* to);
+  void add_figures(const quant::Figures& figures);
+  bool decode(Communicator& comm, const Transfer& transfer, const Piece& piece);
   bool ended(Piece* piece);
   Step move_pieces(Communicator& comm, const Transfer& transfer);
   void post_piece(Communicator& comm, const Transfer& transfer, Piece* piece);
   Step finish();
 
+  int rank_;  // in the communicator
   transport::Messenger* messenger_;
   int peer_;  // in the job
   transport::MessageKey key_;
@@ -69,7 +88,11 @@ class RemoteChannel {
   std::array<Piece, kPieces> pieces_;
   size_t posted_ = 0;  // bytes of the transfer that are on their way or have been
   size_t done_ = 0;
+  std::optional<CodecChoice> compression_;  // of the current transfer
+  CompressedOutcome outcome_;
+  quant::Dither dither_;
   Status trouble_;
+  Status failure_;
 };
 
 }  // namespace goss::engine

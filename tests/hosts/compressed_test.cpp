@@ -147,5 +147,141 @@ TEST_P(CompressedAcrossHosts, FeedbackMakesUpForWhatWasTakenAway) {
 INSTANTIATE_TEST_SUITE_P(Hosts, CompressedAcrossHosts, testing::ValuesIn(kLayouts),
                          [](const auto& layout) { return layout.param.name; });
 
+// Numbers of different sizes, the same on every run.
+std::vector<float> numbers(size_t count, int rank) {
+  std::vector<float> x(count);
+  for (size_t i = 0; i < count; ++i) {
+    x[i] = std::sin(static_cast<float>(i) * 0.37F + static_cast<float>(rank)) *
+           static_cast<float>(1 + i / 32 % 7);
+  }
+  return x;
+}
+
+gossErrorReport_t empty_report() {
+  gossErrorReport_t report{};
+  report.size = sizeof(report);
+  return report;
+}
+
+// Every rank sends to the next and receives from the one before, both with a wish.
+void pass_on(const Rank& me, const std::vector<int>& host_of, size_t count, const char* wish) {
+  const int to = (me.rank + 1) % me.nranks;
+  const int from = (me.rank + me.nranks - 1) % me.nranks;
+  const std::vector<float> mine = numbers(count, me.rank);
+  const std::vector<float> theirs = numbers(count, from);
+  std::vector<float> got(count + 1, -99.0F);
+  gossErrorReport_t sent = empty_report();
+  gossErrorReport_t received = empty_report();
+  gossCollConfig_t config = GOSS_COLL_CONFIG_INITIALIZER;
+  config.codec = wish;
+  MUST(gossGroupStart());
+  config.report = &sent;
+  MUST(gossSendConfig(mine.data(), count, gossFloat, to, me.comm, nullptr, &config));
+  config.report = &received;
+  MUST(gossRecvConfig(got.data(), count, gossFloat, from, me.comm, nullptr, &config));
+  MUST(gossGroupEnd());
+  require(got[count] == -99.0F, "written behind the end");
+  const auto host = [&](int rank) { return host_of[static_cast<size_t>(rank)]; };
+  const std::string what = std::string(wish) + " x " + std::to_string(count);
+  if (host(from) == host(me.rank)) {
+    require(std::string(received.codec) == "none" && received.bound == 0, "inside: " + what);
+    require(std::equal(theirs.begin(), theirs.end(), got.begin()), "not exact: " + what);
+  } else {
+    require(received.codec == std::string(wish), received.codec);
+    require(received.elements == count && received.bound > 0, "a report of all: " + what);
+    double largest = 0;
+    for (size_t i = 0; i < count; ++i) {
+      largest = std::max(largest, std::abs(static_cast<double>(got[i]) - theirs[i]));
+    }
+    require(largest <= received.bound && largest > 0, "beyond the bound: " + what);
+  }
+  if (host(to) != host(me.rank)) {
+    const bool shorter = count < 1000 || sent.sentBytes < sent.plainBytes;
+    require(sent.codec == std::string(wish) && sent.plainBytes == 4 * count && shorter,
+            "bytes of the sender: " + what);
+  }
+}
+
+TEST(CompressedMessages, GoEncodedBetweenHostsAndAsTheyAreInside) {
+  const std::vector<int> host_of = {0, 0, 1};
+  const HostsOfThreads hosts(host_of);
+  run_ranks(3, [&](Rank& me) {
+    // A message of one piece, of several, and of any length.
+    for (size_t count : {size_t{1}, size_t{300}, size_t{16'384}, size_t{16'385}, size_t{700'001}}) {
+      for (const char* wish : {"int8", "int4+sr", "sign", "bf16", "mxfp4"}) {
+        pass_on(me, host_of, count, wish);
+      }
+    }
+  });
+}
+
+TEST(CompressedMessages, FollowTheRulesOfTheCommunicatorFromTheirSizeOn) {
+  const HostsOfThreads hosts({0, 1});
+  gossConfig_t config = default_config();
+  config.codec = "messages:int8, all_reduce:int4";
+  run_ranks(
+      2,
+      [](Rank& me) {
+        for (size_t count : {size_t{1000}, size_t{100'000}}) {
+          const std::vector<float> mine = numbers(count, me.rank);
+          const std::vector<float> theirs = numbers(count, 1 - me.rank);
+          std::vector<float> got(count);
+          const size_t counts[] = {me.rank == 0 ? 0 : count, me.rank == 0 ? count : 0};
+          const size_t places[] = {0, 0};
+          MUST(gossAlltoAllv(mine.data(), counts, places, got.data(), counts, places, gossFloat,
+                             me.comm, nullptr));
+          const bool exact = got == theirs;
+          require(exact == (count == 1000), "compressed from 64 KiB on: " + std::to_string(count));
+          // Integers go as they are.
+          std::vector<int> whole(count, me.rank);
+          std::vector<int> there(count);
+          MUST(gossGroupStart());
+          MUST(gossSend(whole.data(), count, gossInt32, 1 - me.rank, me.comm, nullptr));
+          MUST(gossRecv(there.data(), count, gossInt32, 1 - me.rank, me.comm, nullptr));
+          MUST(gossGroupEnd());
+          require(there == std::vector<int>(count, 1 - me.rank), "wrong integers");
+        }
+        gossErrorReport_t report = empty_report();
+        MUST(gossCommGetErrorReport(me.comm, &report));
+        require(report.codec == std::string("int8") && report.elements == 100'000, report.codec);
+      },
+      config);
+}
+
+TEST(CompressedMessages, OfTwoWishesAreAnErrorThatNamesBoth) {
+  const HostsOfThreads hosts({0, 1});
+  run_ranks(2, [](Rank& me) {
+    std::vector<float> x(1000, 1.0F);
+    gossCollConfig_t config = GOSS_COLL_CONFIG_INITIALIZER;
+    config.codec = me.rank == 0 ? "int8" : "int4";
+    if (me.rank == 0) {
+      MUST(gossSendConfig(x.data(), x.size(), gossFloat, 1, me.comm, nullptr, &config));
+      require(failed_state_of(me.comm) == gossInvalidUsage, "the sender hears of it");
+      return;
+    }
+    MUST_BE(gossInvalidUsage,
+            gossRecvConfig(x.data(), x.size(), gossFloat, 0, me.comm, nullptr, &config));
+    for (const char* part : {"rank 0", "1000 of float, compressed as int8", "compressed as int4"}) {
+      require(last_error().find(part) != std::string::npos, last_error());
+    }
+  });
+}
+
+TEST(CompressedMessages, HaveNeitherFeedbackNorMeasure) {
+  run_ranks(2, [](Rank& me) {
+    std::vector<float> x(10);
+    gossErrorReport_t report = empty_report();
+    gossCollConfig_t config = GOSS_COLL_CONFIG_INITIALIZER;
+    config.report = &report;
+    config.measure = 1;
+    MUST_BE(gossInvalidArgument,
+            gossSendConfig(x.data(), 10, gossFloat, 1 - me.rank, me.comm, nullptr, &config));
+    config.measure = 0;
+    config.codec = "int9";
+    MUST_BE(gossInvalidArgument,
+            gossRecvConfig(x.data(), 10, gossFloat, 1 - me.rank, me.comm, nullptr, &config));
+  });
+}
+
 }  // namespace
 }  // namespace goss::test

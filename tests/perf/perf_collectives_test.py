@@ -107,8 +107,21 @@ def test_errors_of_compression():
                f"{name}: an injected error: {done.stdout}")
 
 
+def test_lists_of_codecs():
+    """A table for each, and one row of each in the table of compression, also of what went as it is."""
+    text = run("all_reduce_perf", "-t 3 --sizes 96K,1M -n 1 --codec int8,int4@0-;none,none").stdout
+    heads = [line for line in text.splitlines() if line.startswith("# Codec: ")]
+    expect(heads == ["# Codec: int8", "# Codec: int4@0-;none", "# Codec: none"], f"tables {heads}")
+    expect([line.split()[8::4] for line in rows(text)] == [["0", "0"]] * 6, f"rows {text}")
+    codecs = [line.split()[4] for line in text.splitlines() if re.match(r"# +\d+ .*float.* sum ", line)]
+    expect(codecs == ["int8", "int8", "int4", "int4", "none", "none"], f"codecs {codecs}: {text}")
+    done = run("all_reduce_perf", "-t 2 -b 8 -e 8 -n 1 --codec int8,int9")
+    expect(done.returncode == 1 and "int9" in done.stderr, f"an unknown codec: {done.stderr}")
+
+
 def main():
     test_errors_of_compression()
+    test_lists_of_codecs()
     test_collectives()
     test_injected_errors()
     print(f"collectives: {len(failures)} failures")

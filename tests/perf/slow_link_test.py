@@ -46,7 +46,8 @@ def measures_over_two_hosts(build):
     before = names_of_namespaces()
     with tempfile.TemporaryDirectory() as out:
         arguments = ["slow_link", "--hosts", "2", "--rates", "1", "--sizes", "8,64K", "--rounds", "1",
-                     "--block-ms", "5", "--programs", "gossamer", "--build", build, "--out", out]
+                     "--block-ms", "5", "--programs", "gossamer", "--codecs", "int8", "--build", build,
+                     "--out", out]
         with mock.patch.object(sys, "argv", arguments):
             assert slow_link.main() == 0
         file = pathlib.Path(out) / "slow_link_all_reduce.json"
@@ -54,6 +55,10 @@ def measures_over_two_hosts(build):
     assert [row["bytes"] for row in rows] == [8, 65536]
     for row in rows:
         assert row["stream_bytes_per_s"] > 0 and row["median_us"]["gossamer"] > 0, row
+        assert row["median_us"]["int8"] > 0, row
+    figures = rows[1]["compression"]["int8"]
+    assert rows[0]["compression"] == {} and 16384 < figures["wire_bytes"] < 18000, figures
+    assert 0 < figures["max_error"] <= figures["bound"] and figures["nmse"] < 1e-3, figures
     assert names_of_namespaces() == before
 
 

@@ -12,8 +12,8 @@
 //
 // A request to send is done when the message arrives without further progress of this rank. A wire
 // may keep the end of the last packet that it took until there is room (TCP sockets), so what may
-// not have fitted is done when a later packet was taken; if need be, one is sent for that. If the peer
-// leaves meanwhile, its last packet says what it has.
+// not have fitted is done when a later packet was taken; if need be, one is sent for that. If the
+// peer leaves meanwhile, its last packet says what it has.
 //
 // Where there is no memory, send() and receive() throw and have done nothing. What the wire calls,
 // and everything that ends requests, needs none, or loses the peer for want of it.

@@ -54,7 +54,8 @@ typedef struct {
 
 /**
  * The report of the last compressed call of `comm` that is complete; `codec` is "none" before the
- * first. Messages of a group have one together, whose `operation` counts what is complete. Without expectedNmse and measured errors, which need the buffers (gossCollConfig_t).
+ * first. Messages of a group have one together, whose `operation` counts what is complete.
+ * Without expectedNmse and measured errors, which need the buffers (gossCollConfig_t).
  * Errors: gossInvalidArgument (NULL, size 0).
  */
 GOSS_API gossResult_t gossCommGetErrorReport(gossComm_t comm, gossErrorReport_t* report);

@@ -167,7 +167,9 @@ MessageChoice chosen(const MessageCall& call) {
         return {MessageAlgorithm::kAllGatherBruck, "few exchanges"};
       return {MessageAlgorithm::kAllGatherRing, kRingReason};
     case Kind::kReduceScatter:
-      if (crowds(call, all)) return {MessageAlgorithm::kReduceScatterRing, kRingReason};
+      if (crowds(call, all) && !call.varied) {  // the blocks may be far smaller than the largest
+        return {MessageAlgorithm::kReduceScatterRing, kRingReason};
+      }
       if (few || bytes <= kSmall) return {MessageAlgorithm::kReduceScatterFlat, "one exchange"};
       return {MessageAlgorithm::kReduceScatterRing, kRingReason};
     case Kind::kAllToAll:

@@ -5,8 +5,9 @@
 
 Finished runs are skipped, so it can be stopped and started again. Learning rates are tuned on seeds
 that the comparison does not use, by validation accuracy; the comparison is by test accuracy after
-the last epoch, paired by seed. A seed changes weights, order and data. Ranks exchange messages, as
-between hosts, so that the bytes sent are those of a network, headers and scales included.
+the last epoch, paired by seed. A seed changes weights, order and data. Gradients travel as messages,
+as between hosts, so that the bytes sent are those of a network, headers and scales included; gossip
+takes shared memory.
 """
 
 import argparse
@@ -69,13 +70,14 @@ class Study:
         command = (f"{self.args.launch} {self.args.program} {REGIMES[regime]} {ARMS[arm]} {COMMON}"
                    f" --lr {rate} --seed {seed} --data-seed {seed} --log {path}")
         self.started += 1
+        transport = "shm" if "gossip" in ARMS[arm] else "ucx"
         if self.args.dry_run:
             print(command)
             return None
         path.parent.mkdir(parents=True, exist_ok=True)
         begin = time.monotonic()
         done = subprocess.run(shlex.split(command), stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, env=dict(os.environ, GOSS_TRANSPORT="ucx"))
+                              text=True, env=dict(os.environ, GOSS_TRANSPORT=transport))
         if done.returncode != 0:
             sys.exit(f"{command}\nended with {done.returncode}: {done.stderr}")
         run = runs.read_run(path)

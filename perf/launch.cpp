@@ -20,12 +20,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-gossConfig_t make_config(const Options& options) {
-  gossConfig_t config = GOSS_CONFIG_INITIALIZER;
-  if (options.timeout_s > 0) config.timeoutMs = options.timeout_s * 1000;
-  return config;
-}
-
 // Place of this process among those of this host, as launchers tell it.
 int local_process(int fallback) {
   for (const char* name :
@@ -210,6 +204,13 @@ Outcome run_job(const Options& options, const Forked* forked, Clock::time_point 
 }
 
 }  // namespace
+
+gossConfig_t make_config(const Options& options, const char* codec) {
+  gossConfig_t config = GOSS_CONFIG_INITIALIZER;
+  if (codec != nullptr) config.codec = codec;
+  if (options.timeout_s > 0) config.timeoutMs = options.timeout_s * 1000;
+  return config;
+}
 
 int launch(const Options& options, const std::function<bool(Crew&)>& body) {
   const Clock::time_point start = Clock::now();

@@ -13,6 +13,9 @@
 
 namespace goss::perf {
 
+// What the options say of communicators; `codec` must live as long.
+gossConfig_t make_config(const Options& options, const char* codec = nullptr);
+
 // Runs `body` once per thread of the job, each with its own crew. Returns the exit code of this
 // process: 0, 1 when body returned false or anything failed (which has been printed).
 int launch(const Options& options, const std::function<bool(Crew&)>& body);

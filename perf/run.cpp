@@ -88,8 +88,7 @@ class Session {
     codec_ = codec;
     std::string rules = codec;
     std::replace(rules.begin(), rules.end(), ';', ',');
-    gossConfig_t config = GOSS_CONFIG_INITIALIZER;
-    config.codec = rules.c_str();
+    gossConfig_t config = make_config(options_, rules.c_str());
     crew_.split(crew_.group(), &config);
     run_tables();
   }

@@ -320,7 +320,7 @@ def codec_table(rows, options):
             us = medians[codec]
             exact = f"{medians['gossamer'] / us:.2f}x" if "gossamer" in medians else "-"
             over = f"{medians[best] / us:.2f}x ({best})" if best else "-"
-            cells = f"{'as it is':>12}{'-':>12}{time_text(us):>12}{'-':>15}{exact:>12}{over:>24}"
+            cells = f"{'-':>12}{'-':>12}{time_text(us):>12}{'-':>15}{exact:>12}{over:>24}"
             if figures := row["compression"].get(codec):
                 wire = figures["wire_bytes"] * row["per_host"]
                 bound = wire / row["stream_bytes_per_s"] * 1e6

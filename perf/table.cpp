@@ -194,8 +194,9 @@ void print_compression(const std::vector<Row>& rows) {
     const std::string size = std::to_string(row.work.bytes());
     const std::string bandwidth = fit(half.bus_bw, 7);
     if (report.codec[0] == '\0') {  // went as it is
-      std::printf(kHeads, size.c_str(), type_name(row.work.type), op_name(row.work.op), "none", "-",
-                  "-", "-", bandwidth.c_str(), "-", "-", "-");
+      std::printf(kHeads, size.c_str(), type_name(row.work.type), op_name(row.work.op),
+                  half.wrong ? "none" : row.codec.c_str(), "-", "-", "-", bandwidth.c_str(), "-",
+                  "-", "-");
       continue;
     }
     const double ratio = static_cast<double>(report.plainBytes) /

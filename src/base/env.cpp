@@ -81,9 +81,10 @@ constexpr EnvEntry kTable[] = {
      "How ranks reach each other: auto by shared memory on one host and by UCX between hosts, shm "
      "by shared memory only, ucx by UCX also on one host. Must be equal on all ranks."},
     {Env::kVerify, "GOSS_VERIFY", "0, 1", "0",
-     "After every all-reduce, all-gather and broadcast the ranks compare hashes of their results; "
-     "a "
-     "difference is gossInternalError and names the ranks. Must be equal on all ranks."},
+     "After every all-reduce, all-gather and broadcast on host memory the ranks compare hashes of "
+     "their results; a difference is gossInternalError and names the ranks. The comparison is an "
+     "operation with a number of its own, which stochastic rounding without a step follows. Must "
+     "be equal on all ranks."},
     {Env::kWarnAfter, "GOSS_WARN_AFTER", "duration", "30s",
      "How long an operation waits before a warning names the missing rank; repeated with "
      "doubled intervals."},

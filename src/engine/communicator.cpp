@@ -191,9 +191,10 @@ uint64_t Communicator::begin_operation(const Operation& operation, int algorithm
   return word;
 }
 
-void Communicator::end_operation(const Operation& operation) {
+void Communicator::end_operation(const Operation& operation, bool counts) {
   mine_->completed.store(static_cast<uint32_t>(sequence_.load(std::memory_order_relaxed)),
                          std::memory_order_relaxed);
+  if (!counts) return;
   stats.operations += operation.calls;
   const size_t count =
       operation.block_counts != nullptr ? operation.block_counts[rank()] : operation.count;

@@ -124,7 +124,8 @@ class Communicator {
   // `algorithm`: its number in signatures.
   uint64_t begin_operation(const Operation& operation, int algorithm, const OwnBuffers& own,
                            uint32_t codecs = 0);
-  void end_operation(const Operation& operation);
+  // `counts`: in the statistics.
+  void end_operation(const Operation& operation, bool counts = true);
   // For the slow part of a wait: aborted, failed, `peer` inside another operation, peer gone,
   // warned, timed out. A failure has been raised for all ranks when this returns it.
   Status check_wait(int peer, uint64_t signature, std::chrono::milliseconds waited);

@@ -151,7 +151,7 @@ Progress Execution::end(Communicator& comm) {
   if (choice_.path == Path::kPairs) {
     comm.end_transfers(operation_);
   } else {
-    comm.end_operation(operation_);
+    comm.end_operation(operation_, stage_ == Stage::kCall);
     if (compression_ || reporter_.active() || comm.settings().verify) [[unlikely]] {
       const Progress progress = follow(comm);
       if (progress != Progress::kDone) return progress;

@@ -14,6 +14,11 @@ Status Faults::status() {
   // Pairs with the release in settle(): code and text are complete.
   const uint32_t first = segment_->header().fault.load(std::memory_order_acquire);
   if (first == 0) return {};
+  if (first > static_cast<uint32_t>(segment_->nranks())) {
+    fail_here(fail(gossInternalError, "the shared memory of the communicator is damaged"));
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return first_;
+  }
   const shm::RankArea& area = segment_->area(static_cast<int>(first) - 1);
   char text[sizeof(area.fault_text)];
   std::memcpy(text, area.fault_text, sizeof(text));

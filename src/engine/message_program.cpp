@@ -121,11 +121,15 @@ constexpr int kMostDirect = 16;
 constexpr size_t kSmall = size_t{8} * 1024;
 
 // A direct exchange of long vectors has several ranks send to one at a time, whose port they share
-// unevenly while others wait: from here on the ring is faster on links of 1 to 10 Gbit/s
-// (docs/performance.md). Of two ranks both are the same; and a ring rounds at every rank.
+// unevenly while others wait: from here on the ring is faster on links of 1 to 10 Gbit/s (decision
+// 36). Of two ranks both are the same, and a ring rounds at every rank. Blocks of different counts
+// may be far shorter than the largest.
+constexpr size_t kRingShare = size_t{64} * 1024;  // of a rank: its messages are not too short
 constexpr const char* kRingReason = "fewest bytes, one neighbour each way";
 bool crowds(const MessageCall& call, size_t bytes) {
-  return call.nranks > 2 && call.nranks <= kMostDirect && bytes > kMostAggregated && !call.narrow;
+  const size_t least = std::max(kMostAggregated, kRingShare * static_cast<size_t>(call.nranks));
+  return call.nranks > 2 && call.nranks <= kMostDirect && bytes > least && !call.narrow &&
+         !call.varied;
 }
 
 // Calls up to kMostAggregated may be aggregated, which must not change a bit: up to there, all
@@ -139,7 +143,7 @@ MessageChoice all_reduce(const MessageCall& call) {
     return {MessageAlgorithm::kAllReduceTwoShot, "fewest bytes, two exchanges"};
   }
   if (bytes <= kMostAggregated) return {MessageAlgorithm::kAllReduceDoubling, "fewest exchanges"};
-  if (bytes <= size_t{64} * 1024 * static_cast<size_t>(n)) {
+  if (bytes <= kRingShare * static_cast<size_t>(n)) {
     return {MessageAlgorithm::kAllReduceHalving, "fewest bytes, few exchanges"};
   }
   return {MessageAlgorithm::kAllReduceRing, kRingReason};
@@ -167,9 +171,7 @@ MessageChoice chosen(const MessageCall& call) {
         return {MessageAlgorithm::kAllGatherBruck, "few exchanges"};
       return {MessageAlgorithm::kAllGatherRing, kRingReason};
     case Kind::kReduceScatter:
-      if (crowds(call, all) && !call.varied) {  // the blocks may be far smaller than the largest
-        return {MessageAlgorithm::kReduceScatterRing, kRingReason};
-      }
+      if (crowds(call, all)) return {MessageAlgorithm::kReduceScatterRing, kRingReason};
       if (few || bytes <= kSmall) return {MessageAlgorithm::kReduceScatterFlat, "one exchange"};
       return {MessageAlgorithm::kReduceScatterRing, kRingReason};
     case Kind::kAllToAll:

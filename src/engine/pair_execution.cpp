@@ -44,6 +44,7 @@ Progress PairExecution::start(Communicator& comm, const Operation& operation) {
   failure_ = {};
   compression_.reset();
   outcome_ = {};
+  number_ = comm.stats.operations.value() + ntransfers_;
   open_.clear();
   troubled_since_ = {};
   memory_.clear();
@@ -155,7 +156,7 @@ Progress PairExecution::advance(Communicator& comm) {
   if (!open_.empty()) return Progress::kBlocked;
   if (comm.span() != nullptr) comm.span()->leave_to_go();
   if (compression_) {
-    outcome_.operation = comm.stats.operations.value() + ntransfers_;
+    outcome_.operation = number_;
     comm.set_last_report(report_of(outcome_, *compression_));
   }
   give_up(comm);  // nothing is left
@@ -246,6 +247,7 @@ void PairExecution::report(const Communicator& comm, const Transfer& message,
   if (message.report == nullptr) return;
   gossErrorReport_t report = plain_report(message.count);
   if (compression) report = report_of(outcome, *compression);
+  report.operation = number_;
   if (compression && comm.compute().host_memory()) {
     report.expectedNmse = expected_nmse(outcome, message.buffer, message.type);
   }

@@ -78,6 +78,7 @@ class PairExecution {
   std::vector<Channel> open_;
   std::vector<device::SharedMemoryPtr> memory_;  // in place, as long as this operation lasts
   uint64_t moved_ = 0;
+  uint64_t number_ = 0;                     // for reports
   std::optional<CodecChoice> compression_;  // of the last message that was compressed
   CompressedOutcome outcome_;               // of all messages that were, received or sent
   bool failed_ = false;

@@ -105,6 +105,7 @@ RemoteChannel::Step RemoteChannel::receive(Communicator& comm, const Transfer& t
     if (!same) return Step::kDiffers;
     head_known_ = true;
     const size_t behind = head_request_.bytes - sizeof(head_);
+    if (behind > 0 && (compression_ || behind != bytes)) return Step::kDiffers;
     if (behind > 0) {
       comm.compute().copy(transfer.buffer, head_bytes_.data() + sizeof(head_), behind,
                           reduce::Store::kCached);
@@ -190,6 +191,12 @@ RemoteChannel::Step RemoteChannel::move_pieces(Communicator& comm, const Transfe
     Piece& piece = pieces_[(done_ / kPieceBytes) % kPieces];
     if (piece.request.state == Request::State::kIdle) break;
     if (!ended(&piece)) break;
+    if (piece.request.bytes != encoded_bytes(transfer, piece.bytes)) {
+      failure_ = fail(gossInternalError, "%s sent a piece of %zu bytes where %zu were expected",
+                      comm.name_of(rank_).c_str(), piece.request.bytes,
+                      encoded_bytes(transfer, piece.bytes));
+      return Step::kBroken;
+    }
     const bool receives = transfer.way == Transfer::Way::kReceive;
     if (receives && compression_) {
       if (!decode(comm, transfer, piece)) return Step::kBroken;
@@ -207,6 +214,7 @@ RemoteChannel::Step RemoteChannel::move_pieces(Communicator& comm, const Transfe
     if (piece.request.state != Request::State::kIdle) break;
     post_piece(comm, transfer, &piece);
     moved = true;
+    if (compression_) break;  // encoding takes its time; others want to get on, too
   }
   return moved ? Step::kMoved : Step::kBlocked;
 }

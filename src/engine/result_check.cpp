@@ -14,38 +14,28 @@ using collectives::Kind;
 
 namespace {
 
-// Chained, so that results in many places need no memory.
-class Hash {
- public:
-  void add(const void* data, size_t bytes) {
-    digest_ = sha256({view(digest_), {static_cast<const char*>(data), bytes}});
-  }
-  uint64_t value() const {
-    uint64_t first;
-    std::memcpy(&first, digest_.data(), sizeof(first));
-    return first;
-  }
-
- private:
-  Digest digest_{};
-};
-
+// Of the bytes one after the other: where they lie is each rank's own matter.
 uint64_t hash_of_result(const Operation& operation, int rank, int nranks) {
   const size_t element = type_size(operation.type);
-  Hash hash;
+  std::vector<std::string_view> parts;
+  const auto add = [&](const std::byte* data, size_t count) {
+    parts.emplace_back(reinterpret_cast<const char*>(data), count * element);
+  };
   if (operation.nextents > 0) {
     for (size_t i = 0; i < operation.nextents; ++i) {
-      hash.add(operation.extents[i].output, operation.extents[i].count * element);
+      add(operation.extents[i].output, operation.extents[i].count);
     }
   } else if (operation.block_counts != nullptr) {
     for (int r = 0; r < nranks; ++r) {
-      hash.add(operation.buffer.output + operation.block_places[r] * element,
-               operation.block_counts[r] * element);
+      add(operation.buffer.output + operation.block_places[r] * element, operation.block_counts[r]);
     }
   } else {
-    hash.add(operation.buffer.output, result_elements(operation, rank, nranks) * element);
+    add(operation.buffer.output, result_elements(operation, rank, nranks));
   }
-  return hash.value();
+  const Digest digest = sha256(parts);
+  uint64_t hash;
+  std::memcpy(&hash, digest.data(), sizeof(hash));
+  return hash;
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ Digest hmac_sha256(std::string_view key, std::initializer_list<std::string_view>
   return digest;
 }
 
-Digest sha256(std::initializer_list<std::string_view> parts) {
+Digest sha256(std::span<const std::string_view> parts) {
   const std::unique_ptr<EVP_MD_CTX, FreeDigestContext> context(EVP_MD_CTX_new());
   need(context != nullptr);
   need(EVP_DigestInit_ex(context.get(), algorithms().sha256, nullptr) == 1);

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string_view>
 
 #include "base/status.h"
@@ -22,7 +23,10 @@ Status check_crypto();
 // Over the parts one after another. Callers keep parts apart by fixed lengths. Throws
 // std::bad_alloc without memory, so a wrong digest can never come out.
 Digest hmac_sha256(std::string_view key, std::initializer_list<std::string_view> parts);
-Digest sha256(std::initializer_list<std::string_view> parts);
+Digest sha256(std::span<const std::string_view> parts);
+inline Digest sha256(std::initializer_list<std::string_view> parts) {
+  return sha256(std::span(parts.begin(), parts.size()));
+}
 
 // Time does not depend on where they differ.
 bool equal_digests(const void* a, const void* b, size_t bytes);

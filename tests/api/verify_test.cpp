@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Gossamer authors
 //
 // GOSS_VERIFY=1: ranks compare their results.
+#include <gossamer/compression.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -97,6 +98,61 @@ TEST(Verify, GoesWithGroupsStreamsBlocksOfDifferentLengthAndCodecs) {
         require(all[2104] == 0 && all[8] == 2 && all[2007] == 2 && all[2105] == -1, "wrong blocks");
       },
       config);
+}
+
+// What is one place on one rank may be many on another.
+TEST(Verify, DoesNotCareWhereResultsLie) {
+  const ScopedEnv env("GOSS_VERIFY", "1");
+  run_ranks(3, [](Rank& me) {
+    constexpr size_t kCalls = 6;
+    std::vector<float> together(kCalls * 5, 1.0F);
+    std::vector<float> apart(kCalls * 64, 1.0F);
+    MUST(gossGroupStart());
+    for (size_t i = 0; i < kCalls; ++i) {
+      float* const x = me.rank == 0 ? &together[i * 5] : &apart[i * 64];
+      MUST(gossAllReduce(x, x, 5, gossFloat, gossSum, me.comm, nullptr));
+    }
+    MUST(gossGroupEnd());
+  });
+}
+
+TEST(Verify, LooksAtEveryKindOfCallWhoseResultIsTheSame) {
+  const ScopedEnv env("GOSS_VERIFY", "1");
+  const char* const calls[] = {"all_gather", "all_gather_v", "broadcast", "group", "compressed"};
+  for (const std::string call : calls) {
+    run_ranks(3, [&](Rank& me) {
+      FoldedMemory folded;
+      const size_t count = folded.floats();  // of the whole result
+      std::vector<float> plain(count);
+      std::vector<float> input(count);
+      std::iota(input.begin(), input.end(), 1.0F + static_cast<float>(me.rank));
+      float* const output = me.rank == 1 ? folded.data() : plain.data();
+      gossResult_t code = gossSuccess;
+      if (call == "all_gather") {
+        code = gossAllGather(input.data(), output, count / 3, gossFloat, me.comm, nullptr);
+      } else if (call == "all_gather_v") {
+        const size_t counts[] = {count / 2, 1, count / 3};
+        const size_t places[] = {0, count / 2, count / 2 + 1};
+        code = gossAllGatherv(input.data(), output, counts, places, gossFloat, me.comm, nullptr);
+      } else if (call == "broadcast") {
+        code = gossBroadcast(input.data(), output, count, gossFloat, 2, me.comm, nullptr);
+      } else if (call == "group") {  // its second result replaces the first one
+        MUST(gossGroupStart());
+        for (size_t half : {size_t{0}, count / 2}) {
+          MUST(
+              gossAllReduce(&input[half], output + half, 20, gossFloat, gossSum, me.comm, nullptr));
+        }
+        code = gossGroupEnd();
+      } else {
+        gossCollConfig_t config = GOSS_COLL_CONFIG_INITIALIZER;
+        config.codec = "int8";
+        code = gossAllReduceConfig(input.data(), output, count, gossFloat, gossSum, me.comm,
+                                   nullptr, &config);
+      }
+      require(code == gossInternalError, call + ": " + gossGetErrorString(code));
+      require(last_error().find("another one on rank 1") != std::string::npos, last_error());
+    });
+  }
 }
 
 TEST(Verify, NamesARankWhoseResultDiffersOnAllRanks) {

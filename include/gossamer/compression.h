@@ -153,10 +153,11 @@ GOSS_API gossResult_t gossScatterConfig(const void* sendbuff, void* recvbuff, si
                                         gossDataType_t datatype, int root, gossComm_t comm,
                                         gossStream_t stream, gossCollConfig_t* config);
 /** Compressed where the two ranks are on different hosts, else sent as it is: `codec` of the report
- * is "none" then. `operation` counts what is complete with it. Both sides give the same `codec` (gossInvalidUsage names
- * both); the step of stochastic rounding is the number of compressed messages to that rank so far,
- * if the call gives none. `bound` holds for the elements received. Errors: those of gossSend, and
- * gossInvalidArgument for `feedback` and `measure`, which messages do not have. */
+ * is "none" then. `operation` counts what is complete with it. Both sides give the same `codec`
+ * (gossInvalidUsage names both); the step of stochastic rounding is the number of compressed
+ * messages to that rank so far, if the call gives none. `bound` holds for the elements received.
+ * Errors: those of gossSend, and gossInvalidArgument for `feedback` and `measure`, which messages
+ * do not have. */
 GOSS_API gossResult_t gossSendConfig(const void* sendbuff, size_t count, gossDataType_t datatype,
                                      int peer, gossComm_t comm, gossStream_t stream,
                                      gossCollConfig_t* config);

@@ -191,13 +191,13 @@ RemoteChannel::Step RemoteChannel::move_pieces(Communicator& comm, const Transfe
     Piece& piece = pieces_[(done_ / kPieceBytes) % kPieces];
     if (piece.request.state == Request::State::kIdle) break;
     if (!ended(&piece)) break;
-    if (piece.request.bytes != encoded_bytes(transfer, piece.bytes)) {
+    const bool receives = transfer.way == Transfer::Way::kReceive;
+    if (receives && piece.request.bytes != encoded_bytes(transfer, piece.bytes)) {
       failure_ = fail(gossInternalError, "%s sent a piece of %zu bytes where %zu were expected",
                       comm.name_of(rank_).c_str(), piece.request.bytes,
                       encoded_bytes(transfer, piece.bytes));
       return Step::kBroken;
     }
-    const bool receives = transfer.way == Transfer::Way::kReceive;
     if (receives && compression_) {
       if (!decode(comm, transfer, piece)) return Step::kBroken;
     } else if (receives && !comm.compute().host_memory()) {

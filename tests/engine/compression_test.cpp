@@ -99,7 +99,8 @@ TEST(ChooseCompression, TakesOneExchangeForLittle) {
   EXPECT_EQ(algorithm(Kind::kAllReduce, kMiB - 64 * kKiB, 2, "int8"), Algorithm::kAllReduceOneShot);
   EXPECT_EQ(algorithm(Kind::kAllReduce, 64 * kMiB, 2, "int8"), Algorithm::kAllReduceTwoShot);
   EXPECT_EQ(algorithm(Kind::kAllReduce, 128 * kKiB, 2, "int8/int4"), Algorithm::kAllReduceTwoShot);
-  EXPECT_EQ(algorithm(Kind::kAllReduce, 128 * kKiB, 4, "int8"), Algorithm::kAllReduceOneShot);
+  EXPECT_EQ(algorithm(Kind::kAllReduce, 64 * kKiB, 4, "int8"), Algorithm::kAllReduceOneShot);
+  EXPECT_EQ(algorithm(Kind::kAllReduce, 128 * kKiB, 4, "int8"), Algorithm::kAllReduceTwoShot);
   EXPECT_EQ(algorithm(Kind::kAllReduce, 64 * kMiB, 4, "int8"), Algorithm::kAllReduceTwoShot);
   EXPECT_EQ(algorithm(Kind::kAllReduce, 64 * kMiB, 4, "int8+ring"), Algorithm::kAllReduceRing);
   EXPECT_EQ(algorithm(Kind::kBroadcast, 64 * kMiB, 4, "int8"), Algorithm::kBroadcastTwoShot);
